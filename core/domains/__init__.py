@@ -1,0 +1,9 @@
+"""Domains: where samples come from. `base` holds the contract; each other module makes one kind of data.
+
+Importing this package registers every domain in `DOMAINS`.
+"""
+
+from core.domains import digits, files, points, vision  # noqa: F401  (they register themselves)
+from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, Pair, domain, make_pair, stratified_split
+
+__all__ = ["DOMAINS", "Domain", "DomainEntry", "NoParams", "Pair", "domain", "make_pair", "stratified_split"]
