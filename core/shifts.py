@@ -80,11 +80,15 @@ def _warp(x: Tensor, matrix: list[list[float]]) -> Tensor:
 
 
 def _rotate_image(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
+    """Counter-clockwise, as seen."""
     c, s = math.cos(severity * math.pi / 2), math.sin(severity * math.pi / 2)
-    return _warp(x, [[c, -s, 0], [s, c, 0]])
+    aspect = x.shape[-2] / x.shape[-1]  # normalised coordinates stretch an image that is not square
+    return _warp(x, [[c, -s * aspect, 0], [s / aspect, c, 0]])
 
 
 def _rotate_features(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
+    if x.shape[1] < 2:
+        raise InputError("shift", "rotation needs two columns, and there is one.", "Choose translation or noise.")
     c, s = math.cos(severity * math.pi / 2), math.sin(severity * math.pi / 2)
     turned = x.clone()
     turned[:, 0], turned[:, 1] = c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]
@@ -92,8 +96,8 @@ def _rotate_features(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
 
 
 def _blur_image(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
-    sigma = severity * 0.1 * x.shape[-1]
-    radius = min(max(1, math.ceil(3 * sigma)), x.shape[-1] - 1)
+    sigma = max(severity * 0.1 * x.shape[-1], 0.01)  # 0.01 blurs nothing; below it, float32 divides 0 by 0
+    radius = min(max(1, math.ceil(3 * sigma)), min(x.shape[-2:]) - 1)
     grid = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
     kernel = torch.exp(-grid**2 / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, -1)
@@ -123,7 +127,7 @@ def _translate_image(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
 
 
 def _translate_features(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
-    return x + 1.5 * severity * x.std(dim=0, keepdim=True)
+    return x + 1.5 * severity * x.std(dim=0, keepdim=True, correction=0)
 
 
 for _entry in (
@@ -132,7 +136,7 @@ for _entry in (
     ShiftEntry("noise", "Noise", "Adds Gaussian noise, up to 0.4 of the value range (0.5 units for features).", _noise(0.4), _noise(0.5)),
     ShiftEntry("contrast", "Low contrast", "Pulls pixels to the image's mean, down to 15 % of the contrast.", _contrast_image, None),
     ShiftEntry("invert", "Invert", "Turns a share of the images into negatives: all of them at 1.", _invert_image, None),
-    ShiftEntry("translation", "Translation", "Moves right and down by up to a quarter of the width; features move by 1.5 standard deviations.",
+    ShiftEntry("translation", "Translation", "Moves right and down by up to a quarter; features move by up to 1.5 standard deviations.",
                _translate_image, _translate_features),
 ):
     SHIFTS.add(_entry)

@@ -61,30 +61,31 @@ class NoParams(BaseModel):
 class DomainEntry:
     """What the registry knows about a domain before any sample is made.
 
-    ``make(params, seed)`` returns the `Domain`. ``listed`` is False for domains that a page must not offer
-    (a path on the server's disk is the command line's business). ``progress`` domains may download: their
-    ``make`` takes a third argument, a function told the fraction fetched.
+    ``make(params, seed)`` returns the `Domain`. ``kind`` is None where only the loaded data tell. ``listed`` is False for
+    domains that a page must not offer (a path on the server's disk is the command line's business). Where ``downloads`` is
+    True, ``make`` may fetch files and takes a third, optional argument: a function told the fraction of it that is done.
     """
 
     name: str
     title: str
-    kind: Kind
+    kind: Kind | None
     summary: str
     licence: str
     params: type[BaseModel]
     make: Callable[..., Domain]
     listed: bool = True
+    downloads: bool = False
 
 
 DOMAINS: Registry[DomainEntry] = Registry("domain")
 
 
-def domain(name: str, *, title: str, kind: Kind, summary: str, licence: str,
-           params: type[BaseModel] = NoParams, listed: bool = True):
+def domain(name: str, *, title: str, kind: Kind | None, summary: str, licence: str,
+           params: type[BaseModel] = NoParams, listed: bool = True, downloads: bool = False):
     """Register the decorated ``make(params, seed) -> Domain``."""
 
     def register(make: Callable[..., Domain]) -> Callable[..., Domain]:
-        DOMAINS.add(DomainEntry(name, title, kind, summary, licence, params, make, listed))
+        DOMAINS.add(DomainEntry(name, title, kind, summary, licence, params, make, listed, downloads))
         return make
 
     return register
@@ -133,7 +134,7 @@ def make_pair(source: Domain, target: Domain) -> Pair:
                          "Choose two domains with the same classes, in the same order.")
     if source.kind == "features":
         if source.inputs.shape[1] != target.inputs.shape[1]:
-            raise InputError("target", f"{target.name} has {target.inputs.shape[1]} features and {source.name} has {source.inputs.shape[1]}.",
+            raise InputError("target", f"{target.name} has {target.inputs.shape[1]} features, {source.name} has {source.inputs.shape[1]}.",
                              "Both domains need the same columns.")
         return Pair(source, target)
     channels = max(source.inputs.shape[1], target.inputs.shape[1])

@@ -1,0 +1,139 @@
+// A live Plotly chart: the plot element is made once, and every new figure goes through Plotly.react.
+
+const charts = new WeakMap(); // parent element -> Chart
+
+export default function render({ data, parentElement }) {
+  if (!data) return undefined;
+  let chart = charts.get(parentElement);
+  if (!chart) {
+    chart = new Chart(parentElement.querySelector(".shiftscope-chart"));
+    charts.set(parentElement, chart);
+  }
+  chart.update(data);
+  return () => {
+    charts.delete(parentElement);
+    chart.dispose();
+  };
+}
+
+class Chart {
+  constructor(element) {
+    this.element = element;
+    this.updates = 0;
+    this.disposed = false;
+    element.dataset.updates = "0";
+    element.setAttribute("role", "img");
+    this.resizer = new ResizeObserver(() => {
+      cancelAnimationFrame(this.frame);
+      this.frame = requestAnimationFrame(() => this.resize());
+    });
+    this.resizer.observe(element);
+  }
+
+  async update(bytes) {
+    // Streamlit calls again with the same bytes when only the theme changed or a neighbour was redrawn.
+    if (this.bytes && sameBytes(this.bytes, bytes)) return;
+    this.bytes = bytes;
+    const { mount, figure } = JSON.parse(new TextDecoder().decode(bytes));
+    const element = this.element;
+    element.dataset.key = mount.key;
+    element.setAttribute("aria-label", mount.alt);
+    element.style.height = `${mount.height}px`;
+    let plotly;
+    try {
+      plotly = await loadPlotly();
+    } catch (problem) {
+      if (!this.disposed) element.textContent = problem.message;
+      return;
+    }
+    // While the script was loading, a newer figure may have come in, or the page may have gone.
+    if (this.disposed || this.bytes !== bytes) return;
+    if (this.updates === 0) element.textContent = "";
+    // One config per element: Plotly redraws from nothing when it is handed a different one.
+    this.config ??= configOf(plotly, mount.key);
+    const layout = { ...figure.layout, uirevision: mount.revision, autosize: true, height: mount.height };
+    delete layout.width;
+    await plotly.react(element, figure.data ?? [], layout, this.config);
+    if (this.disposed) return;
+    this.updates += 1;
+    element.dataset.updates = String(this.updates);
+    element.dataset.points = String(countPoints(element));
+  }
+
+  resize() {
+    if (this.updates > 0 && this.element.clientWidth > 0) window.Plotly.Plots.resize(this.element);
+  }
+
+  dispose() {
+    this.disposed = true;
+    this.resizer.disconnect();
+    cancelAnimationFrame(this.frame);
+    if (window.Plotly) window.Plotly.purge(this.element);
+  }
+}
+
+function sameBytes(a, b) {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+// Counted after Plotly has decoded its typed arrays, so a figure that it could not read shows as 0 points.
+function countPoints(element) {
+  return (element.calcdata ?? []).reduce((sum, trace) => sum + (trace[0]?.trace?.visible === false ? 0 : trace.length), 0);
+}
+
+const DOWNLOAD_SVG = {
+  width: 24,
+  height: 24,
+  path: "M5 20h14v-2H5v2zM19 9h-4V3H9v6H5l7 7 7-7z",
+};
+
+function configOf(plotly, filename) {
+  return {
+    displaylogo: false,
+    displayModeBar: "hover",
+    responsive: false, // The ResizeObserver above also sees columns and side bars that open.
+    scrollZoom: false, // The wheel scrolls the page.
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage"],
+    modeBarButtonsToAdd: [
+      {
+        name: "png",
+        title: "Download as PNG",
+        icon: plotly.Icons.camera,
+        click: (graph) => plotly.downloadImage(graph, { format: "png", filename, scale: 2 }),
+      },
+      {
+        name: "svg",
+        title: "Download as SVG",
+        icon: DOWNLOAD_SVG,
+        click: (graph) => plotly.downloadImage(graph, { format: "svg", filename }),
+      },
+    ],
+    toImageButtonOptions: { format: "png", filename, scale: 2 },
+  };
+}
+
+let loading = null; // shared by all charts of the page
+
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("vendor/plotly/plotly.min.js", appRoot()).href;
+    script.onload = () => (window.Plotly ? resolve(window.Plotly) : fail());
+    script.onerror = fail;
+    document.head.appendChild(script);
+    function fail() {
+      loading = null; // the next update tries again
+      script.remove();
+      reject(new Error("This chart can't be drawn: the server did not send vendor/plotly/plotly.min.js. "
+        + "Start Shiftscope with “streamlit run app.py”, then reload the page."));
+    }
+  });
+  return loading;
+}
+
+// The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page.
+function appRoot() {
+  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
+  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
+}

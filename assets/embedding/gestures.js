@@ -1,0 +1,84 @@
+// Pointer, wheel, touch and keys, turned into what the map should do.
+// The page's own scrolling stays the page's: the wheel zooms with Ctrl or ⌘ only, one finger scrolls, two fingers zoom.
+
+const CLICK_SLACK = 4; // pixels a hand moves while it clicks
+
+/** `act` has zoom, pan, hover, leave, click, reset and hint. Everything is unbound by `signal`. */
+export function bindPointer(stage, act, signal) {
+  const on = (type, handler, options = {}) => stage.addEventListener(type, handler, { signal, ...options });
+  let drag = null;
+  let pinch = null;
+
+  on("wheel", (event) => {
+    const place = act.locate(event);
+    if (!place) return;
+    if (!event.ctrlKey && !event.metaKey) {
+      act.hint(`${navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl"} + scroll to zoom`);
+      return;
+    }
+    event.preventDefault();
+    const lines = event.deltaMode === 1 ? 16 : 1;
+    act.zoom(place, Math.exp((-event.deltaY * lines) / 300));
+  }, { passive: false });
+
+  on("pointerdown", (event) => {
+    const place = act.locate(event);
+    if (!place || event.button !== 0) return;
+    stage.focus({ preventScroll: true });
+    drag = { ...place, x0: place.x, y0: place.y, moved: false, touch: event.pointerType === "touch" };
+    // Only a mouse is captured: a finger that starts to scroll belongs to the page.
+    if (!drag.touch) stage.setPointerCapture(event.pointerId);
+  });
+  on("pointermove", (event) => {
+    if (!drag) {
+      const place = act.locate(event);
+      if (place) act.hover(place);
+      else act.leave();
+      return;
+    }
+    const place = act.locate(event, drag.pane);
+    if (Math.hypot(place.x - drag.x0, place.y - drag.y0) > CLICK_SLACK) drag.moved = true;
+    if (drag.moved && !drag.touch) {
+      act.pan(place, place.x - drag.x, place.y - drag.y);
+      [drag.x, drag.y] = [place.x, place.y];
+    }
+  });
+  on("pointerup", () => {
+    if (drag && !drag.moved && !pinch) act.click(drag);
+    drag = null;
+    act.rest();
+  });
+  on("pointercancel", () => { drag = null; act.rest(); });
+  on("pointerleave", () => { if (!drag) act.leave(); });
+  on("dblclick", (event) => { if (act.locate(event)) act.reset(); });
+
+  on("touchstart", (event) => { pinch = event.touches.length === 2 ? grip(event) : null; }, { passive: true });
+  on("touchmove", (event) => {
+    if (!pinch || event.touches.length !== 2) return;
+    event.preventDefault();
+    const next = grip(event);
+    act.pan(next, next.x - pinch.x, next.y - pinch.y);
+    act.zoom(next, next.spread / pinch.spread);
+    pinch = next;
+  }, { passive: false });
+  on("touchend", (event) => { if (event.touches.length === 0) pinch = null; });
+
+  function grip(event) {
+    const [a, b] = event.touches;
+    const middle = { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2, target: event.target };
+    const place = act.locate(middle, pinch?.pane ?? 0);
+    return { ...place, spread: Math.max(Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY), 1) };
+  }
+}
+
+/** Calls `keys[event.key]` unless a control with keys of its own has the focus. */
+export function bindKeys(root, keys, signal) {
+  root.addEventListener("keydown", (event) => {
+    const own = event.target.closest("select, input, button");
+    const handler = keys[event.key];
+    if (!handler || event.ctrlKey || event.metaKey || event.altKey || (own && event.key !== "Escape")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    handler();
+  }, { signal });
+}

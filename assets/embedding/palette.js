@@ -1,0 +1,140 @@
+// What colours, shapes and fills mean. Both renderers and the legend take them from here.
+
+import { confidenceOf, predictedClass, trueClass } from "./payload.js";
+
+// Petroff (2021), ten colours that stay apart under colour-vision deficiencies.
+const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
+const DOMAIN_COLOURS = ["#0072b2", "#d55e00"];
+const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
+
+export const DISC = 0;
+export const TRIANGLE = 1;
+export const FILLED = 0;
+export const HOLLOW = 1;
+export const RING = 2; // bold and hollow, in the text's colour: wrong
+
+export const BYTES_PER_STYLE = 8; // red, green, blue, alpha, shape, fill, size in 1/128, unused
+
+export const MODES = [
+  { name: "class", title: "true class" },
+  { name: "predicted", title: "predicted class" },
+  { name: "domain", title: "domain" },
+  { name: "outcome", title: "right or wrong" },
+  { name: "confidence", title: "confidence" },
+];
+
+const DIMMED = 16; // alpha of a point that the legend has filtered out
+const RIGHT = 0;
+const WRONG = 1;
+
+export function rgb(hex) {
+  const value = parseInt(hex.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
+export function classColour(label) {
+  return CLASS_COLOURS[label % CLASS_COLOURS.length];
+}
+
+export function cividis(fraction) {
+  const at = Math.min(Math.max(fraction, 0), 1) * (CIVIDIS.length - 1);
+  const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
+  const [a, b] = [rgb(CIVIDIS[low]), rgb(CIVIDIS[low + 1])];
+  return a.map((value, channel) => value + (b[channel] - value) * (at - low));
+}
+
+/** 0 right, 1 wrong, -1 when the true class is not known. */
+export function outcome(data, index, frame) {
+  const label = trueClass(data, index);
+  if (label < 0) return -1;
+  return predictedClass(data, index, frame) === label ? RIGHT : WRONG;
+}
+
+/** The group of a point in each of the legend's filters. */
+const GROUPS = {
+  class: (data, index) => trueClass(data, index),
+  predicted: predictedClass,
+  domain: (data, index) => data.domain[index],
+  outcome,
+};
+
+/** Does the legend's filter leave this point in? `filters` maps a kind to the one group that is shown. */
+export function isShown(data, index, frame, filters) {
+  return Object.entries(filters).every(([kind, group]) => GROUPS[kind](data, index, frame) === group);
+}
+
+/** Fills `out` with the look of every point of one frame. */
+export function writeStyles(data, frame, mode, filters, theme, out) {
+  const filtered = Object.keys(filters).length > 0;
+  const classes = data.classNames.map((_, label) => rgb(classColour(label)));
+  const domains = DOMAIN_COLOURS.map(rgb);
+  for (let index = 0; index < data.n; index += 1) {
+    const at = index * BYTES_PER_STYLE;
+    const target = data.domain[index] === 1;
+    let fill = target ? HOLLOW : FILLED;
+    let colour = theme.muted;
+    let size = 1;
+    if (mode === "class" || mode === "predicted") {
+      const label = mode === "class" ? trueClass(data, index) : predictedClass(data, index, frame);
+      if (label >= 0) colour = classes[label] ?? theme.muted;
+    } else if (mode === "domain") {
+      colour = domains[target ? 1 : 0];
+    } else if (mode === "confidence") {
+      colour = cividis(confidenceOf(data, index, frame));
+    } else {
+      const result = outcome(data, index, frame);
+      fill = result === WRONG ? RING : FILLED;
+      size = result === WRONG ? 1.05 : 0.72;
+      if (result === WRONG) colour = theme.text;
+      if (result < 0) fill = HOLLOW;
+    }
+    out[at] = colour[0];
+    out[at + 1] = colour[1];
+    out[at + 2] = colour[2];
+    out[at + 3] = !filtered || isShown(data, index, frame, filters) ? 255 : DIMMED;
+    out[at + 4] = target ? TRIANGLE : DISC;
+    out[at + 5] = fill;
+    out[at + 6] = Math.round(size * 128);
+  }
+  return out;
+}
+
+/** What the legend of a mode lists: [{kind, group, title, colour, look}]. `look` is null for a plain swatch. */
+export function legendOf(data, mode, theme) {
+  const text = css(theme.text);
+  const muted = css(theme.muted);
+  if (mode === "class" || mode === "predicted") {
+    const entries = data.classNames.map((title, group) => ({ kind: mode, group, title, colour: classColour(group) }));
+    const unknown = mode === "class" && data.labels.includes(-1);
+    return unknown ? [...entries, { kind: mode, group: -1, title: "unknown", colour: muted }] : entries;
+  }
+  if (mode === "outcome") {
+    const entries = [
+      { kind: mode, group: RIGHT, title: "right", colour: muted, fill: FILLED },
+      { kind: mode, group: WRONG, title: "wrong", colour: text, fill: RING },
+    ];
+    return data.labels.includes(-1) ? [...entries, { kind: mode, group: -1, title: "unknown", colour: muted, fill: HOLLOW }] : entries;
+  }
+  return [];
+}
+
+/** Source and target, listed in every mode because their shapes always hold. */
+export function domainLegend(data, mode, theme) {
+  const present = new Set(data.domain);
+  return ["source", "target"]
+    .map((title, group) => ({
+      kind: "domain", group, title, shape: group === 0 ? DISC : TRIANGLE, fill: group === 0 || mode === "outcome" ? FILLED : HOLLOW,
+      colour: mode === "domain" ? DOMAIN_COLOURS[group] : css(theme.text),
+    }))
+    .filter((entry) => present.has(entry.group));
+}
+
+export function css(colour) {
+  return `rgb(${colour.join(" ")})`;
+}
+
+/** Point radius in CSS pixels: smaller in a crowd, larger when zoomed in. */
+export function pointRadius(count, zoom) {
+  const base = count <= 400 ? 5 : count <= 1500 ? 4.2 : count <= 6000 ? 3.2 : 2.4;
+  return base * Math.min(zoom ** 0.35, 2.2);
+}

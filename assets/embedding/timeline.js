@@ -1,0 +1,97 @@
+// Which epoch is shown. `frame` is where it is going, `at` where it is, in fractions of a frame.
+// A jump over many epochs runs through all of them, so every point draws its own path and motion never breaks.
+
+const STEP_MS = 400;
+const HOLD_MS = 250;
+const LONGEST_MS = 1000;
+
+export class Timeline {
+  constructor(frames, frame, follow) {
+    this.frames = frames;
+    this.frame = frame;
+    this.at = frame;
+    this.following = follow; // moves on to the newest epoch when one arrives
+    this.touched = false; // the user has chosen an epoch
+    this.playing = false;
+    this.move = null;
+  }
+
+  get last() {
+    return Math.max(this.frames - 1, 0);
+  }
+
+  get moving() {
+    return this.move !== null || this.playing;
+  }
+
+  /** Goes to a frame, in `duration` ms or at once when 0. */
+  go(frame, now, duration = STEP_MS) {
+    this.frame = Math.min(Math.max(frame, 0), this.last);
+    const distance = Math.abs(this.frame - this.at);
+    if (duration === 0 || distance === 0) {
+      this.at = this.frame;
+      this.move = null;
+    } else {
+      const length = Math.min(duration + 30 * Math.max(distance - 1, 0), LONGEST_MS);
+      this.move = { from: this.at, start: now, length };
+    }
+  }
+
+  /** The user goes to a frame: away from the newest it stops following, back there it starts again. */
+  choose(frame, now, duration) {
+    this.touched = true;
+    this.playing = false;
+    this.go(frame, now, duration);
+    this.following = this.frame === this.last;
+  }
+
+  play(now, duration) {
+    this.touched = true;
+    this.following = false;
+    this.playing = this.frames > 1;
+    this.duration = duration;
+    if (this.playing) this.go(this.frame === this.last ? 0 : this.frame + 1, now, duration);
+    this.holdUntil = null;
+  }
+
+  pause() {
+    this.playing = false;
+  }
+
+  /** Moves on to time `now`. */
+  tick(now) {
+    if (this.move) {
+      const share = Math.min(Math.max((now - this.move.start) / this.move.length, 0), 1);
+      const eased = share < 0.5 ? 2 * share * share : 1 - 2 * (1 - share) ** 2;
+      this.at = this.move.from + (this.frame - this.move.from) * eased;
+      if (share < 1) return;
+      this.at = this.frame;
+      this.move = null;
+    }
+    if (!this.playing) return;
+    if (this.frame === this.last) {
+      this.playing = false;
+      this.following = true;
+      return;
+    }
+    this.holdUntil ??= now + (this.duration === 0 ? STEP_MS : 0) + HOLD_MS;
+    if (now >= this.holdUntil) {
+      this.holdUntil = null;
+      this.go(this.frame + 1, now, this.duration);
+    }
+  }
+
+  /** New data came in. Keeps the user's epoch; whoever follows, or has not chosen, moves on to the newest. */
+  extend(frames, now, duration, follow) {
+    const grew = frames > this.frames;
+    this.frames = frames;
+    if (this.frame > this.last) this.go(this.last, now, 0);
+    if (grew && ((follow && this.following) || !this.touched) && !this.playing) this.go(this.last, now, duration);
+  }
+
+  /** The two frames between which the points are, and how far. */
+  blend() {
+    const from = Math.min(Math.floor(this.at), this.last);
+    return { from, to: Math.min(from + 1, this.last), mix: this.at - from };
+  }
+}

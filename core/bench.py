@@ -1,0 +1,178 @@
+"""The bench: an experiment's data on its device, and what is measured on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.backbones import BACKBONES, build_network
+from core.domains import DOMAINS, Domain, Pair, make_pair, stratified_split
+from core.domains.base import shifted
+from core.errors import InputError
+from core.experiment import DomainSpec, Experiment
+from core.measures import MEASURES, Evaluation, measure_all
+from core.measures.accuracy import gain_interval
+from core.measures.mmd import base_bandwidth, normalise
+from core.methods import METHODS, Method
+
+EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Held-out samples, the same ones at every epoch, as the network sees them.
+
+    Attributes
+    ----------
+    features : ndarray
+        float32, 2n×D: n source rows, then n target rows.
+    probabilities : ndarray
+        float32, 2n×K.
+    """
+
+    features: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The held-out samples of a snapshot, for pictures: n source ones, then n target ones."""
+
+    inputs: Tensor
+    labels: Tensor
+    class_names: tuple[str, ...]
+
+
+class Bench:
+    """The experiment's data on its device, and what is measured on them."""
+
+    def __init__(self, experiment: Experiment, pair: Pair, device: str):
+        self.experiment, self.pair, self.device = experiment, pair, torch.device(device)
+        self.source, self.target = (Side.of(d, self.device, experiment.seed) for d in (pair.source, pair.target))
+        budget = experiment.budget
+        smallest, largest = sorted((len(self.source.inputs), len(self.target.inputs)))
+        if smallest < budget.batch_size:
+            raise InputError("budget.batch_size", f"{budget.batch_size} is more than the {smallest} training samples of one domain.",
+                             f"Choose at most {smallest}.")
+        self.batches_per_epoch = largest // budget.batch_size
+        n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
+        self.shown = n
+        self.bandwidth = math.nan
+
+    def generator(self, *purpose: str) -> torch.Generator:
+        """A stream of random numbers of its own for each purpose, from the experiment's seed."""
+        words = np.random.SeedSequence([self.experiment.seed, *" ".join(purpose).encode()]).generate_state(2, np.uint32)
+        return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+    def method(self, name: str, params: dict, purpose: str) -> Method:
+        """A fresh method with a fresh network; references of one experiment start from the same weights."""
+        spec, cls = self.experiment.backbone, METHODS.get(name)
+        backbone = BACKBONES.get(spec.name).params(**spec.params)
+        classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
+        network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))
+        return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)
+
+    def source_only(self, weights: dict[str, Tensor]) -> Method:
+        """The source-trained network, ready to be evaluated."""
+        method = self.method("source-only", {}, "reference")
+        method.network.load_state_dict(weights)
+        return method
+
+    def evaluate(self, method: Method) -> Evaluation:
+        """One pass over the held-out samples of both domains."""
+        method.eval()
+        sides = [self.source, self.target]
+        features, probabilities = zip(*(_predict(method, side.held_out) for side in sides), strict=True)
+        n = self.shown
+        return Evaluation(*probabilities, self.source.held_out_labels, self.target.held_out_labels,
+                          features[0][:n], features[1][:n], self.bandwidth, self.experiment.seed)
+
+    def fix_before(self, method: Method) -> None:
+        """Evaluate the source-trained network, and fix the kernel of the run's MMD by its features."""
+        before = self.evaluate(method)
+        self.bandwidth = base_bandwidth(normalise(before.source_features), normalise(before.target_features))
+        self.before = replace(before, bandwidth=self.bandwidth)
+
+    def measure(self, evaluation: Evaluation, phase: str) -> tuple[dict[str, float | None], Snapshot | None]:
+        """All measures and the snapshot in adaptation; accuracies alone in the reference phases."""
+        if phase != "adapt":
+            return MEASURES.get("source_accuracy").compute(evaluation) | MEASURES.get("target_accuracy").compute(evaluation), None
+        measures = measure_all(evaluation)
+        if evaluation.target_labels is not None:
+            right = [e.target_probabilities.argmax(1) == e.target_labels for e in (self.before, evaluation)]
+            gain = gain_interval(*right, seed=self.experiment.seed)
+            measures["source_only_target_accuracy"] = float(right[0].mean())
+            measures |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+        else:
+            measures |= dict.fromkeys(("source_only_target_accuracy", "gain", "gain_low", "gain_high"))
+        n = self.shown
+        return measures, Snapshot(np.concatenate([evaluation.source_features, evaluation.target_features]),
+                                  np.concatenate([evaluation.source_probabilities[:n], evaluation.target_probabilities[:n]]))
+
+    def samples(self) -> Samples:
+        """The samples behind the snapshots; unknown labels are −1."""
+        n, sides = self.shown, (self.source, self.target)
+        labels = [np.full(n, -1) if s.held_out_labels is None else s.held_out_labels[:n] for s in sides]
+        return Samples(torch.cat([s.held_out[:n].cpu() for s in sides]), torch.from_numpy(np.concatenate(labels)), self.pair.class_names)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One domain on the device: training samples with labels, held-out samples in a fixed random order."""
+
+    inputs: Tensor
+    labels: Tensor | None
+    held_out: Tensor
+    held_out_labels: np.ndarray | None
+
+    @staticmethod
+    def of(d: Domain, device: torch.device, seed: int) -> Side:
+        rng = np.random.default_rng([seed, 0x4E1D])
+        chosen = d.test[torch.from_numpy(rng.permutation(len(d.test))[:EVALUATED])]
+        known = d.labels is not None
+        return Side(d.inputs[d.train].to(device), d.labels[d.train].to(device) if known else None,
+                    d.inputs[chosen].to(device), d.labels[chosen].numpy() if known else None)
+
+
+def load_pair(experiment: Experiment) -> Pair:
+    """The experiment's two domains, shifted and brought to one shape.
+
+    The same domain on both sides is cut into two disjoint halves, so that no sample is on both.
+    """
+    source, target, seed = experiment.source, experiment.target, experiment.seed
+    same = (source.name, source.params) == (target.name, target.params)
+    loaded = {spec.name: _load(spec, seed) for spec in (source, target)} if same else {}
+    domains = []
+    for half, spec in enumerate((source, target)):
+        d = _half(loaded[spec.name], half, seed) if same else _load(spec, seed)
+        domains.append(shifted(d, [(s.name, s.severity) for s in spec.shifts], seed))
+    return make_pair(*domains)
+
+
+def _load(spec: DomainSpec, seed: int) -> Domain:
+    entry = DOMAINS.get(spec.name)
+    return entry.make(entry.params(**spec.params), seed)
+
+
+def _half(d: Domain, half: int, seed: int) -> Domain:
+    labels = None if d.labels is None else d.labels.numpy()
+    cut = {}
+    for name, part in (("train", d.train), ("test", d.test)):
+        groups = stratified_split(None if labels is None else labels[part.numpy()], len(part), 0.5, seed)
+        cut[name] = part[groups[half]]
+    return replace(d, **cut)
+
+
+@torch.inference_mode()
+def _predict(method: Method, inputs: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+    """Features and softmax probabilities of all inputs, as float32 arrays."""
+    features, probabilities = [], []
+    for part in inputs.split(chunk):
+        f, logits = method.network(part)
+        features.append(f)
+        probabilities.append(logits.softmax(1))
+    return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()

@@ -1,0 +1,41 @@
+"""Which device computes, and how many threads it may use."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from core.errors import InputError
+
+
+def available() -> list[str]:
+    """Devices of this machine, the best first: CUDA, then MPS, then the CPU."""
+    found = [f"cuda:{i}" if i else "cuda" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [*found, "cpu"]
+
+
+def choose(name: str | None = None) -> str:
+    """``name`` if this machine has it, the best device for None; raises `InputError` otherwise."""
+    devices = available()
+    if name is None:
+        return devices[0]
+    if name not in devices:
+        raise InputError("device", f"{name!r} is not available here.", f"Choose one of: {', '.join(devices)}.")
+    return name
+
+
+def title(device: str) -> str:
+    """The device in words, for example ``"NVIDIA H200"`` or ``"CPU, 1 thread"``."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    if device == "mps":
+        return "Apple GPU"
+    return f"CPU, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"
+
+
+def limit_threads() -> None:
+    """Leave one core to the pages. Called once by each program; the number is part of what makes results repeat."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

@@ -1,0 +1,165 @@
+"""Experiment: everything that defines one run, frozen, validated, hashable, JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+
+from core.backbones import BACKBONES
+from core.domains import DOMAINS
+from core.errors import InputError
+from core.methods import METHODS
+from core.shifts import SHIFTS
+
+# Part of every id. Raise it when a change makes old results incomparable with new ones.
+SCHEMA = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ShiftSpec(_Frozen):
+    """A registered shift and how hard it is, from 0 (identity) to 1."""
+
+    name: str
+    severity: float = Field(ge=0, le=1)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return SHIFTS.get(name, "shift").name
+
+
+class DomainSpec(_Frozen):
+    """A registered domain, its parameters, and the shifts its inputs pass through, in order."""
+
+    name: str
+    params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+    shifts: Annotated[tuple[ShiftSpec, ...], Field(max_length=4)] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return DOMAINS.get(name, "domain").name
+
+    @model_validator(mode="after")
+    def _complete(self) -> DomainSpec:
+        entry = DOMAINS.get(self.name)
+        self.params.update(entry.params.model_validate(self.params).model_dump(mode="json"))
+        for shift in self.shifts:
+            if entry.kind is not None and entry.kind not in SHIFTS.get(shift.name).kinds:
+                raise ValueError(f"the shift {shift.name} has no meaning for {self.name}.")
+        return self
+
+
+class BackboneSpec(_Frozen):
+    """A registered backbone and its parameters."""
+
+    name: str = "small-cnn"
+    params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> BackboneSpec:
+        entry = BACKBONES.get(self.name, "backbone")
+        self.params.update(entry.params.model_validate(self.params).model_dump(mode="json"))
+        return self
+
+
+class MethodSpec(_Frozen):
+    """A registered method and its hyper-parameters."""
+
+    name: str = "dan"
+    params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> MethodSpec:
+        entry = METHODS.get(self.name, "method")
+        self.params.update(entry.Params.model_validate(self.params).model_dump(mode="json"))
+        return self
+
+
+class Budget(_Frozen):
+    """How long and how to train. Both phases share everything but their number of epochs."""
+
+    source_epochs: int = Field(8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
+    epochs: int = Field(24, ge=1, le=1000, description="Epochs of adaptation.")
+    batch_size: int = Field(64, ge=4, le=1024, description="Samples of each domain in a batch.")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="Adam, or SGD with Nesterov momentum 0.9.")
+    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
+    weight_decay: float = Field(5e-4, ge=0, le=1, description="L2 penalty on all weights.")
+    schedule: Literal["constant", "inverse", "cosine"] = Field("inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
+
+
+class Experiment(_Frozen):
+    """One question, asked completely. Equal experiments have equal ids and share one run."""
+
+    source: DomainSpec = DomainSpec(name="printed-digits")
+    target: DomainSpec = DomainSpec(name="handwritten-digits")
+    backbone: BackboneSpec = BackboneSpec()
+    method: MethodSpec = MethodSpec()
+    start: Literal["source-model", "scratch"] = Field(
+        "source-model", description="Adapt the source-trained network, or a fresh one.")
+    budget: Budget = Budget()
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    snapshot: int = Field(500, ge=20, le=10_000, description="Held-out samples per domain kept for maps, MMD and AUC.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Experiment:
+        kinds = BACKBONES.get(self.backbone.name).kinds
+        source, target = DOMAINS.get(self.source.name), DOMAINS.get(self.target.name)
+        if None not in (source.kind, target.kind) and source.kind != target.kind:
+            raise ValueError(f"{source.name} and {target.name} hold different kinds of data. Choose two domains of one kind.")
+        for entry in (source, target):
+            if entry.kind is not None and entry.kind not in kinds:
+                good = ", ".join(b.name for b in BACKBONES if entry.kind in b.kinds)
+                raise ValueError(f"the backbone {self.backbone.name} cannot read {entry.name}. Choose one of: {good}.")
+        return self
+
+    @classmethod
+    def parse(cls, data: dict[str, Any] | str | bytes) -> Experiment:
+        """Build from a dictionary or JSON text; raises `InputError` naming the field, the value and what is allowed."""
+        try:
+            return cls.model_validate(data) if isinstance(data, dict) else cls.model_validate_json(data)
+        except ValidationError as error:
+            raise as_input_error(error) from error
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON: the run's name."""
+        return _digest(self.model_dump(mode="json"))
+
+    def reference_id(self, role: Literal["source", "oracle"]) -> str:
+        """The address of the network trained on labels alone, shared by every method that starts from it."""
+        data = self.model_dump(mode="json", include={"source", "target", "backbone", "budget", "seed"})
+        del data["budget"]["epochs"]
+        return _digest(data | {"role": role})
+
+    def canonical_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True)
+
+
+def _digest(data: dict) -> str:
+    text = json.dumps(data | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def as_input_error(error: ValidationError) -> InputError:
+    """The first complaint of a Pydantic error in the house's words: field, value, what is allowed."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    cause = (first.get("ctx") or {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(f"{where}.{cause.where}" if where else cause.where, cause.what, cause.remedy)
+    if cause is not None:
+        return InputError(where or "experiment", str(cause), "Change one of them.")
+    if first["type"] == "extra_forbidden":
+        return InputError(where, "there is no such setting.", "Remove it or correct its name.")
+    if first["type"] == "json_invalid":
+        return InputError("experiment", "this is not valid JSON.", f"{first['msg']}.")
+    value = repr(first.get("input"))
+    shown = value if len(value) <= 60 else value[:60] + "…"
+    return InputError(where or "experiment", f"{shown} cannot be used.", f"{first['msg']}.")

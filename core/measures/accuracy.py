@@ -1,0 +1,119 @@
+"""Accuracy on held-out samples, with intervals, per class, and the gain of one model over another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from core.errors import InputError
+from core.measures.base import Evaluation, measure
+
+_Z = 1.959963984540054  # 97.5 % point of the standard normal
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Accuracy after minus accuracy before, in [-1, 1], with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def wilson(correct: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share ``correct / n`` (Wilson 1927, JASA 22).
+
+    With p = correct/n and z = 1.96: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n). It stays inside [0, 1]
+    and does not collapse at 0 or 1, unlike p ± z √(p(1−p)/n).
+
+    Raises
+    ------
+    InputError
+        If ``n`` is 0 or ``correct`` is not in 0..n.
+    """
+    if n < 1 or not 0 <= correct <= n:
+        raise InputError("accuracy", f"{correct} correct out of {n} samples is not a share.", "Evaluate at least one sample.")
+    p, z2 = correct / n, _Z * _Z
+    centre = p + z2 / (2 * n)
+    half = _Z * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    # Rounding alone could leave 1e-17 instead of the exact ends.
+    low = 0.0 if correct == 0 else (centre - half) / (1 + z2 / n)
+    high = 1.0 if correct == n else (centre + half) / (1 + z2 / n)
+    return low, high
+
+
+def confusion(labels: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray:
+    """Counts int64, k×k: row = true class, column = predicted class. Both inputs are integers in ``range(k)``, shape N."""
+    labels, predictions = np.asarray(labels, np.int64), np.asarray(predictions, np.int64)
+    for where, values in (("labels", labels), ("predictions", predictions)):
+        if values.size and (values.min() < 0 or values.max() >= k):
+            raise InputError(where, f"they lie in {values.min()}..{values.max()}, but there are {k} classes.",
+                             f"Number the classes from 0 to {k - 1}.")
+    return np.bincount(labels * k + predictions, minlength=k * k).reshape(k, k)
+
+
+def per_class(labels: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray:
+    """Accuracy within each true class, float64, shape k; nan for a class without samples."""
+    counts = confusion(labels, predictions, k)
+    total = counts.sum(axis=1)
+    return np.where(total > 0, counts.diagonal() / np.maximum(total, 1), np.nan)
+
+
+def gain_interval(before_correct: np.ndarray, after_correct: np.ndarray, seed: int = 0, draws: int = 2000) -> Gain:
+    """Paired bootstrap of an accuracy difference on the *same* held-out samples (Efron & Tibshirani 1993, ch. 16).
+
+    A sample's difference is −1, 0 or +1. Resampling N samples with replacement therefore only redraws the three
+    counts from a multinomial, which gives the same distribution as drawing indices. The ends are percentiles.
+
+    Parameters
+    ----------
+    before_correct, after_correct : ndarray of bool, shape N
+        Whether each model is right on sample i.
+    seed, draws : int
+        Source and number of the bootstrap draws.
+    """
+    before, after = np.asarray(before_correct, bool), np.asarray(after_correct, bool)
+    if before.shape != after.shape or before.ndim != 1 or before.size == 0:
+        raise InputError("gain", f"the two models were judged on {before.shape} and {after.shape} samples.",
+                         "Evaluate both models on the same held-out samples, at least one.")
+    n = before.size
+    difference = after.astype(np.int8) - before.astype(np.int8)
+    worse, same, better = (int((difference == value).sum()) for value in (-1, 0, 1))
+    counts = np.random.default_rng(seed).multinomial(n, np.array([worse, same, better]) / n, size=draws)
+    low, high = np.quantile((counts[:, 2] - counts[:, 0]) / n, [0.025, 0.975])
+    return Gain((better - worse) / n, float(low), float(high))
+
+
+def _predictions(probabilities: np.ndarray, where: str) -> np.ndarray:
+    """Most probable class of each row. argmax of a row with NaN would silently be the NaN's column."""
+    if not np.isfinite(probabilities).all():
+        broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
+        raise InputError(where, f"{broken} of {len(probabilities)} samples have a probability that is not a number.",
+                         "The training diverged. Lower the learning rate or the trade-off and run again.")
+    return probabilities.argmax(axis=1)
+
+
+@measure("source_accuracy", title="Source accuracy", definition="Share of held-out source samples classified correctly.",
+         range="0 to 1", better="higher")
+def source_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
+    predicted = _predictions(evaluation.source_probabilities, "source_probabilities")
+    if evaluation.source_labels is None:
+        return {"source_accuracy": None}
+    return {"source_accuracy": float((predicted == evaluation.source_labels).mean())}
+
+
+@measure("target_accuracy", title="Target accuracy", range="0 to 1", better="higher", needs_target_labels=True,
+         definition="Share of held-out target samples classified correctly, with its Wilson 95 % interval, and the lowest accuracy "
+                    "among the classes that are present. Target labels are used for this evaluation only.")
+def target_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
+    keys = ("target_accuracy", "target_accuracy_low", "target_accuracy_high", "target_worst_class")
+    predicted = _predictions(evaluation.target_probabilities, "target_probabilities")
+    labels = evaluation.target_labels
+    if labels is None:
+        return dict.fromkeys(keys)
+    correct = int((predicted == labels).sum())
+    low, high = wilson(correct, len(labels))
+    worst = float(np.nanmin(per_class(labels, predicted, evaluation.target_probabilities.shape[1])))
+    return dict(zip(keys, (correct / len(labels), low, high, worst), strict=True))

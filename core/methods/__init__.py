@@ -1,0 +1,9 @@
+"""Adaptation methods, one file per family; `base` holds the contract.
+
+Importing this package registers every method in `METHODS`.
+"""
+
+from core.methods import adversarial, confusion, moments, references  # noqa: F401  (they register themselves)
+from core.methods.base import METHODS, Batch, Method, MethodInfo, MethodParams, Step, method
+
+__all__ = ["METHODS", "Batch", "Method", "MethodInfo", "MethodParams", "Step", "method"]

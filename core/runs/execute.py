@@ -1,0 +1,231 @@
+"""Execute an experiment into its record: what the command line and the background worker both do."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from core import devices
+from core.bench import Bench, load_pair
+from core.errors import InputError
+from core.experiment import Experiment
+from core.runs import store
+from core.runs.record import Record, Writer
+from core.training import Epoch, train
+
+PICTURE = 28  # pixels: stored pictures are at most this large
+TICK = 0.5  # seconds between two notes of progress within an epoch
+
+
+class Cancelled(Exception):
+    """The user asked to stop."""
+
+
+@dataclass
+class Control:
+    """Pause, step, resume and cancel, from another thread.
+
+    Pausing takes effect after the epoch that is being computed, cancelling after the batch.
+    """
+
+    _condition: threading.Condition = field(default_factory=threading.Condition)
+    _paused: bool = False
+    _steps: int = 0
+    _cancelled: bool = False
+
+    def pause(self) -> None:
+        with self._condition:
+            self._paused, self._steps = True, 0
+
+    def step(self) -> None:
+        """Allow one more epoch, then pause."""
+        with self._condition:
+            self._paused, self._steps = True, self._steps + 1
+            self._condition.notify_all()
+
+    def resume(self) -> None:
+        with self._condition:
+            self._paused, self._steps = False, 0
+            self._condition.notify_all()
+
+    def cancel(self) -> None:
+        with self._condition:
+            self._cancelled = True
+            self._condition.notify_all()
+
+    @property
+    def pausing(self) -> bool:
+        return self._paused and self._steps == 0
+
+    def check(self) -> None:
+        if self._cancelled:
+            raise Cancelled
+
+    def wait(self, on_pause: Callable[[], None], on_go: Callable[[], None]) -> None:
+        """Block while paused; raise `Cancelled` if asked to."""
+        with self._condition:
+            waited = False
+            while self._paused and not self._steps and not self._cancelled:
+                if not waited:
+                    on_pause()
+                waited = True
+                self._condition.wait(1.0)
+            if self._paused:
+                self._steps -= 1
+            self.check()
+        if waited:
+            on_go()
+
+
+def execute(experiment: Experiment, record: Writer, device: str, control: Control | None = None,
+            on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Run or resume an experiment; the record, opened by the caller, gets every epoch as it is finished.
+
+    Parameters
+    ----------
+    control : Control, optional
+    on_progress : callable, optional
+        Told the progress dictionary of status.json, at most every `TICK` seconds and after each epoch.
+
+    Raises
+    ------
+    InputError
+        The experiment cannot be run, for a reason that its user can mend.
+    Cancelled
+    """
+    control = control or Control()
+    progress = Progress(experiment)
+    try:
+        checkpoint = store.read_checkpoint(record)
+        record.keep_until(checkpoint.phase if checkpoint else None, checkpoint.number if checkpoint else 0)
+        if checkpoint and not record.epochs():  # the line of the checkpoint's epoch is missing: start over
+            checkpoint = None
+        earlier = record.status().get("seconds", 0.0) if checkpoint else 0.0
+        started = time.time()
+
+        def note(state: str = "running", **more: Any) -> None:
+            facts = progress.facts()
+            record.update(state=state, seconds=earlier + time.time() - started, progress=facts, **more)
+            if on_progress:
+                on_progress(facts)
+
+        note(device=device, device_title=devices.title(device), error=None, message="Preparing the data.", started=started, versions=_versions())
+        pair = load_pair(experiment)
+        bench = Bench(experiment, pair, "cpu")
+        record.write_samples(_samples(bench))
+        for line in record.epochs():
+            progress.finished(line, computed=False)
+        note(message="")
+
+        def on_batch(phase: str, number: int, fraction: float) -> None:
+            control.check()
+            if progress.within(fraction):
+                note("running" if not control.pausing else "running")
+
+        for epoch in train(experiment, device, store.ReferenceStore(), checkpoint, on_batch, pair):
+            _add(record, epoch)
+            progress.finished(epoch.as_dict(), computed=epoch.checkpoint is not None)
+            note()
+            control.wait(lambda: note("paused"), note)
+        note("finished")
+        (record.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    except Cancelled:
+        record.update(state="cancelled", message="Cancelled. Every finished epoch is kept; resume goes on from there.")
+        raise
+    except BaseException as error:
+        expected = isinstance(error, InputError | KeyboardInterrupt)
+        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, torch.OutOfMemoryError):
+            text = f"{device} has too little memory for this run. Choose a smaller batch, backbone or image size, or the CPU."
+        record.update(state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=text,
+                      details=None if expected else traceback.format_exc())
+        raise
+    finally:
+        record.close()
+
+
+class Progress:
+    """How far a run is and how long it will still take, from the time of its own recent epochs."""
+
+    def __init__(self, experiment: Experiment):
+        budget = experiment.budget
+        self.totals = {"source": budget.source_epochs, "oracle": budget.source_epochs, "adapt": budget.epochs}
+        self.done = dict.fromkeys(self.totals, 0)
+        self.recent: list[float] = []
+        self.fraction, self.phase, self.last_note = 0.0, "source", 0.0
+
+    def within(self, fraction: float) -> bool:
+        """Note a batch; True if it is time to tell."""
+        self.fraction = fraction
+        if time.monotonic() - self.last_note < TICK:
+            return False
+        self.last_note = time.monotonic()
+        return True
+
+    def finished(self, line: dict[str, Any], computed: bool) -> None:
+        self.phase, self.fraction = line["phase"], 0.0
+        self.done[self.phase] = line["number"]
+        for earlier in list(self.totals)[: list(self.totals).index(self.phase)]:
+            self.done[earlier] = self.totals[earlier]
+        if computed and line["number"]:
+            self.recent = [*self.recent[-4:], line["seconds"]]
+
+    def facts(self) -> dict[str, Any]:
+        left = sum(self.totals.values()) - sum(self.done.values()) - self.fraction
+        phases = list(self.totals)
+        current = next((p for p in phases if self.done[p] < self.totals[p]), "adapt")
+        return {"phase": current, "epoch": self.done[current], "of": self.totals[current],
+                "fraction": 1 - left / sum(self.totals.values()),
+                "remaining": sum(self.recent) / len(self.recent) * left if self.recent else None}
+
+
+def _add(record: Writer, epoch: Epoch) -> None:
+    snapshot = epoch.snapshot and {"features": epoch.snapshot.features, "probabilities": epoch.snapshot.probabilities}
+    record.add(epoch.as_dict(), snapshot)
+    if epoch.checkpoint:
+        store.write_checkpoint(record, epoch.checkpoint())
+
+
+def _samples(bench: Bench) -> dict[str, np.ndarray]:
+    samples = bench.samples()
+    arrays = {"labels": samples.labels.numpy().astype(np.int64)}
+    if samples.inputs.ndim == 2:
+        return arrays | {"rows": samples.inputs.numpy()}
+    pictures = samples.inputs
+    if pictures.shape[-1] > PICTURE:
+        pictures = F.interpolate(pictures.float(), (PICTURE, PICTURE), mode="bilinear", antialias=True).round().to(torch.uint8)
+    pictures = pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)
+    return arrays | {"pictures": pictures.contiguous().numpy()}
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "torchvision", "scikit-learn", "numpy")}
+
+
+def run_here(experiment: Experiment, device: str, on_progress: Callable[[dict[str, Any]], None] | None = None) -> Record:
+    """Run, resume or find finished, in this thread; returns the record. For the command line and notebooks."""
+    record = store.writer(experiment.id)
+    if record.exists and record.status()["state"] == "finished":
+        return record
+    open_record(record, experiment)
+    execute(experiment, record, device, on_progress=on_progress)
+    return record
+
+
+def open_record(record: Writer, experiment: Experiment) -> None:
+    """Take the run's lock; raises `InputError` where another process works on it."""
+    from filelock import Timeout
+
+    try:
+        record.open(experiment.canonical_json())
+    except Timeout:
+        raise InputError("run", f"{record.id} is being computed by another process.", "Wait for it, or watch it on the Adapt page.") from None

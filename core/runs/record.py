@@ -1,0 +1,209 @@
+"""A run's record: one folder, readable while it is being written and without this program.
+
+=====================  =====================================================================
+experiment.json        the question
+status.json            state, device, progress, error; replaced as a whole
+epochs.jsonl           one flushed line per epoch: losses, gauges, measures
+samples.safetensors    the held-out samples of the snapshots: small pictures or rows, labels
+snapshots/NNNN         features and probabilities of these samples after epoch N of adaptation
+checkpoint             what resuming needs; deleted when the run is finished
+maps/NAME              2-D positions over the epochs
+=====================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save
+
+ACTIVE = ("queued", "running", "paused")
+
+
+class Record:
+    """The reading side. Every method returns plain data; missing parts are empty, not errors.
+
+    Parameters
+    ----------
+    folder : Path
+        Its name is the run's id.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.id = folder.name
+
+    @property
+    def exists(self) -> bool:
+        return (self.folder / "experiment.json").is_file()
+
+    def experiment(self) -> dict[str, Any]:
+        return json.loads((self.folder / "experiment.json").read_text())
+
+    def status(self) -> dict[str, Any]:
+        """``state`` is queued, running, paused, finished, cancelled, failed or interrupted.
+
+        A run that says it is active while no process holds its lock was interrupted.
+        """
+        try:
+            status = json.loads((self.folder / "status.json").read_text())
+        except (OSError, ValueError):
+            status = {"state": "interrupted"}
+        if status["state"] in ACTIVE and not self.locked():
+            status = status | {"state": "interrupted"}
+        return status
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """All finished epochs in order; the list is shared and must not be changed."""
+        path = self.folder / "epochs.jsonl"
+        try:
+            stat = path.stat()
+        except OSError:
+            return []
+        return _read_lines(str(path), stat.st_mtime_ns, stat.st_size)
+
+    def phase(self, name: str) -> list[dict[str, Any]]:
+        return [epoch for epoch in self.epochs() if epoch["phase"] == name]
+
+    def version(self) -> str:
+        """Changes whenever a page has something new to show."""
+        marks = []
+        for name in ("epochs.jsonl", "status.json", "maps"):
+            with contextlib.suppress(OSError):
+                marks.append(f"{(self.folder / name).stat().st_mtime_ns:x}")
+        return "-".join(marks)
+
+    def snapshot(self, number: int) -> dict[str, np.ndarray] | None:
+        """``features`` 2n×D and ``probabilities`` 2n×K after epoch ``number`` of adaptation."""
+        return _load_arrays(self.folder / "snapshots" / f"{number:04d}.safetensors")
+
+    def snapshot_numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in (self.folder / "snapshots").glob("[0-9]*.safetensors"))
+
+    def samples(self) -> dict[str, np.ndarray] | None:
+        """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, and ``labels`` int64 2n (−1 where unknown)."""
+        return _load_arrays(self.folder / "samples.safetensors")
+
+    def map(self, name: str) -> dict[str, np.ndarray] | None:
+        return _load_arrays(self.folder / "maps" / f"{name}.safetensors")
+
+    def write_map(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        write_bytes(self.folder / "maps" / f"{name}.safetensors", save(arrays))
+
+    def locked(self) -> bool:
+        """True while some process is working on this run."""
+        if not (self.folder / "lock").exists():
+            return False
+        try:
+            with FileLock(self.folder / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a record in a folder that cannot be written, such as the one that ships
+            return False
+
+
+class Writer(Record):
+    """The writing side. Holds the run's lock from ``open`` to ``close``.
+
+    Raises
+    ------
+    Timeout
+        From ``open``, when another process is working on the run.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
+
+    def open(self, experiment_json: str) -> Writer:
+        for name in ("snapshots", "maps"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        if not self.exists:
+            write_bytes(self.folder / "experiment.json", experiment_json.encode())
+        return self
+
+    def close(self) -> None:
+        self._lock.release()
+
+    def update(self, **changes: Any) -> None:
+        """Merge ``changes`` into status.json, which readers always find whole."""
+        path = self.folder / "status.json"
+        old = json.loads(path.read_text()) if path.exists() else {}
+        write_bytes(path, json.dumps(old | changes | {"updated": time.time()}, indent=1).encode())
+
+    def add(self, line: dict[str, Any], snapshot: dict[str, np.ndarray] | None) -> None:
+        """Append one epoch. The snapshot is written first, so that a line never lacks its picture."""
+        if snapshot is not None:
+            write_bytes(self.folder / "snapshots" / f"{line['number']:04d}.safetensors", save(snapshot))
+        with (self.folder / "epochs.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+    def write_samples(self, arrays: dict[str, np.ndarray]) -> None:
+        write_bytes(self.folder / "samples.safetensors", save(arrays))
+
+    def keep_until(self, phase: str | None, number: int) -> None:
+        """Drop all epochs after ``number`` of ``phase`` (everything for None), and what a crash left half-written."""
+        kept, found = [], False
+        for epoch in self.epochs() if phase else []:
+            kept.append(epoch)
+            if (epoch["phase"], epoch["number"]) == (phase, number):
+                found = True
+                break
+        if not found:
+            kept = []
+        write_bytes(self.folder / "epochs.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in kept).encode())
+        numbers = {epoch["number"] for epoch in kept if epoch["phase"] == "adapt"}
+        for stale in set(self.snapshot_numbers()) - numbers:
+            (self.folder / "snapshots" / f"{stale:04d}.safetensors").unlink()
+        for path in (self.folder / "maps").glob("*"):
+            path.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write under a temporary name, then replace: readers see the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+@lru_cache(maxsize=64)
+def _read_lines(path: str, mtime: int, size: int) -> list[dict[str, Any]]:
+    lines = []
+    for text in Path(path).read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:  # the line a crash cut short
+            break
+    return lines
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError):
+        return None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, framework="numpy") as file:
+        return file.metadata() or {}

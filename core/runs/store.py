@@ -1,0 +1,124 @@
+"""Where records and reference networks live, and how they are found."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from core.errors import InputError
+from core.home import home
+from core.runs.record import Record, Writer, read_metadata, write_bytes
+from core.training import Checkpoint, Reference
+
+LISTED = 200  # runs that a list shows, newest first
+REFERENCES = 60  # stored reference networks; the ones longest unused are deleted first
+SHIPPED = Path(__file__).parents[2] / "assets" / "gallery"
+_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def runs_folder() -> Path:
+    return home() / "runs"
+
+
+def writer(run_id: str) -> Writer:
+    return Writer(runs_folder() / run_id)
+
+
+def find(run_id: str) -> Record:
+    """The record of a run by its id or the first digits of it, among one's own and the shipped ones.
+
+    Raises
+    ------
+    InputError
+        No such run, or several.
+    """
+    if not re.fullmatch(r"[0-9a-f]{4,12}", run_id):
+        raise InputError("run", f"{run_id[:40]!r} is not a run's id.", "An id has 12 characters 0–9 and a–f, such as those in the list of runs.")
+    found = {path.name: path for root in (SHIPPED, runs_folder()) for path in root.glob(f"{run_id}*") if _ID.fullmatch(path.name)}
+    records = [record for record in map(Record, found.values()) if record.exists]
+    if len(records) != 1:
+        problem = "is not stored here" if not records else f"could be {len(records)} runs"
+        raise InputError("run", f"{run_id!r} {problem}.", "Launch its experiment again, or give the whole id of a stored run.")
+    return records[0]
+
+
+def records() -> list[Record]:
+    """The newest `LISTED` of one's own runs, newest first, then the shipped ones."""
+    own = [r for r in map(Record, runs_folder().glob("*")) if _ID.fullmatch(r.id) and r.exists]
+    own.sort(key=lambda r: (r.folder / "experiment.json").stat().st_mtime, reverse=True)
+    names = {r.id for r in own}
+    return own[:LISTED] + [r for r in shipped() if r.id not in names]
+
+
+def shipped() -> list[Record]:
+    """The finished runs that come with the program."""
+    return [r for r in map(Record, sorted(SHIPPED.glob("*"))) if _ID.fullmatch(r.id) and r.exists]
+
+
+def delete(run_id: str) -> None:
+    """Delete one of one's own runs; a running one is refused."""
+    record = Record(runs_folder() / run_id)
+    if not _ID.fullmatch(run_id) or not record.exists:
+        raise InputError("run", f"{run_id[:40]!r} is not one of your runs.", "Choose one from the list.")
+    if record.locked():
+        raise InputError("run", f"{run_id} is being computed.", "Cancel it first.")
+    shutil.rmtree(record.folder)
+
+
+class ReferenceStore(MutableMapping[str, Reference]):
+    """Source-trained and oracle networks on disk, by their address; the least recently used go first."""
+
+    def _path(self, key: str) -> Path:
+        return home() / "references" / f"{key}.safetensors"
+
+    def __getitem__(self, key: str) -> Reference:
+        path = self._path(key)
+        try:
+            model, metadata = load_file(path), read_metadata(path)
+            path.touch()
+        except (OSError, SafetensorError) as error:
+            raise KeyError(key) from error
+        return Reference(model, json.loads(metadata["epochs"]))
+
+    def __setitem__(self, key: str, reference: Reference) -> None:
+        tensors = {name: tensor.contiguous() for name, tensor in reference.model.items()}
+        write_bytes(self._path(key), save(tensors, {"epochs": json.dumps(reference.epochs)}))
+        for old in sorted(self._path("x").parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)[:-REFERENCES]:
+            old.unlink(missing_ok=True)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[str(key)]
+        except KeyError:
+            return False
+        return True
+
+    def __delitem__(self, key: str) -> None:
+        self._path(key).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (path.stem for path in self._path("x").parent.glob("*.safetensors"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def write_checkpoint(record: Writer, checkpoint: Checkpoint) -> None:
+    position = {"phase": checkpoint.phase, "number": str(checkpoint.number), "past": json.dumps(checkpoint.past)}
+    write_bytes(record.folder / "checkpoint.safetensors", save(checkpoint.tensors, position))
+
+
+def read_checkpoint(record: Record) -> Checkpoint | None:
+    """The last checkpoint, or None where there is none that can be read."""
+    path = record.folder / "checkpoint.safetensors"
+    try:
+        tensors, metadata = load_file(path), read_metadata(path)
+    except (OSError, SafetensorError):
+        return None
+    return Checkpoint(metadata["phase"], int(metadata["number"]), tensors, json.loads(metadata["past"]))

@@ -1,0 +1,109 @@
+"""Accuracy, its intervals, and what happens without labels or with broken predictions."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix
+
+from core.errors import InputError
+from core.measures.accuracy import confusion, gain_interval, per_class, source_accuracy, target_accuracy, wilson
+from core.measures.base import Evaluation
+
+
+def evaluation(**changes) -> Evaluation:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20, 4)).astype(np.float32)
+    given = dict(source_probabilities=np.eye(4, dtype=np.float32)[[0, 1, 1, 0]], source_labels=np.array([0, 1, 0, 0]),
+                 target_probabilities=np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 1, 2]], target_labels=np.array([0, 0, 1, 1, 2, 2]),
+                 source_features=features, target_features=features, bandwidth=1.0, seed=0)
+    return Evaluation(**{**given, **changes})
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 1), (1, 1), (0, 20), (20, 20), (81, 263), (15, 148), (1, 29), (899, 1797)])
+def test_wilson_agrees_with_scipy(correct, n):
+    expected = binomtest(correct, n).proportion_ci(method="wilson")
+    assert wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_wilson_agrees_with_the_published_table():
+    # Newcombe (1998), Statistics in Medicine 17:857-872, table I, method 3.
+    published = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0000, 0.1611), (1, 29): (0.0061, 0.1718)}
+    for (correct, n), ends in published.items():
+        assert wilson(correct, n) == pytest.approx(ends, abs=5e-5)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 0), (3, 2), (-1, 5)])
+def test_wilson_refuses_what_is_not_a_share(correct, n):
+    with pytest.raises(InputError):
+        wilson(correct, n)
+
+
+def test_confusion_and_per_class_agree_with_scikit_learn():
+    rng = np.random.default_rng(1)
+    labels, predictions = rng.integers(0, 4, 200), rng.integers(0, 5, 200)
+    expected = confusion_matrix(labels, predictions, labels=range(5))
+    np.testing.assert_array_equal(confusion(labels, predictions, 5), expected)
+    shares = per_class(labels, predictions, 5)
+    np.testing.assert_allclose(shares[:4], expected.diagonal()[:4] / expected.sum(axis=1)[:4])
+    assert np.isnan(shares[4])
+
+
+def test_confusion_refuses_a_class_out_of_range():
+    with pytest.raises(InputError) as error:
+        confusion(np.array([0, 3]), np.array([0, 1]), 3)
+    assert error.value.where == "labels"
+
+
+def test_gain_is_paired_and_agrees_with_an_index_bootstrap():
+    rng = np.random.default_rng(2)
+    before = rng.random(400) < 0.5
+    after = before | (rng.random(400) < 0.1)  # never worse: an unpaired interval would span zero
+    gain = gain_interval(before, after)
+    rows = rng.integers(0, 400, size=(4000, 400))
+    difference = after.astype(float) - before
+    low, high = np.quantile(difference[rows].mean(axis=1), [0.025, 0.975])
+    assert gain.mean == pytest.approx(difference.mean())
+    assert (gain.low, gain.high) == pytest.approx((low, high), abs=0.006)
+    assert gain.low > 0
+    backwards = gain_interval(after, before)
+    assert backwards.mean == -gain.mean
+    assert backwards.high < 0
+
+
+def test_gain_repeats_with_its_seed_and_is_zero_for_equal_models():
+    rng = np.random.default_rng(3)
+    before, after = rng.random(100) < 0.5, rng.random(100) < 0.6
+    assert gain_interval(before, after, seed=4) == gain_interval(before, after, seed=4)
+    same = gain_interval(before, before)
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("after", [np.ones(3, bool), np.ones(0, bool)])
+def test_gain_refuses_other_samples(after):
+    with pytest.raises(InputError):
+        gain_interval(np.ones(len(after) and 4, bool), after)
+
+
+def test_target_accuracy_by_hand():
+    values = target_accuracy(evaluation())
+    assert values["target_accuracy"] == pytest.approx(5 / 6)
+    assert (values["target_accuracy_low"], values["target_accuracy_high"]) == pytest.approx(wilson(5, 6))
+    assert values["target_worst_class"] == 0.5  # class 3 is absent and does not count
+    assert source_accuracy(evaluation()) == {"source_accuracy": 0.75}
+
+
+def test_without_labels_the_values_are_none():
+    values = target_accuracy(evaluation(target_labels=None))
+    assert set(values) == {"target_accuracy", "target_accuracy_low", "target_accuracy_high", "target_worst_class"}
+    assert set(values.values()) == {None}
+
+
+@pytest.mark.parametrize(("side", "compute"), [("source", source_accuracy), ("target", target_accuracy)])
+def test_nan_probabilities_are_named(side, compute):
+    broken = np.full((6, 4), 0.25, dtype=np.float32)
+    broken[2, 1] = np.nan
+    with pytest.raises(InputError) as error:
+        compute(evaluation(**{f"{side}_probabilities": broken, f"{side}_labels": None}))
+    assert error.value.where == f"{side}_probabilities"
+    assert "1 of 6" in error.value.what
+    assert error.value.remedy

@@ -1,0 +1,161 @@
+"""The domain classifier's AUC against scikit-learn, its interval and its permutation test."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.stats import binom
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from core.errors import InputError
+from core.measures.base import Evaluation
+from core.measures.classifier import _folds, a_a_control, auc_interval, domain_auc, domain_auc_measure
+
+
+def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)).astype(np.float32), (rng.normal(size=(m, d)) + shift).astype(np.float32)
+
+
+@pytest.mark.parametrize(("n", "m", "shift"), [(100, 100, 0.3), (53, 81, 0.2)])
+def test_agrees_with_scikit_learn_fold_by_fold(n, m, shift):
+    x, y = sample(n, m, shift=shift)
+    rows, labels = np.concatenate([x, y]).astype(np.float64), np.repeat([0, 1], [n, m])
+    fold = _folds(rows, labels, 3)
+    scores = cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression()), rows, labels, cv=PredefinedSplit(fold),
+                               method="decision_function")
+    tests = [np.flatnonzero(fold == k) for k in range(5)]
+    pairs = [labels[test].sum() * (1 - labels[test]).sum() for test in tests]
+    expected = np.average([roc_auc_score(labels[test], scores[test]) for test in tests], weights=pairs)
+
+    result = domain_auc(x, y, seed=3)
+    np.testing.assert_allclose(result.scores, scores, atol=1e-9)
+    assert result.auc == pytest.approx(expected, abs=1e-12)
+    error = ((scores[:n] > 0).mean() + (scores[n:] < 0).mean()) / 2
+    assert result.a_distance == pytest.approx(2 * (1 - 2 * error))
+    assert result.low < result.auc < result.high
+    assert result.p is None
+
+
+def test_separated_domains_reach_the_end_but_keep_an_interval():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the solver must converge
+        result = domain_auc(*sample(60, 60, shift=20.0))
+    assert result.auc == 1.0
+    assert result.a_distance == 2.0
+    assert 0.9 < result.low < 0.99
+    assert result.high == pytest.approx(1.0)
+
+
+def test_identical_and_constant_features_are_at_chance():
+    x, _ = sample(50, 1)
+    identical = domain_auc(x, np.random.default_rng(1).permutation(x))
+    assert identical.auc == pytest.approx(0.5)
+    assert identical.low < 0.5 < identical.high
+    constant = domain_auc(np.full((52, 4), 0.1, np.float32), np.full((47, 4), 0.1, np.float32))
+    assert constant.auc == 0.5
+    assert constant.a_distance == 0.0
+
+
+def test_folds_are_balanced_random_and_keep_copies_together():
+    x, y = sample(23, 17)
+    y[:9] = x[5:14]
+    y[9] = y[0]  # a second copy on one side only
+    rows, labels = np.concatenate([x, y]), np.repeat([0, 1], [23, 17])
+    fold = _folds(rows, labels, 0)
+    for domain in (0, 1):
+        counts = np.bincount(fold[labels == domain], minlength=5)
+        assert counts.max() - counts.min() <= 1
+    together = fold[5:14] == fold[23:32]
+    assert together[1:].all()
+    assert together[0] or fold[5] == fold[32]
+    assert (fold != _folds(rows, labels, 1)).any()
+
+
+def test_one_constant_column_changes_nothing():
+    x, y = sample(50, 50, shift=0.4)
+    with_constant = domain_auc(np.pad(x, ((0, 0), (0, 1)), constant_values=7), np.pad(y, ((0, 0), (0, 1)), constant_values=7))
+    assert with_constant.auc == pytest.approx(domain_auc(x, y).auc)
+
+
+def test_scores_stay_with_their_rows():
+    x, y = sample(60, 60, shift=0.5)
+    y[17] = 9.0  # the most target-like row
+    x[41] = -9.0
+    scores = domain_auc(x, y).scores
+    assert scores.argmax() == 60 + 17
+    assert scores.argmin() == 41
+
+
+def test_swapping_the_domains_turns_the_scores_and_keeps_the_auc_about():
+    x, y = sample(200, 200, shift=0.2)
+    forth, back = domain_auc(x, y), domain_auc(y, x)
+    assert back.auc == pytest.approx(forth.auc, abs=0.03)
+    assert np.corrcoef(forth.scores, -np.roll(back.scores, 200))[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(("auc", "n", "m"), [(0.5, 100, 100), (0.8, 40, 90), (0.97, 300, 300), (1.0, 50, 50), (0.0, 50, 50)])
+def test_interval_solves_its_equation(auc, n, m):
+    def excess(theta: float) -> float:
+        mean = (n + m) / 2 - 1
+        spread = 1 + mean * (1 - theta) / (2 - theta) + mean * theta / (1 + theta)
+        return (theta - auc) ** 2 - 1.959964**2 * 2 * theta * (1 - theta) * spread / (n * m)
+
+    low, high = auc_interval(auc, n, m)
+    assert low == pytest.approx(brentq(excess, 1e-9, auc - 1e-9) if auc > 0 else 0, abs=1e-5)
+    assert high == pytest.approx(brentq(excess, auc + 1e-9, 1 - 1e-9) if auc < 1 else 1, abs=1e-5)
+
+
+def test_interval_misses_chance_in_at_most_five_percent_without_a_shift():
+    draws = 150
+    results = [domain_auc(*sample(60, 60, seed=[9, i]), seed=i) for i in range(draws)]
+    misses = sum(not result.low <= 0.5 <= result.high for result in results)
+    # With the variance of independent folds it would miss in about 17 %.
+    assert misses <= binom.ppf(0.995, draws, 0.05)
+    assert np.mean([result.high - result.low for result in results]) < 0.35
+
+
+def test_permutation_p_is_smallest_for_a_shift_and_spread_without():
+    assert domain_auc(*sample(60, 60, shift=1.0), permutations=19).p == 1 / 20
+    ps = [domain_auc(*sample(30, 30, d=3, seed=[10, i]), seed=i, permutations=19).p for i in range(10)]
+    assert 0.25 < np.mean(ps) < 0.8
+    assert len(set(ps)) > 4
+
+
+def test_repeats_with_its_seed_and_leaves_the_global_generator():
+    x, y = sample(40, 40, shift=0.2)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert domain_auc(x, y, seed=1, permutations=5).auc == domain_auc(x, y, seed=1).auc
+    assert domain_auc(x, y, seed=2).auc != domain_auc(x, y, seed=1).auc
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_control_is_at_chance_where_the_shift_is_not():
+    x, y = sample(300, 150, shift=1.0)
+    control = a_a_control(x)
+    assert control.low < 0.5 < control.high
+    assert domain_auc(x[:150], y).low > control.high
+    assert len(control.scores) == 300
+
+
+@pytest.mark.parametrize(("x", "y", "where"), [
+    (np.zeros((4, 3)), np.zeros((9, 3)), "source_features"),
+    (np.zeros((9, 3)), np.full((9, 3), np.nan), "target_features"),
+    (np.zeros((9, 3)), np.zeros((9, 4)), "target_features"),
+])
+def test_refuses_what_it_cannot_compare(x, y, where):
+    with pytest.raises(InputError) as error:
+        domain_auc(x, y)
+    assert error.value.where == where
+
+
+def test_measure_reports_the_same_numbers():
+    x, y = sample(80, 80, shift=0.5)
+    result = domain_auc(x, y, seed=4)
+    values = domain_auc_measure(Evaluation(None, None, None, None, x, y, 1.0, seed=4))
+    assert values == {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}
