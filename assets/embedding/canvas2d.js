@@ -19,7 +19,8 @@ export class Canvas2DRenderer {
   begin(theme) {
     this.background = theme.background;
     this.context.setTransform(1, 0, 0, 1, 0, 0);
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.context.fillStyle = `rgb(${theme.background.join(" ")})`;
+    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
   draw(pane, view, scale, radius, dpr, from, to, mix) {

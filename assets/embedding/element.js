@@ -46,7 +46,7 @@ class Embedding {
     this.slider = find("input");
     this.output = find("output");
     this.points = find(".points");
-    this.overlay = new Overlay(find(".overlay"));
+    this.overlay = new Overlay(find(".overlay"), find(".labels"));
     this.tooltip = new Tooltip(find(".tip"));
     this.renderer = WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
     this.timeline = null;
@@ -291,7 +291,7 @@ class Embedding {
     this.legendShown = legend;
     this.select.value = this.mode;
     this.root.querySelector(".time").hidden = data.frames < 2;
-    this.root.querySelector(".empty").hidden = data.n > 0;
+    this.root.classList.toggle("void", data.n === 0 || data.frames === 0);
     this.root.querySelector('[data-do="follow"]').hidden = !mount.follow || timeline.following;
     this.slider.max = String(timeline.last);
     this.root.dataset.points = String(data.n);
@@ -344,14 +344,14 @@ class Embedding {
     const radius = pointRadius(data.n, view.zoom);
     const marked = [...new Set([this.pinned?.index, this.hovered?.index])].filter((index) => index !== undefined && index < data.n);
     renderer.begin(theme);
-    overlay.begin(dpr, theme.font);
+    overlay.begin(dpr, marked.length === 0);
     this.panes().forEach(({ frames }, pane) => {
       const box = this.boxes[pane];
       const [from, to] = [frames.from, frames.to].map((frame) => ({ frame, style: this.styleOf(frame) }));
       if (data.n > 0 && data.frames > 0) {
         renderer.draw(box, view, scaleOf(view, box), radius, dpr, from, to, frames.mix);
         if (this.pinned && this.mount.mode !== "pair") overlay.trail(box, view, timeline.at, this.pinned.index, theme);
-        overlay.labels(box, view, frames, theme, this.filters.class);
+        overlay.labels(box, pane, view, frames, this.filters.class);
         for (const index of marked) overlay.mark(box, view, frames, index, radius, theme, index === this.pinned?.index);
       }
     });
@@ -359,7 +359,8 @@ class Embedding {
     this.root.querySelector('[data-do="reset"]').disabled = isFull(view);
     this.draws += 1;
     this.root.dataset.draws = String(this.draws);
-    if (timeline.moving) this.request();
+    if (timeline.move) this.request();
+    else if (timeline.playing) setTimeout(() => this.request(), timeline.wait(now));
   }
 
   /** The look of a frame's points, made when first asked for; the least recently used one makes room. */
@@ -387,6 +388,10 @@ class Embedding {
     const frame = mix < 0.5 ? from : to;
     const box = this.boxes[chosen.pane];
     const [x, y] = this.placeOf(chosen.index, pane.frames, box);
+    if (x < 0 || y < 0 || x > box.width || y > box.height) {
+      this.tooltip.hide();
+      return;
+    }
     const size = { width: this.stage.clientWidth, height: this.stage.clientHeight };
     const first = this.mount.mode === "pair" && chosen.pane === 1 ? 0 : frame;
     this.tooltip.show(this.data, chosen.index, frame, first, box.x + x, box.y + y, size, chosen.index === this.pinned?.index);

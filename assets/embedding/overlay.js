@@ -1,14 +1,17 @@
 // What lies over the points: class labels, the highlighted point and the path of the pinned one.
+// Labels are HTML, moved by transforms: redrawing a canvas of text in every frame halves the frame rate without a GPU.
 
 import { classColour } from "./palette.js";
 import { classCentres, positionAt } from "./payload.js";
 import { scaleOf, toPixel } from "./view.js";
 
-const LABEL_HEIGHT = 17;
+const LABEL_HEIGHT = 18; // as in embedding.css
 
 export class Overlay {
-  constructor(canvas) {
+  constructor(canvas, labels) {
     this.canvas = canvas;
+    this.layer = labels;
+    this.nodes = new Map(); // pane and class -> its label
     this.context = canvas.getContext("2d");
     this.centres = new Map(); // frame -> class centres
   }
@@ -16,11 +19,15 @@ export class Overlay {
   setData(data) {
     this.data = data;
     this.centres.clear();
+    this.layer.replaceChildren();
+    this.nodes.clear();
   }
 
-  begin(dpr, font) {
-    this.font = font;
+  /** `empty` when nothing will be marked: a hidden canvas costs nothing. */
+  begin(dpr, empty) {
     this.dpr = dpr;
+    this.canvas.hidden = empty;
+    if (empty) return;
     this.context.setTransform(1, 0, 0, 1, 0, 0);
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
@@ -40,7 +47,7 @@ export class Overlay {
     return this.centres.get(frame);
   }
 
-  labels(pane, view, blend, theme, onlyClass) {
+  labels(pane, slot, view, blend, onlyClass) {
     const after = new Map(this.centresAt(blend.to).map((centre) => [centre.class, centre]));
     const labels = [];
     for (const centre of this.centresAt(blend.from)) {
@@ -50,27 +57,28 @@ export class Overlay {
       const y = centre.y + (next.y - centre.y) * blend.mix;
       const [px, py] = toPixel(view, pane, x, y);
       if (px < 0 || py < 0 || px > pane.width || py > pane.height) continue;
-      labels.push({ x: px, y: py, class: centre.class, text: shorten(this.data.classNames[centre.class]) });
+      const node = this.node(slot, centre.class);
+      labels.push({ x: px, y: py, node, width: node.width });
     }
-    this.inPane(pane, (context) => {
-      context.font = `600 12px ${this.font}`;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.lineJoin = "round";
-      for (const label of labels) label.width = context.measureText(label.text).width + 12;
-      spread(labels, pane);
-      for (const label of labels) {
-        context.beginPath();
-        context.roundRect(label.x - label.width / 2, label.y - LABEL_HEIGHT / 2, label.width, LABEL_HEIGHT, 4);
-        context.fillStyle = `rgb(${theme.background.join(" ")} / 0.88)`;
-        context.fill();
-        context.lineWidth = 1.25;
-        context.strokeStyle = classColour(label.class);
-        context.stroke();
-        context.fillStyle = `rgb(${theme.text.join(" ")})`;
-        context.fillText(label.text, label.x, label.y + 0.5);
-      }
-    });
+    spread(labels, pane);
+    for (const [name, node] of this.nodes) if (name.startsWith(`${slot}:`)) node.used = false;
+    for (const { x, y, node, width } of labels) {
+      node.used = true;
+      node.element.style.transform = `translate(${(pane.x + x - width / 2).toFixed(1)}px, ${(pane.y + y - LABEL_HEIGHT / 2).toFixed(1)}px)`;
+    }
+    for (const node of this.nodes.values()) node.element.hidden = !node.used;
+  }
+
+  node(slot, label) {
+    const name = `${slot}:${label}`;
+    if (!this.nodes.has(name)) {
+      const element = document.createElement("span");
+      element.textContent = this.data.classNames[label] ?? String(label);
+      element.style.borderColor = classColour(label);
+      this.layer.append(element);
+      this.nodes.set(name, { element, width: element.offsetWidth, used: true });
+    }
+    return this.nodes.get(name);
   }
 
   /** A ring around one point; `strong` when it is pinned. */
@@ -149,8 +157,4 @@ function spread(labels, pane) {
     label.x = Math.min(Math.max(label.x, label.width / 2 + 2), pane.width - label.width / 2 - 2);
     label.y = Math.min(Math.max(label.y, LABEL_HEIGHT / 2 + 2), pane.height - LABEL_HEIGHT / 2 - 2);
   }
-}
-
-function shorten(text) {
-  return text.length > 16 ? `${text.slice(0, 15)}…` : text;
 }

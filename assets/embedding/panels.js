@@ -9,7 +9,7 @@ export function readTheme(element) {
   const text = parseColour(style.getPropertyValue("--st-text-color").trim() || "#31333f");
   const background = parseColour(style.getPropertyValue("--st-background-color").trim() || "#ffffff");
   const muted = text.map((value, channel) => Math.round(value * 0.38 + background[channel] * 0.62));
-  return { text, background, muted, font: style.fontFamily };
+  return { text, background, muted };
 }
 
 function parseColour(colour) {

@@ -20,10 +20,6 @@ export class Timeline {
     return Math.max(this.frames - 1, 0);
   }
 
-  get moving() {
-    return this.move !== null || this.playing;
-  }
-
   /** Goes to a frame, in `duration` ms or at once when 0. */
   go(frame, now, duration = STEP_MS) {
     this.frame = Math.min(Math.max(frame, 0), this.last);
@@ -79,6 +75,11 @@ export class Timeline {
       this.holdUntil = null;
       this.go(this.frame + 1, now, this.duration);
     }
+  }
+
+  /** Milliseconds until a playing timeline moves again. */
+  wait(now) {
+    return Math.max((this.holdUntil ?? now) - now, 0);
   }
 
   /** New data came in. Keeps the user's epoch; whoever follows, or has not chosen, moves on to the newest. */

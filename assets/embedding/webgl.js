@@ -63,9 +63,9 @@ void main() {
 }`;
 
 export class WebGLRenderer {
-  /** null if this canvas gives no WebGL2. */
+  /** null if this canvas gives no WebGL2. Opaque, which a computer without a GPU shows a quarter faster. */
   static on(canvas) {
-    const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, powerPreference: "low-power" });
+    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, powerPreference: "low-power" });
     return gl ? new WebGLRenderer(gl, canvas) : null;
   }
 
@@ -89,12 +89,21 @@ export class WebGLRenderer {
     if (!gl.getProgramParameter(this.program, gl.LINK_STATUS) && !gl.isContextLost()) {
       throw new Error(`The embedding's shader failed: ${gl.getProgramInfoLog(this.program)}`);
     }
-    this.at = (name) => gl.getUniformLocation(this.program, name);
-    this.slot = (name) => gl.getAttribLocation(this.program, name);
+    this.places = new Map(); // names in the shader -> where they are
     this.positions = gl.createBuffer();
     this.styles = new Map(); // style array -> {buffer, version}
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+  }
+
+  uniform(name) {
+    if (!this.places.has(name)) this.places.set(name, this.gl.getUniformLocation(this.program, name));
+    return this.places.get(name);
+  }
+
+  attribute(name) {
+    if (!this.places.has(name)) this.places.set(name, this.gl.getAttribLocation(this.program, name));
+    return this.places.get(name);
   }
 
   setData(data) {
@@ -116,10 +125,11 @@ export class WebGLRenderer {
     const gl = this.gl;
     gl.useProgram(this.program);
     gl.disable(gl.SCISSOR_TEST);
-    gl.clearColor(0, 0, 0, 0);
+    const background = theme.background.map((value) => value / 255);
+    gl.clearColor(...background, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.enable(gl.SCISSOR_TEST);
-    gl.uniform3f(this.at("u_background"), ...theme.background.map((value) => value / 255));
+    gl.uniform3f(this.uniform("u_background"), ...background);
   }
 
   /** `pane` is a rectangle of the canvas in CSS pixels; `from` and `to` are {frame, style: {bytes, version}}. */
@@ -130,11 +140,11 @@ export class WebGLRenderer {
     const box = [Math.round(pane.x * dpr), bottom, Math.round(pane.width * dpr), Math.round(pane.height * dpr)];
     gl.viewport(...box);
     gl.scissor(...box);
-    gl.uniform1f(this.at("u_mix"), mix);
-    gl.uniform1f(this.at("u_radius"), radius);
-    gl.uniform1f(this.at("u_dpr"), dpr);
-    gl.uniform2f(this.at("u_centre"), view.x, view.y);
-    gl.uniform2f(this.at("u_scale"), (2 * scale) / pane.width, (2 * scale) / pane.height);
+    gl.uniform1f(this.uniform("u_mix"), mix);
+    gl.uniform1f(this.uniform("u_radius"), radius);
+    gl.uniform1f(this.uniform("u_dpr"), dpr);
+    gl.uniform2f(this.uniform("u_centre"), view.x, view.y);
+    gl.uniform2f(this.uniform("u_scale"), (2 * scale) / pane.width, (2 * scale) / pane.height);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
     this.pointer("a_from", 2, gl.SHORT, false, 4, from.frame * this.data.n * 4);
     this.pointer("a_to", 2, gl.SHORT, false, 4, to.frame * this.data.n * 4);
@@ -149,7 +159,7 @@ export class WebGLRenderer {
   }
 
   pointer(name, size, type, normalised, stride, offset) {
-    const slot = this.slot(name);
+    const slot = this.attribute(name);
     this.gl.enableVertexAttribArray(slot);
     this.gl.vertexAttribPointer(slot, size, type, normalised, stride, offset);
   }

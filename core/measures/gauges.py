@@ -31,7 +31,8 @@ def feature_gauges(features: np.ndarray) -> dict[str, float]:
     singular values σ (Roy and Vetterli 2007, EUSIPCO), from 1 to D.
     """
     x = features.astype(np.float64)
-    sigma = np.linalg.svd(x - x.mean(0), compute_uv=False)
+    centred = x - x.mean(0)
+    sigma = np.sqrt(np.maximum(np.linalg.eigvalsh(centred.T @ centred), 0))
     total = sigma.sum()
     rank = float(np.exp(_entropy(sigma / total))) if total > 0 else 1.0
     return {"feature_norm": float(np.linalg.norm(x, axis=1).mean()), "effective_rank": rank}

@@ -118,7 +118,8 @@ def execute(experiment: Experiment, record: Writer, device: str, control: Contro
             if on_progress:
                 on_progress(facts)
 
-        note(device=device, device_title=devices.title(device), error=None, message="Preparing the data.", started=started, versions=_versions())
+        record.update(device=device, device_title=devices.title(device), error=None, started=started, versions=_versions())
+        note(message="Preparing the data.")
         pair = load_pair(experiment)
         bench = Bench(experiment, pair, "cpu")
         record.write_samples(_samples(bench))
@@ -129,7 +130,7 @@ def execute(experiment: Experiment, record: Writer, device: str, control: Contro
         def on_batch(phase: str, number: int, fraction: float) -> None:
             control.check()
             if progress.within(fraction):
-                note("running" if not control.pausing else "running")
+                note()
 
         for epoch in train(experiment, device, store.ReferenceStore(), checkpoint, on_batch, pair):
             _add(record, epoch)
@@ -213,9 +214,9 @@ def _versions() -> dict[str, str]:
 
 def run_here(experiment: Experiment, device: str, on_progress: Callable[[dict[str, Any]], None] | None = None) -> Record:
     """Run, resume or find finished, in this thread; returns the record. For the command line and notebooks."""
+    if done := store.finished(experiment.id):
+        return done
     record = store.writer(experiment.id)
-    if record.exists and record.status()["state"] == "finished":
-        return record
     open_record(record, experiment)
     execute(experiment, record, device, on_progress=on_progress)
     return record
@@ -228,4 +229,5 @@ def open_record(record: Writer, experiment: Experiment) -> None:
     try:
         record.open(experiment.canonical_json())
     except Timeout:
-        raise InputError("run", f"{record.id} is being computed by another process.", "Wait for it, or watch it on the Adapt page.") from None
+        raise InputError("run", f"{record.id} is being computed by another process.",
+                         "Wait for it, or watch it on the Adapt page.") from None

@@ -39,7 +39,8 @@ def find(run_id: str) -> Record:
         No such run, or several.
     """
     if not re.fullmatch(r"[0-9a-f]{4,12}", run_id):
-        raise InputError("run", f"{run_id[:40]!r} is not a run's id.", "An id has 12 characters 0–9 and a–f, such as those in the list of runs.")
+        raise InputError("run", f"{run_id[:40]!r} is not a run's id.",
+                         "An id has 12 characters 0–9 and a–f, such as those in the list of runs.")
     found = {path.name: path for root in (SHIPPED, runs_folder()) for path in root.glob(f"{run_id}*") if _ID.fullmatch(path.name)}
     records = [record for record in map(Record, found.values()) if record.exists]
     if len(records) != 1:
@@ -59,6 +60,15 @@ def records() -> list[Record]:
 def shipped() -> list[Record]:
     """The finished runs that come with the program."""
     return [r for r in map(Record, sorted(SHIPPED.glob("*"))) if _ID.fullmatch(r.id) and r.exists]
+
+
+def finished(run_id: str) -> Record | None:
+    """The record of a run that needs no more computing, one's own or a shipped one."""
+    for root in (runs_folder(), SHIPPED):
+        record = Record(root / run_id)
+        if record.exists and record.status()["state"] == "finished":
+            return record
+    return None
 
 
 def delete(run_id: str) -> None:

@@ -1,0 +1,223 @@
+"""The command line: ``python -m core list | run | resume | show | project``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+
+LISTS = ("domains", "shifts", "backbones", "methods", "measures")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, or 2 for a request that cannot be met, with one line on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted. Every finished epoch is kept; `python -m core resume RUN` goes on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Shiftscope without the browser.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="what there is to choose from")
+    listing.add_argument("kind", choices=LISTS)
+    listing.add_argument("--json", action="store_true", help="an array of objects with a name")
+    listing.set_defaults(command=_list)
+
+    run = commands.add_parser("run", help="run an experiment, or show it if it has been run")
+    run.add_argument("experiment", nargs="?", type=Path, metavar="EXPERIMENT.json", help="options below change what it says")
+    for side in ("source", "target"):
+        run.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or the path of an .npz file")
+        run.add_argument(f"--{side}-shift", action="append", metavar="SHIFT:SEVERITY", help="for example rotation:0.5; may be repeated")
+    run.add_argument("--backbone")
+    run.add_argument("--method")
+    run.add_argument("--epochs", type=int, help="epochs of adaptation")
+    run.add_argument("--seed", type=int)
+    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                     help="a hyper-parameter of the method (trade_off=1), or any field by its path (budget.lr=0.001, source.params.n=500)")
+    run.set_defaults(command=_run)
+
+    resume = commands.add_parser("resume", help="complete a run that was interrupted or cancelled")
+    resume.set_defaults(command=_resume)
+    show = commands.add_parser("show", help="the numbers of a stored run")
+    show.set_defaults(command=_show)
+    project = commands.add_parser("project", help="compute a run's 2-D UMAP map (the app does this in the background)")
+    project.set_defaults(command=_project)
+    for command in (resume, show, project):
+        command.add_argument("run", metavar="RUN", help="its id, or the first digits of it")
+    for command in (run, resume):
+        command.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+    for command in (run, resume, show):
+        command.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    entries = [_describe(options.kind, entry) for entry in _registry(options.kind)]
+    if options.json:
+        print(json.dumps(entries, indent=2))
+        return 0
+    width = max(len(entry["name"]) for entry in entries)
+    for entry in entries:
+        print(f"{entry['name']:{width}}  {entry.get('summary') or entry.get('definition')}")
+    return 0
+
+
+def _registry(kind: str):
+    if kind == "domains":
+        from core.domains import DOMAINS as registry
+    elif kind == "shifts":
+        from core.shifts import SHIFTS as registry
+    elif kind == "backbones":
+        from core.backbones import BACKBONES as registry
+    elif kind == "methods":
+        from core.methods import METHODS as registry
+    else:
+        from core.measures import MEASURES as registry
+    return registry
+
+
+def _describe(kind: str, entry: Any) -> dict[str, Any]:
+    """The plain facts of a registry's entry, with its parameters as JSON schema where it has any."""
+    facts = vars(entry.info) if kind == "methods" else vars(entry)
+    plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float | bool | tuple) or value is None}
+    if kind == "shifts":
+        plain |= {"image": entry.image is not None, "features": entry.features is not None}
+    params = getattr(entry, "Params", None) or getattr(entry, "params", None)
+    return plain | ({"params": params.model_json_schema().get("properties", {})} if params else {})
+
+
+def _run(options: argparse.Namespace) -> int:
+    from core.experiment import Experiment
+
+    return _execute(Experiment.parse(_assemble(options)), options)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from core.experiment import Experiment
+    from core.runs import store
+
+    return _execute(Experiment.parse(store.find(options.run).experiment()), options)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from core.runs import store
+
+    return _print(store.find(options.run), options.json)
+
+
+def _project(options: argparse.Namespace) -> int:
+    from core.runs import maps, store
+
+    maps.compute_umap(store.find(options.run))
+    return 0
+
+
+def _assemble(options: argparse.Namespace) -> dict[str, Any]:
+    """The experiment's dictionary: the file's, changed by the options."""
+    data: dict[str, Any] = {}
+    if options.experiment:
+        try:
+            data = json.loads(options.experiment.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(str(options.experiment), f"it cannot be read ({error}).", "Give a file as `show --json` prints it.") from error
+        if not isinstance(data, dict):
+            raise InputError(str(options.experiment), "it holds no JSON object.", "Give a file as `show --json` prints it.")
+        data = data.get("experiment", data)  # the whole answer of `run --json` serves too
+    for side in ("source", "target"):
+        if name := getattr(options, side):
+            is_path = name.endswith(".npz") or os.sep in name
+            data[side] = {"name": "file", "params": {"path": str(Path(name).absolute())}} if is_path else {"name": name}
+        if shifts := getattr(options, f"{side}_shift"):
+            default = {"source": "printed-digits", "target": "handwritten-digits"}[side]
+            data.setdefault(side, {"name": default})["shifts"] = [_shift(text, f"--{side}-shift") for text in shifts]
+    for part in ("backbone", "method"):
+        if name := getattr(options, part):
+            data[part] = {"name": name}
+    if options.epochs is not None:
+        data.setdefault("budget", {})["epochs"] = options.epochs
+    if options.seed is not None:
+        data["seed"] = options.seed
+    for text in options.set:
+        _set(data, text)
+    return data
+
+
+def _shift(text: str, where: str) -> dict[str, Any]:
+    name, colon, severity = text.partition(":")
+    try:
+        return {"name": name, "severity": float(severity) if colon else 0.5}
+    except ValueError:
+        raise InputError(where, f"{severity!r} is not a number.", "Write it as NAME:SEVERITY, for example rotation:0.5.") from None
+
+
+def _set(data: dict[str, Any], text: str) -> None:
+    """Set one field by its dotted path; a bare name is a hyper-parameter of the method."""
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise InputError("--set", f"{text!r} has no value.", "Write it as NAME=VALUE, for example trade_off=1.")
+    keys = path.split(".") if "." in path else ["method", "params", path]
+    defaults = {"source": {"name": "printed-digits"}, "target": {"name": "handwritten-digits"}}
+    at = data
+    for depth, key in enumerate(keys[:-1]):
+        at = at.setdefault(key, defaults.get(key, {}) if depth == 0 else {})
+        if not isinstance(at, dict):
+            raise InputError("--set", f"{path} is not a field.", "Give the path of a field, for example budget.lr.")
+    try:
+        at[keys[-1]] = json.loads(value)
+    except ValueError:
+        at[keys[-1]] = value
+
+
+def _execute(experiment, options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from core import devices
+    from core.runs.execute import run_here
+
+    devices.limit_threads()
+    device = devices.choose(options.device)
+    with tqdm(total=100, unit="%", file=sys.stderr, bar_format="{desc} {bar} {percentage:3.0f} % {elapsed}") as bar:
+        def on_progress(facts: dict[str, Any]) -> None:
+            left = "" if facts["remaining"] is None else f", {facts['remaining']:.0f} s left"
+            bar.set_description_str(f"{facts['phase']} epoch {facts['epoch']}/{facts['of']}{left}", refresh=False)
+            bar.n = 100 * facts["fraction"]
+            bar.refresh()
+
+        record = run_here(experiment, device, on_progress)
+        bar.n = 100
+    return _print(record, options.json)
+
+
+def _print(record, as_json: bool) -> int:
+    from core.runs import summary
+
+    facts = summary.answer(record)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        method = facts["experiment"]["method"]["name"]
+        print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
+        print(summary.verdict(method, record.epochs()))
+        for name, value in (facts["final"] or {}).items():
+            print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
