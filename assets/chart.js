@@ -90,10 +90,11 @@ const DOWNLOAD_SVG = {
 function configOf(plotly, filename) {
   return {
     displaylogo: false,
+    showSendToCloud: false, // Nothing leaves this machine; Plotly 7 offers an upload by default.
     displayModeBar: "hover",
     responsive: false, // The ResizeObserver above also sees columns and side bars that open.
     scrollZoom: false, // The wheel scrolls the page.
-    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage"],
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "toImage", "sendChartToCloud"],
     modeBarButtonsToAdd: [
       {
         name: "png",

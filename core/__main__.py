@@ -48,8 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--method")
     run.add_argument("--epochs", type=int, help="epochs of adaptation")
     run.add_argument("--seed", type=int)
-    run.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                     help="a hyper-parameter of the method (trade_off=1), or any field by its path (budget.lr=0.001, source.params.n=500)")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyper-parameter of the method (trade_off=1), or any field by its path (budget.lr=0.001, source.params.n=500)",
+    )
     run.set_defaults(command=_run)
 
     resume = commands.add_parser("resume", help="complete a run that was interrupted or cancelled")
@@ -193,6 +198,7 @@ def _execute(experiment, options: argparse.Namespace) -> int:
     devices.limit_threads()
     device = devices.choose(options.device)
     with tqdm(total=100, unit="%", file=sys.stderr, bar_format="{desc} {bar} {percentage:3.0f} % {elapsed}") as bar:
+
         def on_progress(facts: dict[str, Any]) -> None:
             left = "" if facts["remaining"] is None else f", {facts['remaining']:.0f} s left"
             bar.set_description_str(f"{facts['phase']} epoch {facts['epoch']}/{facts['of']}{left}", refresh=False)

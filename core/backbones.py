@@ -101,8 +101,11 @@ def build_network(name: str, params: Params, shape: tuple[int, ...], classes: in
     entry = BACKBONES.get(name, "backbone.name")
     kind = "image" if len(shape) == 3 else "features"
     if kind not in entry.kinds:
-        raise InputError("backbone.name", f"{name} needs {' or '.join(entry.kinds)}, and the data are {kind}.",
-                         f"Choose one of: {', '.join(b.name for b in BACKBONES if kind in b.kinds)}.")
+        raise InputError(
+            "backbone.name",
+            f"{name} needs {' or '.join(entry.kinds)}, and the data are {kind}.",
+            f"Choose one of: {', '.join(b.name for b in BACKBONES if kind in b.kinds)}.",
+        )
     prepare, body, width = entry.make(shape, params)
     network = Network(prepare, body, width, params.bottleneck, classes)
     pretrained = getattr(params, "pretrained", False)
@@ -149,8 +152,13 @@ class ImageNetScale(nn.Module):
         return (x.expand(-1, 3, -1, -1) - self.mean) / self.std
 
 
-@backbone("mlp", title="MLP", kinds=("image", "features"), params=MLPParams,
-          summary="Fully connected layers. For points and tables; on images it knows nothing of neighbouring pixels.")
+@backbone(
+    "mlp",
+    title="MLP",
+    kinds=("image", "features"),
+    params=MLPParams,
+    summary="Fully connected layers. For points and tables; on images it knows nothing of neighbouring pixels.",
+)
 def mlp(shape, params: MLPParams):
     sizes = [math.prod(shape)] + [params.width] * params.depth
     layers: list[nn.Module] = [nn.Flatten()]
@@ -159,8 +167,13 @@ def mlp(shape, params: MLPParams):
     return Scale(), nn.Sequential(*layers), sizes[-1]
 
 
-@backbone("small-cnn", title="Small CNN", kinds=("image",), params=CNNParams,
-          summary="Three 3×3 convolutions with batch norm, about 100,000 weights. Trains in seconds on 16×16 digits.")
+@backbone(
+    "small-cnn",
+    title="Small CNN",
+    kinds=("image",),
+    params=CNNParams,
+    summary="Three 3×3 convolutions with batch norm, about 100,000 weights. Trains in seconds on 16×16 digits.",
+)
 def small_cnn(shape, params: CNNParams):
     c, h, w = shape
     width = params.width
@@ -170,17 +183,36 @@ def small_cnn(shape, params: CNNParams):
     return Scale(), nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten()), 4 * width * 4
 
 
-@backbone("lenet", title="LeNet", kinds=("image",), params=Params,
-          summary="LeCun et al. 1998: two 5×5 convolutions with pooling. The classic of MNIST and USPS papers.")
+@backbone(
+    "lenet",
+    title="LeNet",
+    kinds=("image",),
+    params=Params,
+    summary="LeCun et al. 1998: two 5×5 convolutions with pooling. The classic of MNIST and USPS papers.",
+)
 def lenet(shape, params: Params):
     c, h, w = shape
-    body = nn.Sequential(nn.Conv2d(c, 20, 5, padding=2), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(20, 50, 5, padding=2), nn.MaxPool2d(2),
-                         nn.ReLU(), nn.Flatten(), nn.Linear(50 * (h // 4) * (w // 4), 500), nn.ReLU())
+    body = nn.Sequential(
+        nn.Conv2d(c, 20, 5, padding=2),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(20, 50, 5, padding=2),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(50 * (h // 4) * (w // 4), 500),
+        nn.ReLU(),
+    )
     return Scale(), body, 500
 
 
-@backbone("resnet18", title="ResNet-18", kinds=("image",), params=ResNetParams,
-          summary="He et al. 2016, 11 million weights, with or without ImageNet pretraining. Wants a GPU or patience.")
+@backbone(
+    "resnet18",
+    title="ResNet-18",
+    kinds=("image",),
+    params=ResNetParams,
+    summary="He et al. 2016, 11 million weights, with or without ImageNet pretraining. Wants a GPU or patience.",
+)
 def resnet18(shape, params: ResNetParams):
     from torchvision.models import ResNet18_Weights
     from torchvision.models import resnet18 as build
@@ -199,6 +231,8 @@ def _imagenet_weights(weights) -> dict[str, Tensor]:
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
-        raise InputError("backbone.params.pretrained", f"the ImageNet weights could not be fetched ({error}).",
-                         f"Connect to the network once, or put {file} into {folder} (TORCH_HOME moves that folder), "
-                         "or start without pretraining.") from error
+        raise InputError(
+            "backbone.params.pretrained",
+            f"the ImageNet weights could not be fetched ({error}).",
+            f"Connect to the network once, or put {file} into {folder} (TORCH_HOME moves that folder), or start without pretraining.",
+        ) from error

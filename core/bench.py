@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,8 +58,11 @@ class Bench:
         budget = experiment.budget
         smallest, largest = sorted((len(self.source.inputs), len(self.target.inputs)))
         if smallest < budget.batch_size:
-            raise InputError("budget.batch_size", f"{budget.batch_size} is more than the {smallest} training samples of one domain.",
-                             f"Choose at most {smallest}.")
+            raise InputError(
+                "budget.batch_size",
+                f"{budget.batch_size} is more than the {smallest} training samples of one domain.",
+                f"Choose at most {smallest}.",
+            )
         self.batches_per_epoch = largest // budget.batch_size
         n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
         self.shown = n
@@ -86,10 +91,28 @@ class Bench:
         """One pass over the held-out samples of both domains."""
         method.eval()
         sides = [self.source, self.target]
-        features, probabilities = zip(*(_predict(method, side.held_out) for side in sides), strict=True)
+        features, probabilities = zip(*(self.predict(method, side.held_out) for side in sides), strict=True)
         n = self.shown
-        return Evaluation(*probabilities, self.source.held_out_labels, self.target.held_out_labels,
-                          features[0][:n], features[1][:n], self.bandwidth, self.experiment.seed)
+        return Evaluation(
+            *probabilities,
+            self.source.held_out_labels,
+            self.target.held_out_labels,
+            features[0][:n],
+            features[1][:n],
+            self.bandwidth,
+            self.experiment.seed,
+        )
+
+    @staticmethod
+    @torch.inference_mode()
+    def predict(method: Method, inputs: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+        """Features and softmax probabilities of all inputs, as float32 arrays."""
+        features, probabilities = [], []
+        for part in inputs.split(chunk):
+            f, logits = method.network(part)
+            features.append(f)
+            probabilities.append(logits.softmax(1))
+        return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
 
     def fix_before(self, method: Method) -> None:
         """Evaluate the source-trained network, and fix the kernel of the run's MMD by its features."""
@@ -110,8 +133,10 @@ class Bench:
         else:
             measures |= dict.fromkeys(("source_only_target_accuracy", "gain", "gain_low", "gain_high"))
         n = self.shown
-        return measures, Snapshot(np.concatenate([evaluation.source_features, evaluation.target_features]),
-                                  np.concatenate([evaluation.source_probabilities[:n], evaluation.target_probabilities[:n]]))
+        return measures, Snapshot(
+            np.concatenate([evaluation.source_features, evaluation.target_features]),
+            np.concatenate([evaluation.source_probabilities[:n], evaluation.target_probabilities[:n]]),
+        )
 
     def samples(self) -> Samples:
         """The samples behind the snapshots; unknown labels are −1."""
@@ -134,28 +159,50 @@ class Side:
         rng = np.random.default_rng([seed, 0x4E1D])
         chosen = d.test[torch.from_numpy(rng.permutation(len(d.test))[:EVALUATED])]
         known = d.labels is not None
-        return Side(d.inputs[d.train].to(device), d.labels[d.train].to(device) if known else None,
-                    d.inputs[chosen].to(device), d.labels[chosen].numpy() if known else None)
+        return Side(
+            d.inputs[d.train].to(device),
+            d.labels[d.train].to(device) if known else None,
+            d.inputs[chosen].to(device),
+            d.labels[chosen].numpy() if known else None,
+        )
 
 
-def load_pair(experiment: Experiment) -> Pair:
+def load_pair(experiment: Experiment, on_progress: Callable[[float], None] | None = None) -> Pair:
     """The experiment's two domains, shifted and brought to one shape.
+
+    The last few pairs are kept in memory. ``on_progress`` is told the fraction of a download.
 
     The same domain on both sides is cut into two disjoint halves, so that no sample is on both.
     """
+    key = experiment.model_dump_json(include={"source", "target", "seed"})
+    with _PAIRS_LOCK:
+        if key not in _PAIRS:
+            _PAIRS[key] = _make_pair(experiment, on_progress)
+            while len(_PAIRS) > PAIRS_KEPT:
+                del _PAIRS[next(iter(_PAIRS))]
+        return _PAIRS[key]
+
+
+PAIRS_KEPT = 4
+_PAIRS: dict[str, Pair] = {}
+_PAIRS_LOCK = threading.Lock()
+
+
+def _make_pair(experiment: Experiment, on_progress: Callable[[float], None] | None) -> Pair:
     source, target, seed = experiment.source, experiment.target, experiment.seed
     same = (source.name, source.params) == (target.name, target.params)
-    loaded = {spec.name: _load(spec, seed) for spec in (source, target)} if same else {}
+    loaded = _load(source, seed, on_progress) if same else None
     domains = []
     for half, spec in enumerate((source, target)):
-        d = _half(loaded[spec.name], half, seed) if same else _load(spec, seed)
+        d = _half(loaded, half, seed) if same else _load(spec, seed, on_progress)
         domains.append(shifted(d, [(s.name, s.severity) for s in spec.shifts], seed))
     return make_pair(*domains)
 
 
-def _load(spec: DomainSpec, seed: int) -> Domain:
+def _load(spec: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Domain:
     entry = DOMAINS.get(spec.name)
-    return entry.make(entry.params(**spec.params), seed)
+    more = {"on_progress": on_progress} if entry.downloads else {}
+    return entry.make(entry.params(**spec.params), seed, **more)
 
 
 def _half(d: Domain, half: int, seed: int) -> Domain:
@@ -165,14 +212,3 @@ def _half(d: Domain, half: int, seed: int) -> Domain:
         groups = stratified_split(None if labels is None else labels[part.numpy()], len(part), 0.5, seed)
         cut[name] = part[groups[half]]
     return replace(d, **cut)
-
-
-@torch.inference_mode()
-def _predict(method: Method, inputs: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
-    """Features and softmax probabilities of all inputs, as float32 arrays."""
-    features, probabilities = [], []
-    for part in inputs.split(chunk):
-        f, logits = method.network(part)
-        features.append(f)
-        probabilities.append(logits.softmax(1))
-    return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()

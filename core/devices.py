@@ -39,3 +39,15 @@ def title(device: str) -> str:
 def limit_threads() -> None:
     """Leave one core to the pages. Called once by each program; the number is part of what makes results repeat."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+
+
+def warm_up() -> None:
+    """Do once what the first job would otherwise wait for: PyTorch's optimisers import its compiler, which takes seconds."""
+    limit_threads()
+    import core.training  # noqa: F401
+
+    weight = torch.zeros(1, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.Adam([weight]).step()
+    for device in available()[:-1]:
+        torch.zeros(1, device=device)

@@ -101,8 +101,7 @@ class Experiment(_Frozen):
     target: DomainSpec = DomainSpec(name="handwritten-digits")
     backbone: BackboneSpec = BackboneSpec()
     method: MethodSpec = MethodSpec()
-    start: Literal["source-model", "scratch"] = Field(
-        "source-model", description="Adapt the source-trained network, or a fresh one.")
+    start: Literal["source-model", "scratch"] = Field("source-model", description="Adapt the source-trained network, or a fresh one.")
     budget: Budget = Budget()
     seed: int = Field(0, ge=0, le=2**31 - 1)
     snapshot: int = Field(500, ge=20, le=10_000, description="Held-out samples per domain kept for maps, MMD and AUC.")

@@ -183,8 +183,14 @@ def _fit_umap(joint: np.ndarray, seed: int) -> np.ndarray:
     # Exactly NEIGHBOURS columns, each row its own first neighbour: with more, umap below 4,096 rows uses them all; with fewer it
     # searches again. With them given it never compiles its own search, which takes half a minute per process.
     distances, neighbours = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(joint).kneighbors(joint)
-    model = UMAP(n_neighbors=NEIGHBOURS, init="pca", n_epochs=200, random_state=seed, n_jobs=1,
-                 precomputed_knn=(neighbours.astype(np.int32), distances.astype(np.float32)))
+    model = UMAP(
+        n_neighbors=NEIGHBOURS,
+        init="pca",
+        n_epochs=200,
+        random_state=seed,
+        n_jobs=1,
+        precomputed_knn=(neighbours.astype(np.int32), distances.astype(np.float32)),
+    )
     with warnings.catch_warnings():
         # Its search index would only serve UMAP.transform, which is not used.
         warnings.filterwarnings("ignore", message=".*transforming new data with transform", category=UserWarning)
@@ -229,5 +235,8 @@ def _check(features: Features, epochs: Sequence[int]) -> None:
         raise ValueError(f"A point must keep its row and columns over the epochs, but the shapes are {sorted(shapes)}.")
     for epoch, rows in zip(epochs, features, strict=True):
         if not np.isfinite(rows).all():
-            raise InputError("map", f"the features of epoch {epoch} hold values that are not finite numbers.",
-                             "The training diverged. Lower the learning rate or the trade-off and run again.")
+            raise InputError(
+                "map",
+                f"the features of epoch {epoch} hold values that are not finite numbers.",
+                "The training diverged. Lower the learning rate or the trade-off and run again.",
+            )

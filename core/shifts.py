@@ -62,8 +62,11 @@ def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 4
     kind = "image" if x.ndim == 4 else "features"
     function = getattr(entry, kind)
     if function is None:
-        raise InputError("shift", f"{name} has no meaning for {'images' if kind == 'image' else 'rows of numbers'}.",
-                         f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}.")
+        raise InputError(
+            "shift",
+            f"{name} has no meaning for {'images' if kind == 'image' else 'rows of numbers'}.",
+            f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}.",
+        )
     if severity == 0:
         return x
     generator = torch.Generator(device=x.device).manual_seed(seed)
@@ -99,7 +102,7 @@ def _blur_image(x: Tensor, severity: float, _: torch.Generator) -> Tensor:
     sigma = max(severity * 0.1 * x.shape[-1], 0.01)  # 0.01 blurs nothing; below it, float32 divides 0 by 0
     radius = min(max(1, math.ceil(3 * sigma)), min(x.shape[-2:]) - 1)
     grid = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
-    kernel = torch.exp(-grid**2 / (2 * sigma**2))
+    kernel = torch.exp(-(grid**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(x.shape[1], 1, -1)
     x = F.conv2d(F.pad(x, (radius, radius, 0, 0), mode="reflect"), kernel[:, :, None, :], groups=x.shape[1])
     return F.conv2d(F.pad(x, (0, 0, radius, radius), mode="reflect"), kernel[:, :, :, None], groups=x.shape[1])
@@ -136,7 +139,12 @@ for _entry in (
     ShiftEntry("noise", "Noise", "Adds Gaussian noise, up to 0.4 of the value range (0.5 units for features).", _noise(0.4), _noise(0.5)),
     ShiftEntry("contrast", "Low contrast", "Pulls pixels to the image's mean, down to 15 % of the contrast.", _contrast_image, None),
     ShiftEntry("invert", "Invert", "Turns a share of the images into negatives: all of them at 1.", _invert_image, None),
-    ShiftEntry("translation", "Translation", "Moves right and down by up to a quarter; features move by up to 1.5 standard deviations.",
-               _translate_image, _translate_features),
+    ShiftEntry(
+        "translation",
+        "Translation",
+        "Moves right and down by up to a quarter; features move by up to 1.5 standard deviations.",
+        _translate_image,
+        _translate_features,
+    ),
 ):
     SHIFTS.add(_entry)

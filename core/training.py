@@ -73,8 +73,14 @@ class Reference:
 OnBatch = Callable[[Phase, int, float], None]
 
 
-def train(experiment: Experiment, device: str = "cpu", references: MutableMapping[str, Reference] | None = None,
-          checkpoint: Checkpoint | None = None, on_batch: OnBatch | None = None, pair: Pair | None = None) -> Iterator[Epoch]:
+def train(
+    experiment: Experiment,
+    device: str = "cpu",
+    references: MutableMapping[str, Reference] | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_batch: OnBatch | None = None,
+    pair: Pair | None = None,
+) -> Iterator[Epoch]:
     """Run an experiment, epoch by epoch.
 
     Parameters
@@ -125,8 +131,15 @@ def train(experiment: Experiment, device: str = "cpu", references: MutableMappin
             references[key] = Reference(model, past)
 
 
-def _fit(bench: Bench, method: Method, phase: Phase, epochs: int, checkpoint: Checkpoint | None,
-         on_batch: OnBatch | None, past: list[dict[str, Any]]) -> Iterator[Epoch]:
+def _fit(
+    bench: Bench,
+    method: Method,
+    phase: Phase,
+    epochs: int,
+    checkpoint: Checkpoint | None,
+    on_batch: OnBatch | None,
+    past: list[dict[str, Any]],
+) -> Iterator[Epoch]:
     """Train one method for some epochs, each of which is also added to ``past``. This is the loop."""
     budget = bench.experiment.budget
     optimizer = _optimizer(method, budget)
@@ -169,8 +182,17 @@ def _fit(bench: Bench, method: Method, phase: Phase, epochs: int, checkpoint: Ch
             evaluation = bench.evaluate(method)
         measures, snapshot = bench.measure(evaluation, phase)
         gauges = gauges | prediction_gauges(evaluation.target_probabilities) | feature_gauges(evaluation.target_features)
-        epoch = Epoch(phase, number, epochs, losses, gauges, measures, time.perf_counter() - started, snapshot,
-                      lambda number=number: _checkpoint(phase, number, method, optimizer, generator, past))
+        epoch = Epoch(
+            phase,
+            number,
+            epochs,
+            losses,
+            gauges,
+            measures,
+            time.perf_counter() - started,
+            snapshot,
+            lambda number=number: _checkpoint(phase, number, method, optimizer, generator, past),
+        )
         past.append(epoch.as_dict())
         yield epoch
 
@@ -207,8 +229,9 @@ def _gradient_ratio(step: Step) -> dict[str, float]:
     return {"gradient_ratio": float(norms[0] / norms[1].clamp_min(1e-12))}
 
 
-def _checkpoint(phase: Phase, number: int, method: Method, optimizer: torch.optim.Optimizer, generator: torch.Generator,
-                past: list[dict[str, Any]]) -> Checkpoint:
+def _checkpoint(
+    phase: Phase, number: int, method: Method, optimizer: torch.optim.Optimizer, generator: torch.Generator, past: list[dict[str, Any]]
+) -> Checkpoint:
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items() if value is not None}

@@ -49,11 +49,10 @@ export class Canvas2DRenderer {
   dispose() {}
 }
 
-/** One mark; the legend draws its keys with it too. */
-export function drawMark(context, x, y, radius, shape, fill, colour, background) {
+function drawMark(context, x, y, radius, shape, fill, colour, background) {
   context.beginPath();
   if (shape === TRIANGLE) {
-    const r = radius * 1.15;
+    const r = radius * 0.98;
     context.moveTo(x, y - 1.1 * r);
     context.lineTo(x + r, y + 0.65 * r);
     context.lineTo(x - r, y + 0.65 * r);

@@ -3,9 +3,10 @@
 import { Canvas2DRenderer } from "./canvas2d.js";
 import { bindKeys, bindPointer } from "./gestures.js";
 import { Overlay, nearest } from "./overlay.js";
-import { BYTES_PER_STYLE, MODES, isShown, pointRadius, writeStyles } from "./palette.js";
+import { MODES, domainLegend, isShown, legendOf, pointRadius, writeStyles } from "./palette.js";
 import { Tooltip, fillLegend, readTheme } from "./panels.js";
 import { positionAt, readData, readHeader } from "./payload.js";
+import { StylePool } from "./stylepool.js";
 import { Timeline } from "./timeline.js";
 import { fullView, isFull, panBy, scaleOf, toPixel, zoomAt } from "./view.js";
 import { WebGLRenderer } from "./webgl.js";
@@ -13,7 +14,6 @@ import { WebGLRenderer } from "./webgl.js";
 const STACK_BELOW = 600; // pixels of width under which two panes stand one below the other
 const REACH = 14; // pixels from which a point is picked
 const REPORT_AFTER_MS = 400; // of rest, before Python hears of a new epoch
-const STYLE_SLOTS = 4;
 
 const elements = new WeakMap(); // parent element -> Embedding
 const mounts = new Map(); // key -> how often it was mounted on this page
@@ -57,7 +57,6 @@ class Embedding {
     this.pinned = null;
     this.draws = 0;
     this.stamp = 0; // rises when the look of the points changes
-    this.styles = [];
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.listening = new AbortController();
     this.bind();
@@ -89,6 +88,7 @@ class Embedding {
       if (!mount.follow) this.timeline.touched = true;
     }
     this.points.setAttribute("aria-label", mount.alt);
+    if (before && before.mode !== mount.mode) this.overlay.clear(); // the second pane's labels go or come
     this.root.classList.toggle("pair", mount.mode === "pair");
     this.root.classList.toggle("single", mount.mode !== "pair");
     this.resize();
@@ -110,8 +110,8 @@ class Embedding {
     }
     this.renderer.setData(data);
     this.overlay.setData(data);
-    this.tooltip.setSheet(data.sheet, appRoot());
-    this.styles = [];
+    this.tooltip.setSheet(data.sheet);
+    this.looks = new StylePool(data.n);
   }
 
   // --- what the user does -----------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ class Embedding {
     if (!this.data) return;
     const { data, timeline, mount } = this;
     // A kept legend entry must not lose the focus, so the legend is only rebuilt when it reads differently.
-    const legend = JSON.stringify([this.mode, this.filters, data.classNames, this.theme, this.version]);
+    const legend = JSON.stringify([this.filters, legendOf(data, this.mode, this.theme), domainLegend(data, this.mode, this.theme)]);
     if (legend !== this.legendShown) {
       const focused = this.root.getRootNode().activeElement?.closest?.(".legend button");
       fillLegend(this.legend, data, this.mode, this.filters, this.theme, (entry) => this.isolate(entry));
@@ -347,7 +347,7 @@ class Embedding {
     overlay.begin(dpr, marked.length === 0);
     this.panes().forEach(({ frames }, pane) => {
       const box = this.boxes[pane];
-      const [from, to] = [frames.from, frames.to].map((frame) => ({ frame, style: this.styleOf(frame) }));
+      const [from, to] = [frames.from, frames.to].map((frame) => ({ frame, style: this.looks.of(frame, this.stamp, (bytes) => this.paint(frame, bytes)) }));
       if (data.n > 0 && data.frames > 0) {
         renderer.draw(box, view, scaleOf(view, box), radius, dpr, from, to, frames.mix);
         if (this.pinned && this.mount.mode !== "pair") overlay.trail(box, view, timeline.at, this.pinned.index, theme);
@@ -363,18 +363,8 @@ class Embedding {
     else if (timeline.playing) setTimeout(() => this.request(), timeline.wait(now));
   }
 
-  /** The look of a frame's points, made when first asked for; the least recently used one makes room. */
-  styleOf(frame) {
-    let style = this.styles.find((entry) => entry.frame === frame && entry.stamp === this.stamp);
-    if (!style) {
-      style = this.styles.length < STYLE_SLOTS ? { slot: this.styles.length, version: 0 } : this.styles.pop();
-      this.styles = this.styles.filter((entry) => entry !== style);
-      style.bytes ??= new Uint8Array(this.data.n * BYTES_PER_STYLE);
-      writeStyles(this.data, frame, this.mode, this.filters, this.theme, style.bytes);
-      Object.assign(style, { frame, stamp: this.stamp, version: style.version + 1 });
-    }
-    this.styles = [style, ...this.styles.filter((entry) => entry !== style)];
-    return style;
+  paint(frame, bytes) {
+    writeStyles(this.data, frame, this.mode, this.filters, this.theme, bytes);
   }
 
   showTooltip() {
@@ -412,10 +402,4 @@ class Embedding {
     clearTimeout(this.hinting);
     this.renderer.dispose();
   }
-}
-
-// The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page.
-function appRoot() {
-  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
-  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
 }

@@ -17,8 +17,14 @@ export class Overlay {
   }
 
   setData(data) {
+    const renamed = this.data?.classNames.join("\n") !== data.classNames.join("\n");
     this.data = data;
     this.centres.clear();
+    if (renamed) this.clear();
+  }
+
+  /** Takes all labels away; the next frame makes those that it needs. */
+  clear() {
     this.layer.replaceChildren();
     this.nodes.clear();
   }

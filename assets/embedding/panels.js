@@ -93,11 +93,11 @@ export class Tooltip {
   }
 
   /** Loads the sprite sheet once per address. */
-  setSheet(sheet, root) {
+  setSheet(sheet) {
     if (!sheet) this.sheet = null;
     else if (this.sheet?.url !== sheet.url) {
       const image = new Image();
-      image.src = new URL(sheet.url.replace(/^\//, ""), root).href;
+      image.src = new URL(sheet.url.replace(/^\//, ""), appRoot()).href;
       this.sheet = { ...sheet, image };
     }
   }
@@ -107,7 +107,7 @@ export class Tooltip {
     title.textContent = describe(data, index, frame);
     const lines = [title];
     if (firstFrame !== frame) lines.push(small(`${data.titles[firstFrame]}: ${describe(data, index, firstFrame).split("→ ").pop()}`));
-    lines.push(small(`${data.domain[index] === 1 ? "▲ target" : "● source"} · #${index}${pinned ? " · Esc unpins" : ""}`));
+    lines.push(small(`${data.domain[index] === 1 ? "▲ target" : "● source"} · #${index}${pinned ? " · pinned" : ""}`));
     this.words.replaceChildren(...lines);
     this.paint(index);
     this.element.classList.toggle("pinned", pinned);
@@ -145,4 +145,10 @@ function small(text) {
   const element = make("small");
   element.textContent = text;
   return element;
+}
+
+// The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page.
+function appRoot() {
+  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
+  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
 }

@@ -80,8 +80,17 @@ class DomainEntry:
 DOMAINS: Registry[DomainEntry] = Registry("domain")
 
 
-def domain(name: str, *, title: str, kind: Kind | None, summary: str, licence: str,
-           params: type[BaseModel] = NoParams, listed: bool = True, downloads: bool = False):
+def domain(
+    name: str,
+    *,
+    title: str,
+    kind: Kind | None,
+    summary: str,
+    licence: str,
+    params: type[BaseModel] = NoParams,
+    listed: bool = True,
+    downloads: bool = False,
+):
     """Register the decorated ``make(params, seed) -> Domain``."""
 
     def register(make: Callable[..., Domain]) -> Callable[..., Domain]:
@@ -127,15 +136,24 @@ def make_pair(source: Domain, target: Domain) -> Pair:
     if source.labels is None:
         raise InputError("source", f"{source.name} has no labels.", "Choose a labelled source; only the target may be unlabelled.")
     if source.kind != target.kind:
-        raise InputError("target", f"{source.name} holds {_noun(source)} and {target.name} holds {_noun(target)}.",
-                         "Choose two domains of the same kind.")
+        raise InputError(
+            "target",
+            f"{source.name} holds {_noun(source)} and {target.name} holds {_noun(target)}.",
+            "Choose two domains of the same kind.",
+        )
     if target.labels is not None and source.class_names != target.class_names:
-        raise InputError("target", f"its classes ({_few(target.class_names)}) are not those of {source.name} ({_few(source.class_names)}).",
-                         "Choose two domains with the same classes, in the same order.")
+        raise InputError(
+            "target",
+            f"its classes ({_few(target.class_names)}) are not those of {source.name} ({_few(source.class_names)}).",
+            "Choose two domains with the same classes, in the same order.",
+        )
     if source.kind == "features":
         if source.inputs.shape[1] != target.inputs.shape[1]:
-            raise InputError("target", f"{target.name} has {target.inputs.shape[1]} features, {source.name} has {source.inputs.shape[1]}.",
-                             "Both domains need the same columns.")
+            raise InputError(
+                "target",
+                f"{target.name} has {target.inputs.shape[1]} features, {source.name} has {source.inputs.shape[1]}.",
+                "Both domains need the same columns.",
+            )
         return Pair(source, target)
     channels = max(source.inputs.shape[1], target.inputs.shape[1])
     side = max(*source.inputs.shape[2:], *target.inputs.shape[2:])
@@ -147,8 +165,13 @@ def _resize(d: Domain, channels: int, side: int) -> Domain:
     if x.shape[1] != channels:
         x = x.expand(-1, channels, -1, -1)
     if tuple(x.shape[2:]) != (side, side):
-        parts = [F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
-                 .round_().clamp_(0, 255).to(torch.uint8) for part in x.split(4096)]
+        parts = [
+            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
+            .round_()
+            .clamp_(0, 255)
+            .to(torch.uint8)
+            for part in x.split(4096)
+        ]
         x = torch.cat(parts)
     return replace(d, inputs=x.contiguous())
 

@@ -15,9 +15,24 @@ from core.domains.base import Domain, NoParams, domain, stratified_split
 SIDE = 16
 CLASS_NAMES = tuple("0123456789")
 # Text fonts that the matplotlib package carries (DejaVu, STIX and Computer Modern, free licences).
-FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSansMono-Bold",
-         "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic",
-         "cmr10", "cmb10", "cmss10", "cmtt10", "cmti10")
+FONTS = (
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSansMono",
+    "DejaVuSansMono-Bold",
+    "DejaVuSerif",
+    "DejaVuSerif-Bold",
+    "DejaVuSerif-Italic",
+    "STIXGeneral",
+    "STIXGeneralBol",
+    "STIXGeneralItalic",
+    "cmr10",
+    "cmb10",
+    "cmss10",
+    "cmtt10",
+    "cmti10",
+)
 
 
 class PrintedDigits(BaseModel):
@@ -27,9 +42,14 @@ class PrintedDigits(BaseModel):
     n: int = Field(3000, ge=100, le=20_000, description="How many images to render.")
 
 
-@domain("printed-digits", title="Printed digits", kind="image", params=PrintedDigits,
-        summary="Digits 0–9 rendered from 16 fonts with small rotations, shears, sizes and strokes, 16×16.",
-        licence="Rendered here from the free fonts that matplotlib carries.")
+@domain(
+    "printed-digits",
+    title="Printed digits",
+    kind="image",
+    params=PrintedDigits,
+    summary="Digits 0–9 rendered from 16 fonts with small rotations, shears, sizes and strokes, 16×16.",
+    licence="Rendered here from the free fonts that matplotlib carries.",
+)
 def printed_digits(params: PrintedDigits, seed: int) -> Domain:
     """Synthetic printed digits, white on black, 16×16, classes balanced.
 
@@ -41,13 +61,25 @@ def printed_digits(params: PrintedDigits, seed: int) -> Domain:
     rng.shuffle(labels)
     images = np.stack([_render(int(label), rng) for label in labels])
     train, test = stratified_split(labels, params.n, 1 / 3, seed)
-    return Domain("printed-digits", torch.from_numpy(images)[:, None], torch.from_numpy(labels), CLASS_NAMES, train, test,
-                  f"{params.n} images rendered from {len(FONTS)} fonts, seed {seed}.", "Free fonts (DejaVu, STIX, Computer Modern).")
+    return Domain(
+        "printed-digits",
+        torch.from_numpy(images)[:, None],
+        torch.from_numpy(labels),
+        CLASS_NAMES,
+        train,
+        test,
+        f"{params.n} images rendered from {len(FONTS)} fonts, seed {seed}.",
+        "Free fonts (DejaVu, STIX, Computer Modern).",
+    )
 
 
-@domain("handwritten-digits", title="Handwritten digits", kind="image",
-        summary="1,797 real digits written by 43 people (UCI, with scikit-learn), 8×8 scaled to 16×16.",
-        licence="CC BY 4.0 (UCI Machine Learning Repository).")
+@domain(
+    "handwritten-digits",
+    title="Handwritten digits",
+    kind="image",
+    summary="1,797 real digits written by 43 people (UCI, with scikit-learn), 8×8 scaled to 16×16.",
+    licence="CC BY 4.0 (UCI Machine Learning Repository).",
+)
 def handwritten_digits(params: NoParams, seed: int) -> Domain:
     """The UCI optical recognition test set (Alpaydin and Kaynak, 1998), 8×8 counts 0..16, brought to 16×16."""
     from sklearn.datasets import load_digits
@@ -57,8 +89,16 @@ def handwritten_digits(params: NoParams, seed: int) -> Domain:
     images = torch.nn.functional.interpolate(counts, (SIDE, SIDE), mode="bilinear", align_corners=False)
     labels = data.target.astype(np.int64)
     train, test = stratified_split(labels, len(labels), 1 / 3, seed)
-    return Domain("handwritten-digits", images.round().clamp(0, 255).to(torch.uint8), torch.from_numpy(labels), CLASS_NAMES,
-                  train, test, "UCI Optical Recognition of Handwritten Digits, as scikit-learn ships it.", "CC BY 4.0")
+    return Domain(
+        "handwritten-digits",
+        images.round().clamp(0, 255).to(torch.uint8),
+        torch.from_numpy(labels),
+        CLASS_NAMES,
+        train,
+        test,
+        "UCI Optical Recognition of Handwritten Digits, as scikit-learn ships it.",
+        "CC BY 4.0",
+    )
 
 
 def _render(digit: int, rng: np.random.Generator) -> np.ndarray:

@@ -41,9 +41,15 @@ class File(BaseModel):
         return {**given, "digest": found}
 
 
-@domain("file", title="A file of your own", kind=None, params=File, listed=False,
-        summary="An .npz file with images or rows of numbers in X, and optionally labels in y.",
-        licence="The terms of the file.")
+@domain(
+    "file",
+    title="A file of your own",
+    kind=None,
+    params=File,
+    listed=False,
+    summary="An .npz file with images or rows of numbers in X, and optionally labels in y.",
+    licence="The terms of the file.",
+)
 def file(params: File, seed: int) -> Domain:
     """Read an ``.npz`` file.
 
@@ -72,8 +78,16 @@ def file(params: File, seed: int) -> Domain:
     labels, class_names = _labels(params.path, arrays, len(x))
     train, test = stratified_split(labels, len(x), 1 / 3, seed)
     skipped = f" Not read: {', '.join(ignored)}." if ignored else ""
-    return Domain("file", torch.from_numpy(inputs), None if labels is None else torch.from_numpy(labels), class_names, train, test,
-                  f"{Path(params.path).name}, SHA-256 {params.digest[:12]}.{skipped}", "The terms of the file.")
+    return Domain(
+        "file",
+        torch.from_numpy(inputs),
+        None if labels is None else torch.from_numpy(labels),
+        class_names,
+        train,
+        test,
+        f"{Path(params.path).name}, SHA-256 {params.digest[:12]}.{skipped}",
+        "The terms of the file.",
+    )
 
 
 def _open(path: str) -> BinaryIO:
@@ -131,8 +145,9 @@ def _check_members(path: str, members: list[zipfile.ZipInfo]) -> None:
     if unpacked > MAX_UNPACKED:
         raise InputError(path, f"it would unpack to {unpacked / 1e9:.1f} GB.", "Keep the arrays below 2 GB together; use fewer rows.")
     if unpacked > MAX_RATIO * packed:
-        raise InputError(path, f"it would unpack to {unpacked / max(packed, 1):.0f} times its size.",
-                         "Save it with np.savez, which does not compress.")
+        raise InputError(
+            path, f"it would unpack to {unpacked / max(packed, 1):.0f} times its size.", "Save it with np.savez, which does not compress."
+        )
 
 
 def _array(path: str, archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
@@ -143,8 +158,11 @@ def _array(path: str, archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
             "".join(array.ravel().tolist()).encode()  # bytes that are no text fail here, not when a page shows them
     except Exception as error:  # damaged bytes surface as anything, TokenError and SystemError among them
         if "allow_pickle" in str(error):
-            raise InputError(where, "it holds Python objects, which are not read because they could run code.",
-                             "Make it a plain array of numbers or strings, for example with np.array(values, dtype=float).") from error
+            raise InputError(
+                where,
+                "it holds Python objects, which are not read because they could run code.",
+                "Make it a plain array of numbers or strings, for example with np.array(values, dtype=float).",
+            ) from error
         raise InputError(where, f"it is damaged or cut short ({error}).", f"Copy or make the file again. {SAVE}") from error
     if not isinstance(array, np.ndarray):
         raise InputError(where, "it is not a NumPy array.", SAVE)
@@ -184,8 +202,11 @@ def _check_finite(where: str, x: np.ndarray) -> None:
     bad = ~np.isfinite(x)
     if bad.any():
         row = int(np.flatnonzero(bad.reshape(len(x), -1).any(axis=1))[0])
-        raise InputError(where, f"{int(bad.sum())} values are missing (NaN), infinite or too large, the first in row {row} (from 0).",
-                         "Remove these rows or fill in the values.")
+        raise InputError(
+            where,
+            f"{int(bad.sum())} values are missing (NaN), infinite or too large, the first in row {row} (from 0).",
+            "Remove these rows or fill in the values.",
+        )
 
 
 def _labels(path: str, arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -214,8 +235,11 @@ def _labels(path: str, arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarra
     if names is None:
         return labels.astype(np.int64), tuple(str(value) for value in values.tolist())
     if len(names) != len(values):
-        raise InputError(f"{path}: class_names", f"it has {len(names)} names, and y has {len(values)} classes.",
-                         "Give one name for each class, in the sorted order of the values in y.")
+        raise InputError(
+            f"{path}: class_names",
+            f"it has {len(names)} names, and y has {len(values)} classes.",
+            "Give one name for each class, in the sorted order of the values in y.",
+        )
     return labels.astype(np.int64), tuple(names.tolist())
 
 

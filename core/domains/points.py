@@ -17,9 +17,14 @@ class Moons(BaseModel):
     noise: float = Field(0.1, ge=0, le=1, description="Standard deviation of the Gaussian noise; the moons have radius 1.")
 
 
-@domain("moons", title="Two moons", kind="features", params=Moons,
-        summary="Two interleaved half circles in the plane; rotate the target to make a shift.",
-        licence="Generated here.")
+@domain(
+    "moons",
+    title="Two moons",
+    kind="features",
+    params=Moons,
+    summary="Two interleaved half circles in the plane; rotate the target to make a shift.",
+    licence="Generated here.",
+)
 def moons(params: Moons, seed: int) -> Domain:
     """scikit-learn's ``make_moons``, centred at the origin so that a rotation turns it about its middle."""
     from sklearn.datasets import make_moons
@@ -28,5 +33,13 @@ def moons(params: Moons, seed: int) -> Domain:
     x, y = make_moons(params.n, noise=params.noise, random_state=draw)
     x = (x - [0.5, 0.25]).astype(np.float32)
     train, test = stratified_split(y, params.n, 1 / 3, seed)
-    return Domain("moons", torch.from_numpy(x), torch.from_numpy(y.astype(np.int64)), ("upper", "lower"), train, test,
-                  f"scikit-learn make_moons, noise {params.noise:g}, seed {seed}.", "Generated here.")
+    return Domain(
+        "moons",
+        torch.from_numpy(x),
+        torch.from_numpy(y.astype(np.int64)),
+        ("upper", "lower"),
+        train,
+        test,
+        f"scikit-learn make_moons, noise {params.noise:g}, seed {seed}.",
+        "Generated here.",
+    )

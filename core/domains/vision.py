@@ -74,22 +74,36 @@ class VisionSet:
     licence: str
 
 
-@domain("mnist", title="MNIST", kind="image", params=Mnist, downloads=True,
-        summary="70,000 real handwritten digits, 28×28, in their official training and test parts.",
-        licence="CC BY-SA 3.0.")
+@domain(
+    "mnist",
+    title="MNIST",
+    kind="image",
+    params=Mnist,
+    downloads=True,
+    summary="70,000 real handwritten digits, 28×28, in their official training and test parts.",
+    licence="CC BY-SA 3.0.",
+)
 def mnist(params: Mnist, seed: int, on_progress: Progress | None = None) -> Domain:
     """MNIST (LeCun, Bottou, Bengio and Haffner, 1998), uint8 N×1×28×28."""
     from torchvision.datasets import MNIST
 
-    files = tuple(RemoteFile(f"MNIST/raw/{packed.removesuffix('.gz')}", tuple(mirror + packed for mirror in MNIST.mirrors), md5)
-                  for packed, md5 in MNIST.resources)
+    files = tuple(
+        RemoteFile(f"MNIST/raw/{packed.removesuffix('.gz')}", tuple(mirror + packed for mirror in MNIST.mirrors), md5)
+        for packed, md5 in MNIST.resources
+    )
     one = VisionSet("mnist", MNIST, "", files, CLASS_NAMES, (60_000, 10_000), "MNIST (LeCun et al., 1998)", "CC BY-SA 3.0")
     return _domain(one, params, seed, on_progress)
 
 
-@domain("usps", title="USPS", kind="image", params=Usps, downloads=True,
-        summary="9,298 real digits from envelopes of the US Postal Service, 16×16, in their official training and test parts.",
-        licence="No licence stated; used for research.")
+@domain(
+    "usps",
+    title="USPS",
+    kind="image",
+    params=Usps,
+    downloads=True,
+    summary="9,298 real digits from envelopes of the US Postal Service, 16×16, in their official training and test parts.",
+    licence="No licence stated; used for research.",
+)
 def usps(params: Usps, seed: int, on_progress: Progress | None = None) -> Domain:
     """USPS (Hull, 1994), as the LIBSVM project publishes it, uint8 N×1×16×16."""
     from torchvision.datasets import USPS
@@ -108,13 +122,23 @@ def _domain(one: VisionSet, params: Mnist | Usps, seed: int, on_progress: Progre
         The files are nowhere and cannot be fetched, or they cannot be read.
     """
     parts = _read(one, _folder(one, on_progress))
-    picks = [stratified_draw(labels.numpy(), n, [seed, stream])
-             for stream, ((_, labels), n) in enumerate(zip(parts, (params.n_train, params.n_test), strict=True))]
+    picks = [
+        stratified_draw(labels.numpy(), n, [seed, stream])
+        for stream, ((_, labels), n) in enumerate(zip(parts, (params.n_train, params.n_test), strict=True))
+    ]
     images, labels = (torch.cat([part[i][pick] for part, pick in zip(parts, picks, strict=True)]) for i in (0, 1))
     index = torch.arange(len(labels))
     drawn = f"{params.n_train} of {one.counts[0]} training and {params.n_test} of {one.counts[1]} test images, seed {seed}"
-    return Domain(one.name, images, labels, one.class_names, index[:params.n_train], index[params.n_train:],
-                  f"{one.provenance}, {drawn}.", one.licence)
+    return Domain(
+        one.name,
+        images,
+        labels,
+        one.class_names,
+        index[: params.n_train],
+        index[params.n_train :],
+        f"{one.provenance}, {drawn}.",
+        one.licence,
+    )
 
 
 def stratified_draw(labels: np.ndarray, n: int, seed: list[int]) -> Tensor:
@@ -145,11 +169,17 @@ def _read(one: VisionSet, root: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tens
         except (OSError, EOFError, ValueError, TypeError, LookupError, RuntimeError, AssertionError, pickle.UnpicklingError) as error:
             raise InputError(str(root), f"the {part} files of {one.name} are damaged ({type(error).__name__}: {error}).", remedy) from error
         if len(images) != count or len(labels) != count:
-            raise InputError(str(root), f"the {part} files of {one.name} hold {len(images)} images and {len(labels)} labels, "
-                             f"not {count} of each.", remedy)
+            raise InputError(
+                str(root),
+                f"the {part} files of {one.name} hold {len(images)} images and {len(labels)} labels, not {count} of each.",
+                remedy,
+            )
         if labels.min() < 0 or labels.max() >= len(one.class_names):
-            raise InputError(str(root), f"the {part} labels of {one.name} run from {labels.min()} to {labels.max()}, "
-                             f"not from 0 to {len(one.class_names) - 1}.", remedy)
+            raise InputError(
+                str(root),
+                f"the {part} labels of {one.name} run from {labels.min()} to {labels.max()}, not from 0 to {len(one.class_names) - 1}.",
+                remedy,
+            )
         parts.append((images[:, None], labels))
     return parts[0], parts[1]
 
@@ -175,12 +205,18 @@ def _folder(one: VisionSet, on_progress: Progress | None) -> Path:
     except _Unreachable as error:
         here = len(one.files) - len(_missing(one, folder)) if given else 0
         lacking = f" SHIFTSCOPE_DATA is {folder}, which holds {here} of its {len(one.files)} files." if given else ""
-        raise InputError(one.name, f"its files are not on this machine and could not be downloaded ({error}).{lacking}",
-                         "Connect to the network and try again, or set SHIFTSCOPE_DATA to a folder that holds "
-                         f"{', '.join(file.path for file in one.files)}.") from error
+        raise InputError(
+            one.name,
+            f"its files are not on this machine and could not be downloaded ({error}).{lacking}",
+            "Connect to the network and try again, or set SHIFTSCOPE_DATA to a folder that holds "
+            f"{', '.join(file.path for file in one.files)}.",
+        ) from error
     except OSError as error:
-        raise InputError("SHIFTSCOPE_HOME", f"{cache} cannot take the files of {one.name} ({error.strerror}).",
-                         "Free some space there, or set SHIFTSCOPE_HOME to another folder.") from error
+        raise InputError(
+            "SHIFTSCOPE_HOME",
+            f"{cache} cannot take the files of {one.name} ({error.strerror}).",
+            "Free some space there, or set SHIFTSCOPE_HOME to another folder.",
+        ) from error
     return cache
 
 

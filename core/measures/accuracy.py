@@ -49,8 +49,9 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray
     labels, predictions = np.asarray(labels, np.int64), np.asarray(predictions, np.int64)
     for where, values in (("labels", labels), ("predictions", predictions)):
         if values.size and (values.min() < 0 or values.max() >= k):
-            raise InputError(where, f"they lie in {values.min()}..{values.max()}, but there are {k} classes.",
-                             f"Number the classes from 0 to {k - 1}.")
+            raise InputError(
+                where, f"they lie in {values.min()}..{values.max()}, but there are {k} classes.", f"Number the classes from 0 to {k - 1}."
+            )
     return np.bincount(labels * k + predictions, minlength=k * k).reshape(k, k)
 
 
@@ -76,8 +77,11 @@ def gain_interval(before_correct: np.ndarray, after_correct: np.ndarray, seed: i
     """
     before, after = np.asarray(before_correct, bool), np.asarray(after_correct, bool)
     if before.shape != after.shape or before.ndim != 1 or before.size == 0:
-        raise InputError("gain", f"the two models were judged on {before.shape} and {after.shape} samples.",
-                         "Evaluate both models on the same held-out samples, at least one.")
+        raise InputError(
+            "gain",
+            f"the two models were judged on {before.shape} and {after.shape} samples.",
+            "Evaluate both models on the same held-out samples, at least one.",
+        )
     n = before.size
     difference = after.astype(np.int8) - before.astype(np.int8)
     worse, same, better = (int((difference == value).sum()) for value in (-1, 0, 1))
@@ -90,13 +94,21 @@ def _predictions(probabilities: np.ndarray, where: str) -> np.ndarray:
     """Most probable class of each row. argmax of a row with NaN would silently be the NaN's column."""
     if not np.isfinite(probabilities).all():
         broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
-        raise InputError(where, f"{broken} of {len(probabilities)} samples have a probability that is not a number.",
-                         "The training diverged. Lower the learning rate or the trade-off and run again.")
+        raise InputError(
+            where,
+            f"{broken} of {len(probabilities)} samples have a probability that is not a number.",
+            "The training diverged. Lower the learning rate or the trade-off and run again.",
+        )
     return probabilities.argmax(axis=1)
 
 
-@measure("source_accuracy", title="Source accuracy", definition="Share of held-out source samples classified correctly.",
-         range="0 to 1", better="higher")
+@measure(
+    "source_accuracy",
+    title="Source accuracy",
+    definition="Share of held-out source samples classified correctly.",
+    range="0 to 1",
+    better="higher",
+)
 def source_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
     predicted = _predictions(evaluation.source_probabilities, "source_probabilities")
     if evaluation.source_labels is None:
@@ -104,9 +116,15 @@ def source_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
     return {"source_accuracy": float((predicted == evaluation.source_labels).mean())}
 
 
-@measure("target_accuracy", title="Target accuracy", range="0 to 1", better="higher", needs_target_labels=True,
-         definition="Share of held-out target samples classified correctly, with its Wilson 95 % interval, and the lowest accuracy "
-                    "among the classes that are present. Target labels are used for this evaluation only.")
+@measure(
+    "target_accuracy",
+    title="Target accuracy",
+    range="0 to 1",
+    better="higher",
+    needs_target_labels=True,
+    definition="Share of held-out target samples classified correctly, with its Wilson 95 % interval, and the lowest accuracy "
+    "among the classes that are present. Target labels are used for this evaluation only.",
+)
 def target_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
     keys = ("target_accuracy", "target_accuracy_low", "target_accuracy_high", "target_worst_class")
     predicted = _predictions(evaluation.target_probabilities, "target_probabilities")

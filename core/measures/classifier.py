@@ -123,14 +123,21 @@ def a_a_control(x: np.ndarray, seed: int = 0) -> DomainAuc:
 def _pool(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     for where, rows in (("source_features", x), ("target_features", y)):
         if rows.ndim != 2 or len(rows) < FOLDS:
-            raise InputError(where, f"they have the shape {rows.shape}, and the domain classifier needs at least {FOLDS} rows of features.",
-                             "Evaluate more samples of this domain.")
+            raise InputError(
+                where,
+                f"they have the shape {rows.shape}, and the domain classifier needs at least {FOLDS} rows of features.",
+                "Evaluate more samples of this domain.",
+            )
         if not np.isfinite(rows).all():
-            raise InputError(where, "they hold values that are not finite numbers.",
-                             "The training diverged. Lower the learning rate or the trade-off and run again.")
+            raise InputError(
+                where,
+                "they hold values that are not finite numbers.",
+                "The training diverged. Lower the learning rate or the trade-off and run again.",
+            )
     if x.shape[1] != y.shape[1]:
-        raise InputError("target_features", f"they have {y.shape[1]} columns and the source has {x.shape[1]}.",
-                         "Compare features of one backbone.")
+        raise InputError(
+            "target_features", f"they have {y.shape[1]} columns and the source has {x.shape[1]}.", "Compare features of one backbone."
+        )
     return np.concatenate([x, y]).astype(np.float64)
 
 
@@ -177,9 +184,14 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
     return float(won / pairs), scores
 
 
-@measure("domain_auc", title="Domain-classifier AUC", range="0.5 (alike) to 1 (told apart)", better="lower",
-         definition="Chance that a logistic regression on standardised features, 5-fold out-of-fold, ranks a random target sample above a "
-                    "random source sample; 95 % score interval corrected for cross-validation.")
+@measure(
+    "domain_auc",
+    title="Domain-classifier AUC",
+    range="0.5 (alike) to 1 (told apart)",
+    better="lower",
+    definition="Chance that a logistic regression on standardised features, 5-fold out-of-fold, ranks a random target sample above a "
+    "random source sample; 95 % score interval corrected for cross-validation.",
+)
 def domain_auc_measure(evaluation: Evaluation) -> dict[str, float | None]:
     result = domain_auc(evaluation.source_features, evaluation.target_features, seed=evaluation.seed)
     return {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}

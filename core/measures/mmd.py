@@ -72,8 +72,7 @@ def mmd2(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float) -> fl
     return float(_statistics(pooled, n, bandwidth, observed)[0])
 
 
-def mmd_test(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float, permutations: int = PERMUTATIONS,
-             seed: int = 0) -> MMDTest:
+def mmd_test(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float, permutations: int = PERMUTATIONS, seed: int = 0) -> MMDTest:
     """MMD² with a permutation test: p = (1 + #{null ≥ observed}) / (1 + B).
 
     All labellings are the 0/1 columns of one matrix A and share each kernel tile. Takes what `mmd2` takes.
@@ -108,14 +107,21 @@ def _pool(x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> tuple[Tensor, int]:
     x, y = torch.as_tensor(x).detach(), torch.as_tensor(y).detach()
     for where, rows in (("source_features", x), ("target_features", y)):
         if rows.ndim != 2 or len(rows) < 2:
-            raise InputError(where, f"they have the shape {tuple(rows.shape)}, and MMD needs at least 2 rows of features.",
-                             "Evaluate more samples of this domain.")
+            raise InputError(
+                where,
+                f"they have the shape {tuple(rows.shape)}, and MMD needs at least 2 rows of features.",
+                "Evaluate more samples of this domain.",
+            )
         if not bool(torch.isfinite(rows).all()):
-            raise InputError(where, "they hold values that are not finite numbers.",
-                             "The training diverged. Lower the learning rate or the trade-off and run again.")
+            raise InputError(
+                where,
+                "they hold values that are not finite numbers.",
+                "The training diverged. Lower the learning rate or the trade-off and run again.",
+            )
     if x.shape[1] != y.shape[1]:
-        raise InputError("target_features", f"they have {y.shape[1]} columns and the source has {x.shape[1]}.",
-                         "Compare features of one backbone.")
+        raise InputError(
+            "target_features", f"they have {y.shape[1]} columns and the source has {x.shape[1]}.", "Compare features of one backbone."
+        )
     pooled = torch.cat([x, y])
     return (pooled - pooled.mean(dim=0, dtype=torch.float64)).float(), len(x)
 
@@ -178,10 +184,15 @@ def _kernel_tile(a: Tensor, b: Tensor, norms_a: Tensor, norms_b: Tensor, bandwid
     return kernel.div_(5)
 
 
-@measure("mmd2", title="MMD²", range="about 0 (alike) upwards, below 2", better="lower",
-         definition="Unbiased squared maximum mean discrepancy between the L2-normalised features of both domains, mean of five "
-                    "Gaussian kernels with a bandwidth fixed before adaptation; "
-                    f"permutation p and 95 % band of the null, B = {PERMUTATIONS}.")
+@measure(
+    "mmd2",
+    title="MMD²",
+    range="about 0 (alike) upwards, below 2",
+    better="lower",
+    definition="Unbiased squared maximum mean discrepancy between the L2-normalised features of both domains, mean of five "
+    "Gaussian kernels with a bandwidth fixed before adaptation; "
+    f"permutation p and 95 % band of the null, B = {PERMUTATIONS}.",
+)
 def mmd2_measure(evaluation: Evaluation) -> dict[str, float | None]:
     source, target = normalise(evaluation.source_features), normalise(evaluation.target_features)
     test = mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed)

@@ -7,8 +7,13 @@ import numpy as np
 from core.measures.base import Evaluation, measure
 
 
-@measure("infomax", title="InfoMax", range="0 to log K nats", better="higher",
-         definition="H(mean prediction) − mean H(prediction) on held-out target samples: sure and diverse. Needs no target labels.")
+@measure(
+    "infomax",
+    title="InfoMax",
+    range="0 to log K nats",
+    better="higher",
+    definition="H(mean prediction) − mean H(prediction) on held-out target samples: sure and diverse. Needs no target labels.",
+)
 def infomax(evaluation: Evaluation) -> dict[str, float | None]:
     """Mutual information of input and predicted class (Bridle et al. 1991; Shi and Sha 2012), in nats."""
     p = evaluation.target_probabilities.astype(np.float64)

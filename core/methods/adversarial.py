@@ -43,12 +43,18 @@ class DANN(Method):
     """Domain-adversarial neural network: gradient reversal in front of a domain discriminator."""
 
     info = MethodInfo(
-        name="dann", title="DANN", family="adversarial", clip=5.0,
+        name="dann",
+        title="DANN",
+        family="adversarial",
+        clip=5.0,
         summary="A discriminator learns to tell the domains apart while the features learn to fool it.",
         helps="With plenty of data, a gentle schedule and balanced classes.",
         hurts="Under label shift, on small data, and when the discriminator wins early: accuracy can fall below source-only.",
         formula=r"\min_{F,C}\max_{D}\; \mathcal{L}_\text{task} - \lambda_p\,\mathcal{L}_\text{domain}(D(F(x)))",
-        paper="Ganin et al., Domain-Adversarial Training of Neural Networks", year=2016, arxiv="1505.07818")
+        paper="Ganin et al., Domain-Adversarial Training of Neural Networks",
+        year=2016,
+        arxiv="1505.07818",
+    )
 
     class Params(MethodParams):
         trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
@@ -64,5 +70,4 @@ class DANN(Method):
         n = len(batch.source)
         reversed_features = reverse_gradient(features, self.params.trade_off * ramp(progress))
         domain, accuracy = domain_loss(self.discriminator(reversed_features).squeeze(1), n)
-        return Step({"task": F.cross_entropy(logits[:n], batch.labels), "domain": domain}, features,
-                    {"discriminator_accuracy": accuracy})
+        return Step({"task": F.cross_entropy(logits[:n], batch.labels), "domain": domain}, features, {"discriminator_accuracy": accuracy})

@@ -37,12 +37,17 @@ class MCC(Method):
     """Minimum class confusion on the target's predictions."""
 
     info = MethodInfo(
-        name="mcc", title="MCC", family="norm, confusion, nuclear",
+        name="mcc",
+        title="MCC",
+        family="norm, confusion, nuclear",
         summary="Asks that no two classes are confused on the target; needs no alignment of clouds.",
         helps="Nearly always; the most stable single loss, also when classes are unbalanced.",
         hurts="When the source model is mostly wrong: it then grows sure of its mistakes.",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\tfrac{1}{K}\sum_{j\ne j'} \tilde{C}_{jj'}",
-        paper="Jin et al., Minimum Class Confusion for Versatile Domain Adaptation", year=2020, arxiv="1912.03699")
+        paper="Jin et al., Minimum Class Confusion for Versatile Domain Adaptation",
+        year=2020,
+        arxiv="1912.03699",
+    )
 
     class Params(MethodParams):
         trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the confusion loss.")

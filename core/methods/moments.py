@@ -53,6 +53,7 @@ def coral(x: Tensor, y: Tensor) -> Tensor:
     x, y : Tensor
         m×D and n×D, m, n ≥ 2.
     """
+
     def covariance(z: Tensor) -> Tensor:
         centred = z - z.mean(0)
         return centred.T @ centred / (len(z) - 1)
@@ -77,12 +78,17 @@ class DAN(AlignmentMethod):
     """Deep Adaptation Network: multi-kernel MMD between the features of both domains."""
 
     info = MethodInfo(
-        name="dan", title="DAN (MK-MMD)", family="moments and kernels",
+        name="dan",
+        title="DAN",
+        family="moments and kernels",
         summary="Pulls the two clouds of features together until a kernel test cannot tell them apart.",
         helps="When the classes are equally frequent in both domains and batches are large enough to compare clouds.",
         hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathrm{MMD}^2_u\big(F(x_S), F(x_T)\big)",
-        paper="Long et al., Learning Transferable Features with Deep Adaptation Networks", year=2015, arxiv="1502.02791")
+        paper="Long et al., Learning Transferable Features with Deep Adaptation Networks",
+        year=2015,
+        arxiv="1502.02791",
+    )
 
     class Params(MethodParams):
         trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of MMD² against the task loss.")
@@ -93,12 +99,17 @@ class DeepCORAL(AlignmentMethod):
     """Deep CORAL: equal covariances of both domains' features."""
 
     info = MethodInfo(
-        name="deepcoral", title="DeepCORAL", family="moments and kernels",
+        name="deepcoral",
+        title="DeepCORAL",
+        family="moments and kernels",
         summary="Makes the covariances of the two domains' features equal.",
         helps="When domains differ in scale or correlation of features; it is cheap and stable.",
         hurts="When means or higher moments carry the shift, and when classes are unbalanced.",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\tfrac{1}{4d^2}\lVert C_S - C_T\rVert_F^2",
-        paper="Sun and Saenko, Deep CORAL: Correlation Alignment for Deep Domain Adaptation", year=2016, arxiv="1607.01719")
+        paper="Sun and Saenko, Deep CORAL: Correlation Alignment for Deep Domain Adaptation",
+        year=2016,
+        arxiv="1607.01719",
+    )
     distance = staticmethod(coral)
 
     class Params(MethodParams):

@@ -12,12 +12,17 @@ class SourceOnly(Method):
     """Keep training on the source; the target is never looked at."""
 
     info = MethodInfo(
-        name="source-only", title="Source-only", family="references", setting="none",
+        name="source-only",
+        title="Source-only",
+        family="references",
+        setting="none",
         summary="Trains on the source and hopes for the best.",
         helps="As the line that every method has to beat.",
         hurts="Whenever source and target differ.",
         formula=r"\min_{F,C}\; \mathbb{E}_{(x,y)\sim S}\; \ell(C(F(x)), y)",
-        paper="Empirical risk minimisation (Vapnik 1998)", year=1998)
+        paper="Empirical risk minimisation (Vapnik 1998)",
+        year=1998,
+    )
 
     def step(self, batch: Batch, progress: float) -> Step:
         features, logits = self.network(batch.source)
@@ -29,9 +34,14 @@ class Oracle(SourceOnly):
     """The same training, with the target's training part and its labels as the data."""
 
     info = MethodInfo(
-        name="oracle", title="Oracle", family="references", setting="supervised", trains_on="target",
+        name="oracle",
+        title="Oracle",
+        family="references",
+        setting="supervised",
+        trains_on="target",
         summary="Trains on the target's own labels: what could be reached if they were known.",
         helps="As the upper line: the gap between it and source-only is what adaptation can close.",
         hurts="It uses the labels that adaptation does without, so it is no method to choose.",
         formula=r"\min_{F,C}\; \mathbb{E}_{(x,y)\sim T}\; \ell(C(F(x)), y)",
-        paper="Empirical risk minimisation on the target")
+        paper="Empirical risk minimisation on the target",
+    )

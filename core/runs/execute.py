@@ -86,8 +86,13 @@ class Control:
             on_go()
 
 
-def execute(experiment: Experiment, record: Writer, device: str, control: Control | None = None,
-            on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+def execute(
+    experiment: Experiment,
+    record: Writer,
+    device: str,
+    control: Control | None = None,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
     """Run or resume an experiment; the record, opened by the caller, gets every epoch as it is finished.
 
     Parameters
@@ -120,9 +125,12 @@ def execute(experiment: Experiment, record: Writer, device: str, control: Contro
 
         record.update(device=device, device_title=devices.title(device), error=None, started=started, versions=_versions())
         note(message="Preparing the data.")
-        pair = load_pair(experiment)
+        pair = load_pair(
+            experiment, lambda fraction: (control.check(), record.update(message=f"Downloading the data, {100 * fraction:.0f} %."))
+        )
         bench = Bench(experiment, pair, "cpu")
         record.write_samples(_samples(bench))
+        record.update(class_names=list(pair.class_names))
         for line in record.epochs():
             progress.finished(line, computed=False)
         note(message="")
@@ -147,8 +155,11 @@ def execute(experiment: Experiment, record: Writer, device: str, control: Contro
         text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         if isinstance(error, torch.OutOfMemoryError):
             text = f"{device} has too little memory for this run. Choose a smaller batch, backbone or image size, or the CPU."
-        record.update(state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=text,
-                      details=None if expected else traceback.format_exc())
+        record.update(
+            state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
+            error=text,
+            details=None if expected else traceback.format_exc(),
+        )
         raise
     finally:
         record.close()
@@ -184,9 +195,13 @@ class Progress:
         left = sum(self.totals.values()) - sum(self.done.values()) - self.fraction
         phases = list(self.totals)
         current = next((p for p in phases if self.done[p] < self.totals[p]), "adapt")
-        return {"phase": current, "epoch": self.done[current], "of": self.totals[current],
-                "fraction": 1 - left / sum(self.totals.values()),
-                "remaining": sum(self.recent) / len(self.recent) * left if self.recent else None}
+        return {
+            "phase": current,
+            "epoch": self.done[current],
+            "of": self.totals[current],
+            "fraction": 1 - left / sum(self.totals.values()),
+            "remaining": sum(self.recent) / len(self.recent) * left if self.recent else None,
+        }
 
 
 def _add(record: Writer, epoch: Epoch) -> None:
@@ -229,5 +244,6 @@ def open_record(record: Writer, experiment: Experiment) -> None:
     try:
         record.open(experiment.canonical_json())
     except Timeout:
-        raise InputError("run", f"{record.id} is being computed by another process.",
-                         "Wait for it, or watch it on the Adapt page.") from None
+        raise InputError(
+            "run", f"{record.id} is being computed by another process.", "Wait for it, or watch it on the Adapt page."
+        ) from None

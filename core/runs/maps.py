@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,12 +35,29 @@ def _joint(folder: str, numbers: tuple[int, ...]) -> EpochMap:
     return pca_map(_features(Record(Path(folder)), numbers), numbers)
 
 
-@lru_cache(maxsize=64)
+_LIVE: dict[str, tuple[tuple[int, ...], np.ndarray]] = {}
+_LOCK = threading.Lock()
+
+
 def _live(folder: str, numbers: tuple[int, ...]) -> np.ndarray:
-    earlier = _live(folder, numbers[:-1]) if len(numbers) > 1 else None
-    features = Record(Path(folder)).snapshot(numbers[-1])["features"]
-    new = live_pca(features, None if earlier is None else earlier[-1])[None]
-    return new if earlier is None else np.concatenate([earlier, new])
+    """E×N×2 positions; what was placed at an earlier call stays where it was."""
+    with _LOCK:
+        return _extend(folder, numbers)
+
+
+def _extend(folder: str, numbers: tuple[int, ...]) -> np.ndarray:
+    known, positions = _LIVE.get(folder, ((), None))
+    if numbers[: len(known)] != known:
+        known, positions = (), None
+    for number in numbers[len(known) :]:
+        features = Record(Path(folder)).snapshot(number)["features"]
+        new = live_pca(features, None if positions is None else positions[-1])[None].astype(np.float32)
+        positions = new if positions is None else np.concatenate([positions, new])
+    _LIVE.pop(folder, None)
+    _LIVE[folder] = (numbers, positions)
+    while len(_LIVE) > 16:
+        _LIVE.pop(next(iter(_LIVE)))
+    return positions
 
 
 def umap(record: Record) -> EpochMap | None:
@@ -67,12 +86,56 @@ def start_umap(record: Record) -> str:
         if sum(p.poll() is None for p in _PROCESSES.values()) >= 2:
             return "computing"
         _PROCESSES[record.id] = subprocess.Popen(
-            [sys.executable, "-m", "core", "project", record.id], cwd=Path(__file__).parents[2],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [sys.executable, "-m", "core", "project", record.id],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return "computing"
     if process.poll() is None:
         return "computing"
     return "ready" if record.map("umap") is not None else "failed"
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What every snapshot says of its 2n samples (n source ones, then n target ones), over E epochs.
+
+    ``predictions`` int16 E×2n, ``confidence`` float32 E×2n, ``labels`` int16 2n (−1 unknown), ``domain`` uint8 2n.
+    """
+
+    epochs: tuple[int, ...]
+    predictions: np.ndarray
+    confidence: np.ndarray
+    labels: np.ndarray
+    domain: np.ndarray
+    pictures: np.ndarray | None
+    rows: np.ndarray | None
+
+
+def frames(record: Record) -> Frames | None:
+    """The predictions of all snapshots so far; None before the first one."""
+    numbers, samples = tuple(record.snapshot_numbers()), record.samples()
+    if not numbers or samples is None:
+        return None
+    seen = [_predictions(str(record.folder), number) for number in numbers]
+    count = len(samples["labels"])
+    return Frames(
+        numbers,
+        np.stack([p for p, _ in seen]),
+        np.stack([c for _, c in seen]),
+        samples["labels"].astype(np.int16),
+        (np.arange(count) >= count // 2).astype(np.uint8),
+        samples.get("pictures"),
+        samples.get("rows"),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _predictions(folder: str, number: int) -> tuple[np.ndarray, np.ndarray]:
+    probabilities = Record(Path(folder)).snapshot(number)["probabilities"]
+    return probabilities.argmax(1).astype(np.int16), probabilities.max(1).astype(np.float32)
 
 
 def _features(record: Record, numbers) -> list[np.ndarray]:

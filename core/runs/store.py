@@ -39,8 +39,9 @@ def find(run_id: str) -> Record:
         No such run, or several.
     """
     if not re.fullmatch(r"[0-9a-f]{4,12}", run_id):
-        raise InputError("run", f"{run_id[:40]!r} is not a run's id.",
-                         "An id has 12 characters 0–9 and a–f, such as those in the list of runs.")
+        raise InputError(
+            "run", f"{run_id[:40]!r} is not a run's id.", "An id has 12 characters 0–9 and a–f, such as those in the list of runs."
+        )
     found = {path.name: path for root in (SHIPPED, runs_folder()) for path in root.glob(f"{run_id}*") if _ID.fullmatch(path.name)}
     records = [record for record in map(Record, found.values()) if record.exists]
     if len(records) != 1:

@@ -17,12 +17,18 @@ def answer(record: Record) -> dict[str, Any]:
     nobody could choose in earnest. All three carry their ``epoch``.
     """
     status, adapt = record.status(), record.phase("adapt")
-    return {"run_id": record.id, "state": status["state"], "device": status.get("device"), "seconds": status.get("seconds"),
-            "final": _measures(adapt[-1]) if adapt else None,
-            "best": _best(adapt, "infomax") | {"chosen_by": "infomax"} if adapt else None,
-            "oracle_choice": _best(adapt, "target_accuracy"),
-            "oracle_target_accuracy": oracle_accuracy(record.epochs()),
-            "error": status.get("error"), "experiment": record.experiment()}
+    return {
+        "run_id": record.id,
+        "state": status["state"],
+        "device": status.get("device"),
+        "seconds": status.get("seconds"),
+        "final": _measures(adapt[-1]) if adapt else None,
+        "best": _best(adapt, "infomax") | {"chosen_by": "infomax"} if adapt else None,
+        "oracle_choice": _best(adapt, "target_accuracy"),
+        "oracle_target_accuracy": oracle_accuracy(record.epochs()),
+        "error": status.get("error"),
+        "experiment": record.experiment(),
+    }
 
 
 def _measures(epoch: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def points(value: float) -> str:
 
 
 def p_value(p: float, permutations: int = 499) -> str:
-    """"p = 0.002, the smallest possible with B = 499", never 0."""
+    """ "p = 0.002, the smallest possible with B = 499", never 0."""
     smallest = 1 / (1 + permutations)
     if p <= smallest * 1.0001:
         return f"p = {smallest:.3f}, the smallest possible with B = {permutations}"

@@ -1,7 +1,6 @@
 """The background: one thread per device takes experiments from a bounded queue and executes them.
 
-A plain class without Streamlit. Pages hold it through ``st.cache_resource``; they give it experiments and ids,
-and get ids and dictionaries back.
+A plain class without Streamlit. Pages give it experiments and ids, and get ids and dictionaries back.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from core import devices
@@ -29,6 +29,12 @@ class Job:
     device: str
     control: Control = field(default_factory=Control)
     state: str = "queued"
+
+
+@cache
+def worker() -> Worker:
+    """The one worker of this process. It survives reruns, reloads and closed tabs, as modules do."""
+    return Worker()
 
 
 class Worker:
@@ -63,8 +69,9 @@ class Worker:
                 return record.id
             waiting = self._queue_of(device)
             if waiting.full():
-                raise InputError("queue", f"{self._waiting} experiments are already waiting for {device}.",
-                                 "Wait until one is finished, or cancel one.")
+                raise InputError(
+                    "queue", f"{self._waiting} experiments are already waiting for {device}.", "Wait until one is finished, or cancel one."
+                )
             if record.exists and record.locked():  # another process is at it; its record can be watched all the same
                 return record.id
             open_record(record, experiment)
@@ -89,9 +96,15 @@ class Worker:
     def jobs(self) -> list[dict[str, Any]]:
         """What is under way, in the order of arrival: ``id``, ``device``, ``state`` (queued, running, pausing, paused)."""
         with self._lock:
-            return [{"id": run_id, "device": job.device, "method": job.experiment.method.name,
-                     "state": "pausing" if job.state == "running" and job.control.pausing else job.state}
-                    for run_id, job in self._jobs.items()]
+            return [
+                {
+                    "id": run_id,
+                    "device": job.device,
+                    "method": job.experiment.method.name,
+                    "state": "pausing" if job.state == "running" and job.control.pausing else job.state,
+                }
+                for run_id, job in self._jobs.items()
+            ]
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop all threads after the batch they are in; their runs are interrupted and can be resumed."""

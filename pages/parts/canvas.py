@@ -22,7 +22,7 @@ from streamlit import runtime
 _FOLDER = Path(__file__).resolve().parents[2] / "assets" / "embedding"
 
 # In the order in which they need each other.
-_MODULES = ("payload", "palette", "view", "timeline", "overlay", "canvas2d", "webgl", "gestures", "panels", "element")
+_MODULES = ("payload", "palette", "view", "timeline", "stylepool", "overlay", "canvas2d", "webgl", "gestures", "panels", "element")
 
 NOT_PLACED = -32768
 _SCALE = 32767

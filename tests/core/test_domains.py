@@ -136,8 +136,10 @@ class TestStratified:
 
 
 class TestVision:
-    @pytest.mark.parametrize(("name", "official", "folder", "side", "full"),
-                             [("mnist", MNIST, "", 28, (60_000, 10_000)), ("usps", USPS, "USPS", 16, (7291, 2007))])
+    @pytest.mark.parametrize(
+        ("name", "official", "folder", "side", "full"),
+        [("mnist", MNIST, "", 28, (60_000, 10_000)), ("usps", USPS, "USPS", 16, (7291, 2007))],
+    )
     def test_full_set_is_the_official_one(self, data, name, official, folder, side, full):
         d = make(name, n_train=full[0], n_test=full[1])
         assert d.inputs.shape == (sum(full), 1, side, side)
@@ -156,10 +158,21 @@ class TestVision:
         with pytest.raises(ValueError, match="n_train"):
             DOMAINS.get("usps").params(n_train=7292)
 
-    @pytest.mark.parametrize(("name", "paths"), [
-        ("mnist", ["MNIST/raw/train-images-idx3-ubyte", "MNIST/raw/train-labels-idx1-ubyte",
-                   "MNIST/raw/t10k-images-idx3-ubyte", "MNIST/raw/t10k-labels-idx1-ubyte"]),
-        ("usps", ["USPS/usps.bz2", "USPS/usps.t.bz2"])])
+    @pytest.mark.parametrize(
+        ("name", "paths"),
+        [
+            (
+                "mnist",
+                [
+                    "MNIST/raw/train-images-idx3-ubyte",
+                    "MNIST/raw/train-labels-idx1-ubyte",
+                    "MNIST/raw/t10k-images-idx3-ubyte",
+                    "MNIST/raw/t10k-labels-idx1-ubyte",
+                ],
+            ),
+            ("usps", ["USPS/usps.bz2", "USPS/usps.t.bz2"]),
+        ],
+    )
     def test_without_network_says_both_ways_out(self, name, paths):
         start = time.perf_counter()
         with pytest.raises(InputError, match="Connect to the network and try again, or set SHIFTSCOPE_DATA") as caught:
@@ -188,15 +201,17 @@ class TestVision:
             make("usps")
 
     @pytest.mark.parametrize("damage", [b"", b"abc", "half"])
-    @pytest.mark.parametrize(("name", "path"), [("usps", "USPS/usps.t.bz2"), ("mnist", "MNIST/raw/t10k-images-idx3-ubyte"),
-                                                ("mnist", "MNIST/raw/t10k-labels-idx1-ubyte")])
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [("usps", "USPS/usps.t.bz2"), ("mnist", "MNIST/raw/t10k-images-idx3-ubyte"), ("mnist", "MNIST/raw/t10k-labels-idx1-ubyte")],
+    )
     def test_damaged_file(self, data, monkeypatch, tmp_path, name, path, damage):
         for file in (data / path).parent.iterdir():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).with_name(file.name).symlink_to(file)
         whole = (data / path).read_bytes()
         (tmp_path / path).unlink()
-        (tmp_path / path).write_bytes(whole[:len(whole) // 2] if damage == "half" else damage)
+        (tmp_path / path).write_bytes(whole[: len(whole) // 2] if damage == "half" else damage)
         monkeypatch.setenv("SHIFTSCOPE_DATA", str(tmp_path))
         with pytest.raises(InputError, match=rf"the test files of {name} (are damaged|hold)") as caught:
             make(name)
@@ -234,8 +249,10 @@ class TestDownload:
 
     def test_fetched_once_with_progress_then_kept(self, data, monkeypatch, serve):
         address = serve(data / "USPS")
-        split_list = {part: (address + name, name, hashlib.md5((data / "USPS" / name).read_bytes()).hexdigest())
-                      for part, (_, name, _) in USPS.split_list.items()}
+        split_list = {
+            part: (address + name, name, hashlib.md5((data / "USPS" / name).read_bytes()).hexdigest())
+            for part, (_, name, _) in USPS.split_list.items()
+        }
         monkeypatch.setattr(USPS, "split_list", split_list)
         expected = make("usps")
         monkeypatch.delenv("SHIFTSCOPE_DATA")
@@ -299,7 +316,7 @@ class TestHome:
 class TestPair:
     def of(self, shape, labels=(0, 1), class_names=("a", "b"), name="d") -> Domain:
         x = torch.randint(0, 256, shape, dtype=torch.uint8) if len(shape) == 4 else torch.randn(shape)
-        y = None if labels is None else torch.tensor(labels).repeat(len(x))[:len(x)]
+        y = None if labels is None else torch.tensor(labels).repeat(len(x))[: len(x)]
         index = torch.arange(len(x))
         return Domain(name, x, y, class_names, index[::2], index[1::2], "test", "none")
 
@@ -324,9 +341,14 @@ class TestPair:
     def test_unlabelled_target_is_fine(self):
         make_pair(self.of((20, 3)), self.of((20, 3), None, ()))
 
-    @pytest.mark.parametrize(("target", "message"), [
-        ({"shape": (20, 3), "class_names": ("a", "c")}, "classes"), ({"shape": (20, 4)}, "4 features"),
-        ({"shape": (20, 1, 8, 8)}, "images")])
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ({"shape": (20, 3), "class_names": ("a", "c")}, "classes"),
+            ({"shape": (20, 4)}, "4 features"),
+            ({"shape": (20, 1, 8, 8)}, "images"),
+        ],
+    )
     def test_what_does_not_fit_is_refused(self, target, message):
         with pytest.raises(InputError, match=message) as caught:
             make_pair(self.of((20, 3)), self.of(**target))

@@ -44,9 +44,16 @@ class TestReads:
         assert torch.bincount(d.labels[d.test]).tolist() == [3, 3, 3]
         assert torch.cat([d.train, d.test]).sort().values.tolist() == list(range(30))
 
-    @pytest.mark.parametrize(("x", "shape"), [
-        (IMAGES, (30, 1, 6, 5)), (IMAGES[:, None], (30, 1, 6, 5)), (IMAGES[..., None], (30, 1, 6, 5)),
-        (np.stack([IMAGES] * 3, 1), (30, 3, 6, 5)), (np.stack([IMAGES] * 3, -1), (30, 3, 6, 5))])
+    @pytest.mark.parametrize(
+        ("x", "shape"),
+        [
+            (IMAGES, (30, 1, 6, 5)),
+            (IMAGES[:, None], (30, 1, 6, 5)),
+            (IMAGES[..., None], (30, 1, 6, 5)),
+            (np.stack([IMAGES] * 3, 1), (30, 3, 6, 5)),
+            (np.stack([IMAGES] * 3, -1), (30, 3, 6, 5)),
+        ],
+    )
     def test_image_layouts(self, save, x, shape):
         d = make(save(X=x))
         assert (d.inputs.dtype, tuple(d.inputs.shape)) == (torch.uint8, shape)
@@ -61,9 +68,15 @@ class TestReads:
         assert d.labels is None
         assert (len(d.train), len(d.test)) == (20, 10)
 
-    @pytest.mark.parametrize(("y", "names"), [
-        (np.array(["dog", "ant", "cat"])[Y], ("ant", "cat", "dog")), (Y * 5 - 5, ("-5", "0", "5")),
-        (Y.astype(float), ("0", "1", "2")), (Y > 0, ("False", "True"))])
+    @pytest.mark.parametrize(
+        ("y", "names"),
+        [
+            (np.array(["dog", "ant", "cat"])[Y], ("ant", "cat", "dog")),
+            (Y * 5 - 5, ("-5", "0", "5")),
+            (Y.astype(float), ("0", "1", "2")),
+            (Y > 0, ("False", "True")),
+        ],
+    )
     def test_label_values_become_sorted_classes(self, save, y, names):
         d = make(save(X=X, y=y))
         assert d.class_names == names

@@ -27,8 +27,9 @@ def test_agrees_with_scikit_learn_fold_by_fold(n, m, shift):
     x, y = sample(n, m, shift=shift)
     rows, labels = np.concatenate([x, y]).astype(np.float64), np.repeat([0, 1], [n, m])
     fold = _folds(rows, labels, 3)
-    scores = cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression()), rows, labels, cv=PredefinedSplit(fold),
-                               method="decision_function")
+    scores = cross_val_predict(
+        make_pipeline(StandardScaler(), LogisticRegression()), rows, labels, cv=PredefinedSplit(fold), method="decision_function"
+    )
     tests = [np.flatnonzero(fold == k) for k in range(5)]
     pairs = [labels[test].sum() * (1 - labels[test]).sum() for test in tests]
     expected = np.average([roc_auc_score(labels[test], scores[test]) for test in tests], weights=pairs)
@@ -143,11 +144,14 @@ def test_control_is_at_chance_where_the_shift_is_not():
     assert len(control.scores) == 300
 
 
-@pytest.mark.parametrize(("x", "y", "where"), [
-    (np.zeros((4, 3)), np.zeros((9, 3)), "source_features"),
-    (np.zeros((9, 3)), np.full((9, 3), np.nan), "target_features"),
-    (np.zeros((9, 3)), np.zeros((9, 4)), "target_features"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "where"),
+    [
+        (np.zeros((4, 3)), np.zeros((9, 3)), "source_features"),
+        (np.zeros((9, 3)), np.full((9, 3), np.nan), "target_features"),
+        (np.zeros((9, 3)), np.zeros((9, 4)), "target_features"),
+    ],
+)
 def test_refuses_what_it_cannot_compare(x, y, where):
     with pytest.raises(InputError) as error:
         domain_auc(x, y)

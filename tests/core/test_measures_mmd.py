@@ -146,13 +146,16 @@ def test_threads_agree_and_global_generators_are_untouched():
     np.testing.assert_array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize(("x", "y", "where"), [
-    (np.zeros((1, 3)), np.zeros((5, 3)), "source_features"),
-    (np.zeros((5, 3)), np.zeros((0, 3)), "target_features"),
-    (np.zeros((5, 3)), np.full((5, 3), np.inf), "target_features"),
-    (np.full((5, 3), np.nan), np.zeros((5, 3)), "source_features"),
-    (np.zeros((5, 3)), np.zeros((5, 4)), "target_features"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "where"),
+    [
+        (np.zeros((1, 3)), np.zeros((5, 3)), "source_features"),
+        (np.zeros((5, 3)), np.zeros((0, 3)), "target_features"),
+        (np.zeros((5, 3)), np.full((5, 3), np.inf), "target_features"),
+        (np.full((5, 3), np.nan), np.zeros((5, 3)), "source_features"),
+        (np.zeros((5, 3)), np.zeros((5, 4)), "target_features"),
+    ],
+)
 def test_refuses_what_it_cannot_compare(x, y, where):
     with pytest.raises(InputError) as error:
         mmd2(x, y, 1.0)

@@ -1,0 +1,36 @@
+"""The front door: the server (routes, start, shutdown) and the script it shows.
+
+Start it with ``streamlit run app.py``.
+"""
+
+import gc
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import plotly
+import streamlit as st
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from core import devices
+from core.runs.worker import worker
+
+HERE = Path(__file__).parent
+
+
+@asynccontextmanager
+async def lifespan(_app):
+    """Import what jobs need before the first visitor comes: an import holds the interpreter and freezes every page."""
+    devices.warm_up()
+    gc.collect()
+    gc.freeze()  # half a million long-lived objects need not be walked again
+    yield {}
+    worker().close()
+
+
+# The live charts load Plotly's script from the plotly package, so that no network is needed.
+app = st.App(
+    HERE / "pages" / "router.py",
+    lifespan=lifespan,
+    routes=[Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data"))],
+)

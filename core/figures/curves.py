@@ -1,0 +1,232 @@
+"""Lines over the epochs of one run or of several.
+
+The epoch axis has 0 where adaptation starts; source training lies to the left of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.figures import style
+
+Epochs = list[dict[str, Any]]
+LOSS_NAMES = {"task": "task (cross-entropy)", "align": "alignment × trade-off", "domain": "domain discriminator"}
+GAUGE_NAMES = {
+    "gradient_ratio": "gradient: alignment ÷ task",
+    "discriminator_accuracy": "discriminator accuracy (chance 0.5)",
+    "largest_class": "share of the most predicted class",
+    "entropy": "mean entropy of predictions (nats)",
+    "feature_norm": "mean feature norm",
+    "effective_rank": "effective rank of features",
+}
+
+
+def axis_epoch(epoch: dict[str, Any]) -> int:
+    return epoch["number"] - epoch["total"] if epoch["phase"] == "source" else epoch["number"]
+
+
+def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None, cursor: int | None = None) -> go.Figure:
+    """Source and target accuracy with the source-only (dashed) and oracle (dotted) lines, in percent."""
+    shown = _without_repeat([e for e in epochs if e["phase"] != "oracle"])
+    fig = style.figure(dark, x="epoch of adaptation", y="held-out accuracy (%)")
+    x = _array(axis_epoch(e) for e in shown)
+    _band(
+        fig,
+        x,
+        [e["measures"].get("target_accuracy_low") for e in shown],
+        [e["measures"].get("target_accuracy_high") for e in shown],
+        style.target_colour(dark),
+        "95 % interval",
+        100,
+    )
+    for side, colour in (("source", style.source_colour(dark)), ("target", style.target_colour(dark))):
+        y = _array((e["measures"][f"{side}_accuracy"] for e in shown), 100)
+        if not np.isnan(y).all():
+            fig.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=y,
+                    name=side,
+                    mode="lines+markers",
+                    line={"color": colour, "width": 2.5},
+                    marker={"size": 5},
+                    hovertemplate="%{y:.1f} %",
+                )
+            )
+    start = next((e["measures"].get("source_only_target_accuracy") for e in shown if e["phase"] == "adapt"), None)
+    _level(fig, start, "source-only", style.GREY, "dash")
+    _level(fig, oracle, "oracle", style.ink(dark), "dot")
+    _start(fig, shown, dark)
+    _cursor(fig, cursor, dark)
+    fig.update_yaxes(range=[0, 103])
+    return fig
+
+
+def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Figure:
+    """MMD² over adaptation, with the 95 % band that it would have if there were no shift."""
+    adapt = [e for e in epochs if e["phase"] == "adapt"]
+    fig = style.figure(dark, x="epoch of adaptation", y="MMD² (unbiased)")
+    x = _array(e["number"] for e in adapt)
+    _band(
+        fig,
+        x,
+        [e["measures"]["mmd2_null_low"] for e in adapt],
+        [e["measures"]["mmd2_null_high"] for e in adapt],
+        style.GREY,
+        "no shift (95 % of permutations)",
+    )
+    p = _array(e["measures"]["mmd2_p"] for e in adapt)
+    fig.add_trace(
+        go.Scatter(
+            x=x,
+            y=_array(e["measures"]["mmd2"] for e in adapt),
+            name="MMD²",
+            mode="lines+markers",
+            customdata=p,
+            line={"color": style.ink(dark), "width": 2.5},
+            marker={"size": 5},
+            hovertemplate="%{y:.4f}, p = %{customdata:.3f}",
+        )
+    )
+    _cursor(fig, cursor, dark)
+    fig.update_yaxes(rangemode="tozero")
+    return fig
+
+
+def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
+    """Every loss term of the adaptation, as it enters the sum."""
+    return _several(epochs, "losses", LOSS_NAMES, dark, "loss")
+
+
+def gauges(epochs: Epochs, names: list[str], dark: bool = False) -> go.Figure:
+    """Chosen gauges over the adaptation."""
+    fig = _several(epochs, "gauges", {name: GAUGE_NAMES.get(name, name) for name in names}, dark, "gauge")
+    if "discriminator_accuracy" in names:
+        _level(fig, 0.5, "chance", style.GREY, "dash", 1)
+    return fig
+
+
+def compare(runs: list[tuple[str, Epochs]], measure: str, title: str, dark: bool = False, factor: float = 1) -> go.Figure:
+    """One measure of several runs over each other; ``runs`` are (label, epochs)."""
+    fig = style.figure(dark, x="epoch of adaptation", y=title)
+    for i, (label, epochs) in enumerate(runs):
+        adapt = [e for e in epochs if e["phase"] == "adapt"]
+        fig.add_trace(
+            go.Scatter(
+                x=_array(e["number"] for e in adapt),
+                y=_array((e["measures"].get(measure) for e in adapt), factor),
+                name=label,
+                mode="lines+markers",
+                marker={"size": 5},
+                line={"color": style.CLASS_COLOURS[i], "dash": style.DASHES[i], "width": 2.5},
+            )
+        )
+    return fig
+
+
+def accuracy_against_mmd(runs: list[tuple[str, Epochs]], dark: bool = False) -> go.Figure:
+    """Each epoch of each run as a point: lower MMD² is not higher accuracy."""
+    fig = style.figure(dark, x="MMD² (unbiased)", y="target accuracy (%)")
+    for i, (label, epochs) in enumerate(runs):
+        adapt = [e for e in epochs if e["phase"] == "adapt"]
+        fig.add_trace(
+            go.Scatter(
+                x=_array(e["measures"]["mmd2"] for e in adapt),
+                y=_array((e["measures"]["target_accuracy"] for e in adapt), 100),
+                name=label,
+                mode="lines+markers",
+                line={"width": 1, "color": style.CLASS_COLOURS[i]},
+                marker={"size": _array(np.linspace(5, 11, max(len(adapt), 1))), "color": style.CLASS_COLOURS[i]},
+                customdata=_array(e["number"] for e in adapt),
+                hovertemplate="epoch %{customdata}: MMD² %{x:.4f}, accuracy %{y:.1f} %",
+            )
+        )
+    fig.update_layout(hovermode="closest")
+    return fig
+
+
+def _several(epochs: Epochs, field: str, names: dict[str, str], dark: bool, title: str) -> go.Figure:
+    adapt = [e for e in epochs if e["phase"] == "adapt"]
+    fig = style.figure(dark, x="epoch of adaptation", y=title)
+    present = list(dict.fromkeys(name for e in adapt for name in e[field]))
+    wanted = present if field == "losses" else [name for name in names if name in present]
+    for i, name in enumerate(wanted):
+        fig.add_trace(
+            go.Scatter(
+                x=_array(e["number"] for e in adapt),
+                y=_array(e[field].get(name) for e in adapt),
+                name=names.get(name, name),
+                mode="lines+markers",
+                marker={"size": 4},
+                hovertemplate="%{y:.3f}",
+                line={"color": style.CLASS_COLOURS[(0, 6, 4, 1)[i % 4]], "dash": style.DASHES[i % 6], "width": 2},
+            )
+        )
+    fig.update_layout(showlegend=True)
+    return fig
+
+
+def _without_repeat(epochs: Epochs) -> Epochs:
+    """The last source epoch and adaptation's epoch 0 show the same network; keep the latter, which says more."""
+    if any(e["phase"] == "adapt" for e in epochs):
+        return [e for e in epochs if not (e["phase"] == "source" and e["number"] == e["total"])]
+    return epochs
+
+
+def _array(values, factor: float = 1) -> np.ndarray:
+    """float32, with NaN for None: numpy arrays travel to the browser as typed arrays."""
+    return np.array([np.nan if value is None else value * factor for value in values], np.float32)
+
+
+def _band(fig: go.Figure, x: np.ndarray, low: list, high: list, colour: str, name: str, factor: float = 1) -> None:
+    known = [i for i, value in enumerate(low) if value is not None]
+    if not known:
+        return
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    for values, fill, shown in ((high, None, False), (low, "tonexty", True)):
+        fig.add_trace(
+            go.Scatter(
+                x=x[known],
+                y=_array((values[i] for i in known), factor),
+                mode="lines",
+                line={"width": 0},
+                fill=fill,
+                name=name,
+                fillcolor=f"rgba({red},{green},{blue},0.2)",
+                showlegend=shown,
+                hoverinfo="skip",
+            )
+        )
+
+
+def _level(fig: go.Figure, value: float | None, name: str, colour: str, dash: str, factor: float = 100) -> None:
+    if value is not None:
+        fig.add_hline(
+            factor * value,
+            line={"color": colour, "dash": dash, "width": 1.5},
+            annotation={"text": name, "font": {"size": 12, "color": colour}, "xanchor": "left", "x": 0.01, "yanchor": "bottom"},
+        )
+
+
+def _start(fig: go.Figure, shown: Epochs, dark: bool) -> None:
+    if any(e["phase"] == "source" for e in shown):
+        fig.add_vline(0, line={"color": style.GREY, "width": 1, "dash": "dot"})
+        for side, text in (("right", "source training "), ("left", " adaptation")):
+            fig.add_annotation(
+                x=0,
+                y=0.02,
+                yref="paper",
+                yanchor="bottom",
+                xanchor=side,
+                text=text,
+                showarrow=False,
+                font={"size": 11, "color": style.GREY},
+            )
+
+
+def _cursor(fig: go.Figure, epoch: int | None, dark: bool) -> None:
+    if epoch is not None:
+        fig.add_vline(epoch, line={"color": style.ink(dark), "width": 1})

@@ -1,0 +1,79 @@
+"""Before a run: how long it will take, how much it holds, and what one should know."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from core.bench import Bench, load_pair
+from core.experiment import Experiment
+from core.methods import Batch
+
+BATCHES = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """``seconds`` for the whole run, from real batches; counts of samples per domain; weights; bytes of data on the device."""
+
+    seconds: float
+    train: tuple[int, int]
+    held_out: tuple[int, int]
+    shown: int
+    weights: int
+    data_bytes: int
+    warnings: tuple[str, ...]
+
+
+def estimate(experiment: Experiment, device: str) -> Estimate:
+    """Time `BATCHES` real batches of the method and one of evaluation, and scale them up.
+
+    Raises
+    ------
+    InputError
+        The experiment cannot be run; the text says why.
+    """
+    pair = load_pair(experiment)
+    bench = Bench(experiment, pair, device)
+    method = bench.method(experiment.method.name, experiment.method.params, "adapt")
+    size = experiment.budget.batch_size
+    batch = Batch(bench.source.inputs[:size], bench.source.labels[:size], bench.target.inputs[:size])
+
+    def step() -> None:
+        method.zero_grad()
+        sum(method.step(batch, 0.5).losses.values()).backward()
+
+    step()  # the first one allocates
+    per_batch = _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
+    per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size]), device) / min(size, len(bench.target.held_out))
+    held_out = len(bench.source.held_out) + len(bench.target.held_out)
+    per_epoch = per_batch * bench.batches_per_epoch * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
+    budget = experiment.budget
+    # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
+    seconds = per_epoch * (2 * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs
+    warnings = []
+    if pair.target.labels is None:
+        warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
+    if bench.shown < 100:
+        warnings.append(f"Only {bench.shown} held-out samples per domain: intervals will be wide.")
+    return Estimate(
+        seconds,
+        (len(bench.source.inputs), len(bench.target.inputs)),
+        (len(bench.source.held_out), len(bench.target.held_out)),
+        bench.shown,
+        sum(p.numel() for p in method.parameters()),
+        sum(t.nbytes for side in (bench.source, bench.target) for t in (side.inputs, side.held_out)),
+        tuple(warnings),
+    )
+
+
+def _time(work, device: str) -> float:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    work()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

@@ -1,0 +1,252 @@
+"""The choices that make an experiment: widgets made from the registries, every one of them in the URL."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from core.backbones import BACKBONES
+from core.domains import DOMAINS
+from core.errors import InputError
+from core.experiment import Budget, Experiment
+from core.methods import METHODS
+from core.shifts import SHIFTS
+
+NO_SHIFT = "none"
+DEFAULT = Experiment().model_dump(mode="json")
+BUDGETS = {"Demo": (4, 8), "Lesson": (8, 24), "Full": (15, 60)}
+# Parameters of the URL that are no part of an experiment.
+PAGE_KEYS = {"run", "view", "story", "map", "panel", "runs", "epoch", "embed", "embed_options"}
+
+
+def titles(registry) -> dict[str, str]:
+    return {entry.name: getattr(entry, "title", None) or entry.info.title for entry in registry}
+
+
+DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
+SHIFT_TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
+BACKBONE_TITLES = titles(BACKBONES)
+METHOD_TITLES = {m.info.name: m.info.title for m in METHODS if m.info.trains_on == "source"}
+
+
+def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:
+    """A bound selectbox over names shown by their titles. The URL holds the title."""
+    return st.selectbox(
+        label, list(options), index=list(options).index(default), key=key, bind="query-params", format_func=options.__getitem__, **more
+    )
+
+
+def data() -> None:
+    """Source, target, and a shift with its severity for each."""
+    for side in ("source", "target"):
+        choose(side.capitalize(), DOMAIN_TITLES, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
+        entry = DOMAINS.get(st.session_state[side])
+        st.caption(entry.summary)
+        fitting = {name: title for name, title in SHIFT_TITLES.items() if name == NO_SHIFT or entry.kind in SHIFTS.get(name).kinds}
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            shift = choose(f"Shift of the {side}", fitting, f"{side}_shift", NO_SHIFT)
+            if shift != NO_SHIFT:
+                st.slider("Severity", 0.0, 1.0, 0.5, 0.05, key=f"{side}_severity", bind="query-params", help=SHIFTS.get(shift).summary)
+        form(entry.params, f"{side}.{entry.name}", "Size and sampling")
+
+
+def backbone() -> None:
+    choose("Backbone", BACKBONE_TITLES, "backbone", DEFAULT["backbone"]["name"])
+    entry = BACKBONES.get(st.session_state["backbone"])
+    st.caption(entry.summary)
+    form(entry.params, entry.name, "Backbone settings")
+
+
+def method() -> None:
+    choose("Method", METHOD_TITLES, "method", DEFAULT["method"]["name"])
+    cls = METHODS.get(st.session_state["method"])
+    info = cls.info
+    st.caption(f"{info.summary}  \n**Helps:** {info.helps}  \n**Hurts:** {info.hurts}")
+    form(cls.Params, info.name, "Hyper-parameters")
+    with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
+        if part.open:
+            st.latex(info.formula)
+            st.caption(f"{info.paper}" + (f", {info.year}" if info.year else "") + (f", arXiv {info.arxiv}" if info.arxiv else "") + ".")
+
+
+def budget() -> None:
+    """Presets fill the two numbers of epochs; everything can be changed below."""
+    columns = st.columns(len(BUDGETS))
+    now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 24))
+    for column, (name, value) in zip(columns, BUDGETS.items(), strict=True):
+        column.button(
+            name,
+            key=f"budget_{name}",
+            on_click=_set_budget,
+            args=value,
+            width="stretch",
+            type="primary" if now == value else "secondary",
+            help=f"{value[0]} epochs on the source, {value[1]} of adaptation.",
+        )
+    with st.expander("Training settings", key="training_settings"):
+        widgets(Budget, "")
+        for name in ("start", "seed", "snapshot"):
+            field(name, Experiment.model_fields[name], name)
+
+
+def _set_budget(source_epochs: int, epochs: int) -> None:
+    st.session_state["source_epochs"], st.session_state["epochs"] = source_epochs, epochs
+
+
+def form(model: type[BaseModel], prefix: str, title: str) -> None:
+    """An expander with a widget for each field of ``model``; nothing where it has none."""
+    if model.model_fields:
+        with st.expander(title, key=f"{prefix}.open"):
+            widgets(model, f"{prefix}.")
+
+
+def widgets(model: type[BaseModel], prefix: str) -> None:
+    for name, info in model.model_fields.items():
+        field(name, info, prefix + name)
+
+
+def field(name: str, info: FieldInfo, key: str) -> None:
+    """One bound widget for one field of a model: its default, range and meaning come from the model."""
+    label, help_text = name.replace("_", " ").capitalize(), info.description
+    kind = info.annotation
+    if get_origin(kind) is Literal:
+        options = list(get_args(kind))
+        st.selectbox(label, options, index=options.index(info.default), key=key, bind="query-params", help=help_text)
+    elif kind is bool:
+        st.toggle(label, info.default, key=key, bind="query-params", help=help_text)
+    else:
+        low, high = limits(info)
+        step = 1 if kind is int else None
+        st.number_input(
+            label,
+            kind(low),
+            kind(high),
+            info.default,
+            step,
+            key=key,
+            bind="query-params",
+            help=help_text,
+            format="%d" if kind is int else "%g",
+        )
+
+
+def limits(info: FieldInfo) -> tuple[float, float]:
+    """The allowed range of a numeric field; an open lower end of 0 becomes the smallest value a widget can show."""
+    low, high = 0.0, 1e9
+    for rule in info.metadata:
+        low = getattr(rule, "ge", low)
+        low = max(getattr(rule, "gt", low), 1e-6) if hasattr(rule, "gt") else low
+        high = getattr(rule, "le", high)
+    return low, high
+
+
+def chosen() -> dict[str, Any]:
+    """The dictionary of the experiment that the widgets describe; read it after they have been drawn."""
+    state = st.session_state
+    result: dict[str, Any] = {}
+    for side in ("source", "target"):
+        name = state.get(side, DEFAULT[side]["name"])
+        shift = state.get(f"{side}_shift", NO_SHIFT)
+        result[side] = {
+            "name": name,
+            "params": _values(DOMAINS.get(name).params, f"{side}.{name}."),
+            "shifts": [] if shift == NO_SHIFT else [{"name": shift, "severity": state.get(f"{side}_severity", 0.5)}],
+        }
+    for part, registry in (("backbone", BACKBONES), ("method", METHODS)):
+        name = state.get(part, DEFAULT[part]["name"])
+        entry = registry.get(name)
+        model = entry.Params if part == "method" else entry.params
+        result[part] = {"name": name, "params": _values(model, f"{name}.")}
+    result["budget"] = _values(Budget, "")
+    return result | {name: state[name] for name in ("start", "seed", "snapshot") if name in state}
+
+
+def experiment() -> Experiment | None:
+    """The chosen experiment, or None with a message on the page."""
+    try:
+        return Experiment.parse(chosen())
+    except InputError as error:
+        st.error(error.what + " " + error.remedy, title=f"This does not fit together: {error.where}", icon=":material/error:")
+        return None
+
+
+def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
+    return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
+
+
+def fill(data: dict[str, Any]) -> None:
+    """Set the widgets to a stored experiment. What the URL says itself stays. Call before they are drawn."""
+    values: dict[str, Any] = {}
+    for side in ("source", "target"):
+        spec = data[side]
+        if spec["name"] not in DOMAIN_TITLES:
+            return  # a file given on the command line: it can be shown, not chosen
+        values[side] = spec["name"]
+        values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
+        if len(spec["shifts"]) == 1:
+            values |= {f"{side}_shift": spec["shifts"][0]["name"], f"{side}_severity": spec["shifts"][0]["severity"]}
+    for part in ("backbone", "method"):
+        values[part] = data[part]["name"]
+        values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
+    values |= data["budget"] | {name: data[name] for name in ("start", "seed", "snapshot")}
+    for key, value in values.items():
+        if key not in st.query_params:
+            st.session_state[key] = value
+
+
+def complaints() -> list[str]:
+    """What is wrong with the URL, in plain sentences. Call at the start of a session, before any widget."""
+    options = {
+        "source": DOMAIN_TITLES,
+        "target": DOMAIN_TITLES,
+        "source_shift": SHIFT_TITLES,
+        "target_shift": SHIFT_TITLES,
+        "backbone": BACKBONE_TITLES,
+        "method": METHOD_TITLES,
+    }
+    models = {"": Budget} | {f"{b.name}.": b.params for b in BACKBONES} | {f"{m.info.name}.": m.Params for m in METHODS}
+    models |= {f"{side}.{d.name}.": d.params for d in DOMAINS for side in ("source", "target")}
+    fields = {prefix + name: info for prefix, model in models.items() for name, info in model.model_fields.items()}
+    fields |= {name: Experiment.model_fields[name] for name in ("start", "seed", "snapshot")}
+    found = []
+    for key, text in st.query_params.items():
+        shown = text[:40]
+        if key in options:
+            if text not in options[key].values():
+                found.append(f"{key}: there is no “{shown}”. The default is used. Choose one of: {', '.join(options[key].values())}.")
+        elif key.endswith("_severity") or (key in fields and fields[key].annotation in (int, float)):
+            low, high = (0, 1) if key.endswith("_severity") else limits(fields[key])
+            try:
+                good = low <= float(text) <= high
+            except ValueError:
+                good = False
+            if not good:
+                found.append(f"{key}: “{shown}” cannot be used. The default is used. Give a number from {low:g} to {high:g}.")
+        elif key in fields:
+            allowed = [str(value) for value in get_args(fields[key].annotation)] or ["true", "false"]
+            if text not in allowed:
+                found.append(f"{key}: “{shown}” cannot be used. The default is used. Choose one of: {', '.join(allowed)}.")
+        elif key not in PAGE_KEYS and not key.endswith(".open"):
+            found.append(f"{key[:40]}: there is no such setting. It is ignored.")
+    return found
+
+
+def differences(a: dict[str, Any], b: dict[str, Any], path: str = "") -> list[str]:
+    """What differs between two experiments, as "method.name: dan → mcc"."""
+    found = []
+    for key in dict.fromkeys((*a, *b)):
+        before, after = a.get(key, "–"), b.get(key, "–")
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += differences(before, after, f"{path}{key}.")
+        elif before != after:
+            found.append(f"{path}{key}: {_short(before)} → {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{shift['name']} {shift['severity']:g}" for shift in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

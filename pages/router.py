@@ -1,0 +1,33 @@
+"""Page configuration, navigation, and what every page shares."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+if (root := str(Path(__file__).parents[1])) not in sys.path:
+    sys.path.insert(0, root)
+
+from pages.parts import picker
+from pages.parts.text import literal
+
+st.set_page_config(
+    "Shiftscope",
+    ":material/compare_arrows:",
+    layout="wide",
+    menu_items={"About": "Shiftscope shows domain shift and its repair. Everything stays on this machine."},
+)
+page = st.navigation(
+    [
+        st.Page("explore.py", title="Explore", icon=":material/travel_explore:", default=True),
+        st.Page("adapt.py", title="Adapt", icon=":material/auto_fix_high:"),
+        st.Page("compare.py", title="Compare", icon=":material/stacked_line_chart:"),
+    ],
+    position="top",
+)
+
+if "complaints" not in st.session_state:
+    st.session_state["complaints"] = picker.complaints()
+for text in st.session_state["complaints"]:
+    st.warning(literal(text), title="This link was not understood completely", icon=":material/link_off:")
+page.run()
