@@ -40,17 +40,18 @@ def run_title(experiment: dict[str, Any]) -> str:
     return f"{method_title(experiment)} · {domain_title(experiment['source'])} → {domain_title(experiment['target'])} · seed {experiment['seed']}"
 
 
-def chips(experiment: dict[str, Any], run_id: str | None = None) -> None:
-    """Source → target, backbone, method, seed, the queue, and sharing."""
+def chips(experiment: dict[str, Any], run_id: str | None = None, ask_only: bool = False) -> None:
+    """Source → target, backbone, method, seed, the queue, and sharing; ``ask_only`` shows the data alone."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
         st.badge(
             literal(f"{domain_title(experiment['source'])} → {domain_title(experiment['target'])}"),
             icon=":material/compare_arrows:",
             color="gray",
         )
-        st.badge(picker.BACKBONE_TITLES[experiment["backbone"]["name"]], icon=":material/hub:", color="gray")
-        st.badge(method_title(experiment), icon=":material/auto_fix_high:", color="gray")
-        st.badge(f"seed {experiment['seed']}", icon=":material/casino:", color="gray")
+        if not ask_only:
+            st.badge(picker.BACKBONE_TITLES[experiment["backbone"]["name"]], icon=":material/hub:", color="gray")
+            st.badge(method_title(experiment), icon=":material/auto_fix_high:", color="gray")
+            st.badge(f"seed {experiment['seed']}", icon=":material/casino:", color="gray")
         queue_badge()
         share(experiment, run_id)
 

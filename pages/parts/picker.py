@@ -234,16 +234,22 @@ def complaints() -> list[str]:
     return found
 
 
-def differences(a: dict[str, Any], b: dict[str, Any], path: str = "") -> list[str]:
-    """What differs between two experiments, as "method.name: dan → mcc"."""
-    found = []
-    for key in dict.fromkeys((*a, *b)):
-        before, after = a.get(key, "–"), b.get(key, "–")
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += differences(before, after, f"{path}{key}.")
-        elif before != after:
-            found.append(f"{path}{key}: {_short(before)} → {_short(after)}")
+def flat(data: dict[str, Any], path: str = "") -> dict[str, str]:
+    """Every setting of an experiment by its dotted path, as text."""
+    found: dict[str, str] = {}
+    for key, value in data.items():
+        found |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: _short(value)}
     return found
+
+
+def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """What differs between two experiments, as "method.name: dan → mcc"."""
+    before, after = flat(a), flat(b)
+    return [
+        f"{key}: {before.get(key, '–')} → {after.get(key, '–')}"
+        for key in dict.fromkeys((*before, *after))
+        if before.get(key) != after.get(key)
+    ]
 
 
 def _short(value: Any) -> str:

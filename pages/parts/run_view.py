@@ -14,6 +14,7 @@ from core.runs.record import Record
 from pages.parts.canvas import EmbeddingData, embedding
 from pages.parts.chart import chart
 from pages.parts.header import method_title
+from pages.parts.text import literal
 
 THUMBNAILS = 12
 
@@ -297,7 +298,12 @@ def thumbnails(frames: maps.Frames, where: np.ndarray, captions: list[str]) -> N
             hide_index=True,
         )
         return
-    st.image([enlarge(frames.pictures[i]) for i in where], caption=captions, width=88, alt=captions)
+    picture_row(frames.pictures, where, captions)
+
+
+def picture_row(pictures: np.ndarray, where: np.ndarray, captions: list[str], width: int = 88) -> None:
+    """Some of the pictures in rows, enlarged without blurring."""
+    st.image([enlarge(pictures[i]) for i in where], caption=[literal(text) for text in captions], width=width, alt=captions)
 
 
 def enlarge(picture: np.ndarray, side: int = 112) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Finished runs side by side."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.errors import InputError
+from core.figures import curves
+from core.runs import store, summary
+from core.runs.record import Record
+from pages.parts import header, picker
+from pages.parts.chart import chart
+from pages.parts.run_view import dark
+from pages.parts.text import literal
+
+MOST = 6
+
+records = {record.id: record for record in store.records() if record.phase("adapt") and record.status()["state"] == "finished"}
+experiments = {run_id: record.experiment() for run_id, record in records.items()}
+
+
+def title(run_id: str) -> str:
+    last = records[run_id].phase("adapt")[-1]["measures"]["target_accuracy"]
+    return f"{header.run_title(experiments[run_id])} · {'unlabelled' if last is None else summary.percent(last)} · {run_id[:4]}"
+
+
+def label(run_id: str, chosen: list[str]) -> str:
+    """Short, and different for each of the chosen runs."""
+    name = header.method_title(experiments[run_id])
+    same = [other for other in chosen if header.method_title(experiments[other]) == name]
+    return name if len(same) == 1 else f"{name} {run_id[:4]}"
+
+
+def row(record: Record, name: str) -> dict[str, Any]:
+    epochs, adapt = record.epochs(), record.phase("adapt")
+    last = adapt[-1]["measures"]
+    oracle = summary.oracle_accuracy(epochs)
+    closed = summary.gap_closed(last["source_only_target_accuracy"], last["target_accuracy"], oracle)
+    known = last["target_accuracy"] is not None
+    return {
+        "run": name,
+        "target accuracy": 100 * last["target_accuracy"] if known else None,
+        "95 % interval": f"{100 * last['target_accuracy_low']:.1f} – {100 * last['target_accuracy_high']:.1f}" if known else "",
+        "source-only": 100 * last["source_only_target_accuracy"] if known else None,
+        "gain (95 %)": f"{summary.points(last['gain'])} ({summary.points(last['gain_low'])} to {summary.points(last['gain_high'])})"
+        if known
+        else "",
+        "oracle": None if oracle is None else 100 * oracle,
+        "gap closed": None if closed is None else 100 * closed,
+        "worst class": None if last["target_worst_class"] is None else 100 * last["target_worst_class"],
+        "MMD²": last["mmd2"],
+        "domain AUC": last["domain_auc"],
+        "seconds": record.status().get("seconds"),
+        "device": record.status().get("device"),
+    }
+
+
+def best_of(chosen: list[str]) -> str:
+    """Which run is best, if the intervals say so."""
+    accuracies = {r: records[r].phase("adapt")[-1]["measures"] for r in chosen}
+    accuracies = {r: m for r, m in accuracies.items() if m["target_accuracy"] is not None}
+    if len(accuracies) < 2:
+        return "Choose at least two labelled runs to see which is better."
+    top, second = sorted(accuracies, key=lambda r: -accuracies[r]["target_accuracy"])[:2]
+    if accuracies[top]["target_accuracy_low"] > accuracies[second]["target_accuracy_high"]:
+        return f"**{literal(label(top, chosen))}** has the highest target accuracy; its 95 % interval lies above that of the next."
+    return "The intervals of the two best runs overlap: there is no clear winner here."
+
+
+def delete(run_id: str) -> None:
+    try:
+        store.delete(run_id)
+    except InputError as error:
+        st.session_state["refused"] = error
+
+
+if not records:
+    st.info("No finished run yet. Launch one on the Adapt page.", icon=":material/stacked_line_chart:")
+    st.stop()
+if error := st.session_state.pop("refused", None):
+    st.error(literal(f"{error.what} {error.remedy}"), title="This was not done", icon=":material/error:")
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    header.queue_badge()
+    st.caption(
+        f"{len(records)} finished runs are stored, the {store.LISTED} newest of your own and those that come with Shiftscope. Compare up to {MOST}."
+    )
+chosen = st.multiselect(
+    "Runs",
+    list(records),
+    default=list(records)[:3],
+    format_func=title,
+    key="runs",
+    bind="query-params",
+    max_selections=MOST,
+    placeholder="Choose runs",
+)
+if not chosen:
+    st.info("Choose one or more runs above.", icon=":material/checklist:")
+    st.stop()
+
+names = {run_id: label(run_id, chosen) for run_id in chosen}
+st.markdown(best_of(chosen))
+percent = st.column_config.NumberColumn(format="%.1f")
+st.dataframe(
+    [row(records[run_id], names[run_id]) for run_id in chosen],
+    hide_index=True,
+    alt="Final measures of the chosen runs.",
+    column_config={
+        **dict.fromkeys(("target accuracy", "source-only", "oracle", "gap closed", "worst class"), percent),
+        "MMD²": st.column_config.NumberColumn(format="%.4f"),
+        "domain AUC": st.column_config.NumberColumn(format="%.2f"),
+        "seconds": st.column_config.NumberColumn(format="%.0f"),
+    },
+)
+st.caption("Percent, on held-out target samples, at the last epoch. Gap closed: (method − source-only) ÷ (oracle − source-only).")
+
+pairs = [(names[run_id], records[run_id].epochs()) for run_id in chosen]
+revision = "-".join(chosen)
+left, right = st.columns(2)
+with left:
+    st.markdown("**Target accuracy**")
+    chart(
+        curves.compare(pairs, "target_accuracy", "target accuracy (%)", dark(), 100),
+        key="compare_accuracy",
+        revision=revision,
+        alt="Target accuracy of the chosen runs over epochs.",
+    )
+with right:
+    st.markdown("**MMD²**")
+    chart(
+        curves.compare(pairs, "mmd2", "MMD² (unbiased)", dark()),
+        key="compare_mmd",
+        revision=revision,
+        alt="MMD² of the chosen runs over epochs.",
+    )
+left, right = st.columns(2)
+with left:
+    st.markdown("**Accuracy against MMD²**")
+    chart(
+        curves.accuracy_against_mmd(pairs, dark()),
+        key="compare_both",
+        revision=revision,
+        alt="Target accuracy against MMD² over all epochs of the chosen runs.",
+    )
+    st.caption("Each point is an epoch, larger is later. Lower MMD² is not higher accuracy.")
+with right:
+    st.markdown("**What differs**")
+    settings = {names[run_id]: picker.flat(experiments[run_id]) for run_id in chosen}
+    fields = list(dict.fromkeys(field for values in settings.values() for field in values))
+    rows = [{"setting": field, **{name: values.get(field, "–") for name, values in settings.items()}} for field in fields]
+    rows = [r for r in rows if len({r[name] for name in settings}) > 1]
+    if rows:
+        st.dataframe(rows, hide_index=True, alt="Settings in which the chosen runs differ.")
+    else:
+        st.caption("Nothing: these runs have equal settings, or only one is chosen.")
+
+with st.expander("Open or delete a run", key="manage"):
+    for run_id in chosen:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(literal(title(run_id)))
+            if st.button("Open", key=f"open_{run_id}", icon=":material/open_in_new:"):
+                st.switch_page("pages/adapt.py", query_params={"run": run_id})
+            if (store.runs_folder() / run_id).exists():
+                with st.popover("Delete", icon=":material/delete:"):
+                    st.markdown("Its record is removed from this machine for good.")
+                    st.button("Delete for good", key=f"delete_{run_id}", type="primary", on_click=delete, args=(run_id,))

@@ -1,0 +1,53 @@
+"""The shift, and its repair, before any click."""
+
+import streamlit as st
+
+from core.experiment import Experiment
+from core.runs import store
+from pages.parts import header, picker, run_view, shift_view
+
+STORY, SHIFT = "A finished run", "Any shift"
+
+view = st.segmented_control(
+    "View", [STORY, SHIFT], default=STORY, key="view", bind="query-params", label_visibility="collapsed", required=True
+)
+
+if view == STORY:
+    stories = {header.method_title(record.experiment()): record for record in store.shipped()}
+    first = picker.METHOD_TITLES[Experiment().method.name]
+    story = st.segmented_control(
+        "Story",
+        sorted(stories, key=lambda title: title != first),
+        default=first,
+        key="story",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+        help="The same question, answered by different methods.",
+    )
+    record = stories[story]
+    header.chips(record.experiment())
+    run_view.verdict(record)
+    run_view.tiles(record)
+
+    @st.fragment
+    def pictures() -> None:
+        run_view.embedding_panel(record, key=f"story_{record.id}", mode="pair", finished=True)
+
+    pictures()
+    run_view.both_domains(record)
+    with st.container(horizontal=True):
+        if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
+            picker.fill(record.experiment())
+            st.switch_page("pages/adapt.py", query_params={"method": story})
+        st.caption("This run was computed on this project's own machine and ships with Shiftscope; the README names the command.")
+    with st.expander("Curves of this run", key="story_curves", on_change="rerun") as part:
+        if part.open:
+            run_view.main_curves(record)
+else:
+    settings, report = st.columns([1, 2.4], gap="medium")
+    with settings, st.container(border=True):
+        st.markdown("**Choose two populations**")
+        picker.data()
+    with report:
+        shift_view.report()
