@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a hyper-parameter of the method (trade_off=1), or any field by its path (budget.lr=0.001, source.params.n=500)",
+        help="trade_off=1, lr=0.001, snapshot=300, or any field by its path: source.params.n=500",
     )
     run.set_defaults(command=_run)
 
@@ -172,11 +172,15 @@ def _shift(text: str, where: str) -> dict[str, Any]:
 
 
 def _set(data: dict[str, Any], text: str) -> None:
-    """Set one field by its dotted path; a bare name is a hyper-parameter of the method."""
+    """Set one field by its dotted path; a bare name may be a field of the experiment, the budget or the method."""
+    from core.experiment import Budget, Experiment
+
     path, equals, value = text.partition("=")
     if not equals or not path:
         raise InputError("--set", f"{text!r} has no value.", "Write it as NAME=VALUE, for example trade_off=1.")
-    keys = path.split(".") if "." in path else ["method", "params", path]
+    keys = path.split(".")
+    if len(keys) == 1 and path not in Experiment.model_fields:
+        keys = ["budget", path] if path in Budget.model_fields else ["method", "params", path]
     defaults = {"source": {"name": "printed-digits"}, "target": {"name": "handwritten-digits"}}
     at = data
     for depth, key in enumerate(keys[:-1]):

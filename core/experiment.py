@@ -52,7 +52,8 @@ class DomainSpec(_Frozen):
         self.params.update(entry.params.model_validate(self.params).model_dump(mode="json"))
         for shift in self.shifts:
             if entry.kind is not None and entry.kind not in SHIFTS.get(shift.name).kinds:
-                raise ValueError(f"the shift {shift.name} has no meaning for {self.name}.")
+                good = ", ".join(s.name for s in SHIFTS if entry.kind in s.kinds)
+                raise InputError("shifts", f"{shift.name} has no meaning for {self.name}.", f"Choose one of: {good}.")
         return self
 
 
@@ -111,11 +112,11 @@ class Experiment(_Frozen):
         kinds = BACKBONES.get(self.backbone.name).kinds
         source, target = DOMAINS.get(self.source.name), DOMAINS.get(self.target.name)
         if None not in (source.kind, target.kind) and source.kind != target.kind:
-            raise ValueError(f"{source.name} and {target.name} hold different kinds of data. Choose two domains of one kind.")
+            raise InputError("target", f"{source.name} and {target.name} hold different kinds of data.", "Choose two domains of one kind.")
         for entry in (source, target):
             if entry.kind is not None and entry.kind not in kinds:
                 good = ", ".join(b.name for b in BACKBONES if entry.kind in b.kinds)
-                raise ValueError(f"the backbone {self.backbone.name} cannot read {entry.name}. Choose one of: {good}.")
+                raise InputError("backbone", f"{self.backbone.name} cannot read {entry.name}.", f"Choose one of: {good}.")
         return self
 
     @classmethod
@@ -152,9 +153,9 @@ def as_input_error(error: ValidationError) -> InputError:
     where = ".".join(str(part) for part in first["loc"])
     cause = (first.get("ctx") or {}).get("error")
     if isinstance(cause, InputError):
-        return InputError(f"{where}.{cause.where}" if where else cause.where, cause.what, cause.remedy)
+        return InputError(where or cause.where, cause.what, cause.remedy)
     if cause is not None:
-        return InputError(where or "experiment", str(cause), "Change one of them.")
+        return InputError(where or "experiment", str(cause), "Correct it and try again.")
     if first["type"] == "extra_forbidden":
         return InputError(where, "there is no such setting.", "Remove it or correct its name.")
     if first["type"] == "json_invalid":

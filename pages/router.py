@@ -13,7 +13,7 @@ from pages.parts.text import literal
 
 st.set_page_config(
     "Shiftscope",
-    ":material/compare_arrows:",
+    Path(root) / "assets" / "icon.png",
     layout="wide",
     menu_items={"About": "Shiftscope shows domain shift and its repair. Everything stays on this machine."},
 )

@@ -76,7 +76,7 @@ def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Fig
         [e["measures"]["mmd2_null_low"] for e in adapt],
         [e["measures"]["mmd2_null_high"] for e in adapt],
         style.GREY,
-        "no shift (95 % of permutations)",
+        "no shift (95 %)",
     )
     p = _array(e["measures"]["mmd2_p"] for e in adapt)
     fig.add_trace(

@@ -51,10 +51,17 @@ def figure(dark: bool, *, x: str, y: str) -> go.Figure:
 
 def _template(dark: bool) -> go.layout.Template:
     text, grid = ink(dark), "rgba(160,168,180,0.22)"
-    axis = {"gridcolor": grid, "linecolor": grid, "zeroline": False, "ticks": "", "automargin": True, "title": {"standoff": 8}}
+    axis = {
+        "gridcolor": grid,
+        "linecolor": grid,
+        "zeroline": False,
+        "ticks": "",
+        "automargin": True,
+        "title": {"standoff": 8, "font": {"size": 13}},
+    }
     return go.layout.Template(
         layout={
-            "font": {"family": "Source Sans, Source Sans 3, system-ui, sans-serif", "size": 13, "color": text},
+            "font": {"family": '"Source Sans", "Source Sans 3", system-ui, sans-serif', "size": 13, "color": text},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": list(CLASS_COLOURS),

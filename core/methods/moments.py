@@ -62,20 +62,26 @@ def coral(x: Tensor, y: Tensor) -> Tensor:
 
 
 class AlignmentMethod(Method):
-    """Task loss on the source plus ``trade_off`` times a distance between source and target features."""
+    """Task loss on the source plus ``trade_off`` times a distance between the domains. Subclasses write ``distance``."""
 
-    distance = staticmethod(mk_mmd2)
+    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
+        """Of the first n rows (source) to the others (target)."""
+        raise NotImplementedError
 
     def step(self, batch: Batch, progress: float) -> Step:
         features, logits = self.forward_both(batch)
         n = len(batch.source)
-        distance = self.distance(features[:n], features[n:])
+        distance = self.distance(features, logits.softmax(1), n)
         return Step({"task": F.cross_entropy(logits[:n], batch.labels), "align": self.params.trade_off * distance}, features)
 
 
 @method
 class DAN(AlignmentMethod):
-    """Deep Adaptation Network: multi-kernel MMD between the features of both domains."""
+    """Deep Adaptation Network: multi-kernel MMD between both domains, summed over the last layers.
+
+    The paper sums over fc6, fc7 and fc8. Here the layers are the bottleneck and the class probabilities; the latter
+    instead of fc8's activations, whose growth would drown the kernel.
+    """
 
     info = MethodInfo(
         name="dan",
@@ -84,14 +90,17 @@ class DAN(AlignmentMethod):
         summary="Pulls the two clouds of features together until a kernel test cannot tell them apart.",
         helps="When the classes are equally frequent in both domains and batches are large enough to compare clouds.",
         hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
-        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathrm{MMD}^2_u\big(F(x_S), F(x_T)\big)",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \sum_{\ell}\mathrm{MMD}^2_u\big(z^\ell_S, z^\ell_T\big),\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
         paper="Long et al., Learning Transferable Features with Deep Adaptation Networks",
         year=2015,
         arxiv="1502.02791",
     )
 
     class Params(MethodParams):
-        trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of MMD² against the task loss.")
+        trade_off: float = Field(0.5, ge=0, le=100, description="Weight λ of the summed MMD² against the task loss.")
+
+    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
+        return mk_mmd2(features[:n], features[n:]) + mk_mmd2(probabilities[:n], probabilities[n:])
 
 
 @method
@@ -110,7 +119,9 @@ class DeepCORAL(AlignmentMethod):
         year=2016,
         arxiv="1607.01719",
     )
-    distance = staticmethod(coral)
 
     class Params(MethodParams):
         trade_off: float = Field(100.0, ge=0, le=100_000, description="Weight λ of the CORAL loss, which is divided by 4d².")
+
+    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
+        return coral(features[:n], features[n:])
