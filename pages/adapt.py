@@ -7,7 +7,7 @@ from core.experiment import Experiment
 from core.runs import store
 from core.runs.record import Record
 from core.runs.worker import worker
-from pages.parts import header, picker, preflight, run_view
+from pages.parts import header, picker, preflight, run_pictures, run_view
 from pages.parts.text import literal
 
 POLL = 0.25  # seconds between two looks at a running record
@@ -103,7 +103,7 @@ def live_panel(record: Record) -> None:
     run_view.tiles(record)
     run_view.main_curves(record)
     st.markdown("**Features of source ● and target ▲**")
-    run_view.embedding_panel(record, key="embedding", mode="pair", finished=finished, follow=not finished)
+    run_pictures.embedding_panel(record, key="embedding", mode="pair", finished=finished, follow=not finished)
     panel = st.segmented_control(
         "Details",
         ["Losses and gauges", "Confusion", "Samples", "Numbers"],
@@ -115,8 +115,8 @@ def live_panel(record: Record) -> None:
     )
     {
         "Losses and gauges": run_view.losses_and_gauges,
-        "Confusion": run_view.confusion_panel,
-        "Samples": run_view.samples_panel,
+        "Confusion": run_pictures.confusion_panel,
+        "Samples": run_pictures.samples_panel,
         "Numbers": run_view.numbers_table,
     }[panel](record)
     if state not in ("queued", "running", "pausing", "paused") and st.session_state.get("live"):

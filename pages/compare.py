@@ -83,7 +83,7 @@ if error := st.session_state.pop("refused", None):
 with st.container(horizontal=True, vertical_alignment="center"):
     header.queue_badge()
     st.caption(
-        f"{len(records)} finished runs are stored, the {store.LISTED} newest of your own and those that come with Shiftscope. Compare up to {MOST}."
+        f"{len(records)} finished runs: the newest {store.LISTED} of your own and those that come with Shiftscope. Compare up to {MOST}."
     )
 chosen = st.multiselect(
     "Runs",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.experiment import Experiment
 from core.runs import store
-from pages.parts import header, picker, run_view, shift_view
+from pages.parts import header, picker, run_pictures, run_view, shift_view
 
 STORY, SHIFT = "A finished run", "Any shift"
 
@@ -32,10 +32,10 @@ if view == STORY:
 
     @st.fragment
     def pictures() -> None:
-        run_view.embedding_panel(record, key=f"story_{record.id}", mode="pair", finished=True)
+        run_pictures.embedding_panel(record, key=f"story_{record.id}", mode="pair", finished=True)
 
     pictures()
-    run_view.both_domains(record)
+    run_pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
             picker.fill(record.experiment())

@@ -90,7 +90,8 @@ class DAN(AlignmentMethod):
         summary="Pulls the two clouds of features together until a kernel test cannot tell them apart.",
         helps="When the classes are equally frequent in both domains and batches are large enough to compare clouds.",
         hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
-        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \sum_{\ell}\mathrm{MMD}^2_u\big(z^\ell_S, z^\ell_T\big),\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \sum_{\ell}\mathrm{MMD}^2_u\big(z^\ell_S, z^\ell_T\big),"
+        r"\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
         paper="Long et al., Learning Transferable Features with Deep Adaptation Networks",
         year=2015,
         arxiv="1502.02791",

@@ -37,7 +37,8 @@ def method_title(experiment: dict[str, Any]) -> str:
 
 
 def run_title(experiment: dict[str, Any]) -> str:
-    return f"{method_title(experiment)} · {domain_title(experiment['source'])} → {domain_title(experiment['target'])} · seed {experiment['seed']}"
+    source, target = (domain_title(experiment[side]) for side in ("source", "target"))
+    return f"{method_title(experiment)} · {source} → {target} · seed {experiment['seed']}"
 
 
 def chips(experiment: dict[str, Any], run_id: str | None = None, ask_only: bool = False) -> None:

@@ -13,7 +13,8 @@ from core.shift_report import ShiftReport, shift_report
 from pages.parts import header, picker
 from pages.parts.canvas import EmbeddingData, embedding
 from pages.parts.chart import chart
-from pages.parts.run_view import dark, picture_row
+from pages.parts.run_pictures import picture_row
+from pages.parts.run_view import dark
 from pages.parts.text import literal
 
 SHOWN = 12
