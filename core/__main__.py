@@ -18,7 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, or 2 for a request that cannot be met, with one line on stderr."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()  # here, where a reader that has gone is expected
+        return code
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -139,28 +141,37 @@ def _assemble(options: argparse.Namespace) -> dict[str, Any]:
     if options.experiment:
         try:
             data = json.loads(options.experiment.read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(str(options.experiment), f"it cannot be read ({error}).", "Give a file as `show --json` prints it.") from error
+        if isinstance(data, dict):
+            data = data.get("experiment", data)  # the whole answer of `run --json` serves too
         if not isinstance(data, dict):
-            raise InputError(str(options.experiment), "it holds no JSON object.", "Give a file as `show --json` prints it.")
-        data = data.get("experiment", data)  # the whole answer of `run --json` serves too
+            raise InputError(str(options.experiment), "it holds no experiment.", "Give a file as `show --json` prints it.")
     for side in ("source", "target"):
         if name := getattr(options, side):
             is_path = name.endswith(".npz") or os.sep in name
             data[side] = {"name": "file", "params": {"path": str(Path(name).absolute())}} if is_path else {"name": name}
         if shifts := getattr(options, f"{side}_shift"):
             default = {"source": "printed-digits", "target": "handwritten-digits"}[side]
-            data.setdefault(side, {"name": default})["shifts"] = [_shift(text, f"--{side}-shift") for text in shifts]
+            _part(data, side, {"name": default})["shifts"] = [_shift(text, f"--{side}-shift") for text in shifts]
     for part in ("backbone", "method"):
         if name := getattr(options, part):
             data[part] = {"name": name}
     if options.epochs is not None:
-        data.setdefault("budget", {})["epochs"] = options.epochs
+        _part(data, "budget", {})["epochs"] = options.epochs
     if options.seed is not None:
         data["seed"] = options.seed
     for text in options.set:
         _set(data, text)
     return data
+
+
+def _part(data: dict[str, Any], name: str, default: dict[str, Any]) -> dict[str, Any]:
+    """A field of ``data`` that has fields of its own, made from ``default`` where it is missing."""
+    part = data.setdefault(name, default)
+    if not isinstance(part, dict):
+        raise InputError(name, f"{json.dumps(part)[:60]} has no fields.", "Give an object with the field's parts.")
+    return part
 
 
 def _shift(text: str, where: str) -> dict[str, Any]:
@@ -184,9 +195,7 @@ def _set(data: dict[str, Any], text: str) -> None:
     defaults = {"source": {"name": "printed-digits"}, "target": {"name": "handwritten-digits"}}
     at = data
     for depth, key in enumerate(keys[:-1]):
-        at = at.setdefault(key, defaults.get(key, {}) if depth == 0 else {})
-        if not isinstance(at, dict):
-            raise InputError("--set", f"{path} is not a field.", "Give the path of a field, for example budget.lr.")
+        at = _part(at, key, defaults.get(key, {}) if depth == 0 else {})
     try:
         at[keys[-1]] = json.loads(value)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -152,6 +153,13 @@ class ImageNetScale(nn.Module):
         return (x.expand(-1, 3, -1, -1) - self.mean) / self.std
 
 
+def _at_least_four_pixels(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """``shape``, if two poolings leave something of the image."""
+    if min(shape[1:]) < 4:
+        raise InputError("backbone.name", f"{name} needs images of 4×4 pixels or more; these have {shape[1]}×{shape[2]}.", "Choose mlp.")
+    return shape
+
+
 @backbone(
     "mlp",
     title="MLP",
@@ -175,7 +183,7 @@ def mlp(shape, params: MLPParams):
     summary="Three 3×3 convolutions with batch norm, about 100,000 weights. Trains in seconds on 16×16 digits.",
 )
 def small_cnn(shape, params: CNNParams):
-    c, h, w = shape
+    c = _at_least_four_pixels("small-cnn", shape)[0]
     width = params.width
     layers: list[nn.Module] = []
     for a, b, pool in ((c, width, True), (width, 2 * width, True), (2 * width, 4 * width, False)):
@@ -191,7 +199,7 @@ def small_cnn(shape, params: CNNParams):
     summary="LeCun et al. 1998: two 5×5 convolutions with pooling. The classic of MNIST and USPS papers.",
 )
 def lenet(shape, params: Params):
-    c, h, w = shape
+    c, h, w = _at_least_four_pixels("lenet", shape)
     body = nn.Sequential(
         nn.Conv2d(c, 20, 5, padding=2),
         nn.MaxPool2d(2),
@@ -230,7 +238,7 @@ def _imagenet_weights(weights) -> dict[str, Tensor]:
     folder = f"{torch.hub.get_dir()}/checkpoints"
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # no network, or a file that is no such checkpoint
         raise InputError(
             "backbone.params.pretrained",
             f"the ImageNet weights could not be fetched ({error}).",

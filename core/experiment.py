@@ -151,6 +151,8 @@ def as_input_error(error: ValidationError) -> InputError:
     """The first complaint of a Pydantic error in the house's words: field, value, what is allowed."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return InputError("experiment", "this is not valid JSON.", f"{first['msg']}.")
     cause = (first.get("ctx") or {}).get("error")
     if isinstance(cause, InputError):
         return InputError(where or cause.where, cause.what, cause.remedy)
@@ -158,8 +160,6 @@ def as_input_error(error: ValidationError) -> InputError:
         return InputError(where or "experiment", str(cause), "Correct it and try again.")
     if first["type"] == "extra_forbidden":
         return InputError(where, "there is no such setting.", "Remove it or correct its name.")
-    if first["type"] == "json_invalid":
-        return InputError("experiment", "this is not valid JSON.", f"{first['msg']}.")
     value = repr(first.get("input"))
     shown = value if len(value) <= 60 else value[:60] + "…"
     return InputError(where or "experiment", f"{shown} cannot be used.", f"{first['msg']}.")

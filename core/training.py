@@ -116,8 +116,9 @@ def train(
         else:
             key = experiment.reference_id(phase)
             if key in references:
-                if position > resumed:
-                    yield from (Epoch(**line) for line in references[key].epochs)
+                done = checkpoint.number if position == resumed else 0
+                if position >= resumed:
+                    yield from (Epoch(**line) for line in references[key].epochs if line["number"] > done)
                 continue
             method = bench.method("source-only" if phase == "source" else "oracle", {}, "reference")
             epochs = experiment.budget.source_epochs

@@ -62,7 +62,7 @@ def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None, cu
     _start(fig, shown, dark)
     _cursor(fig, cursor, dark)
     fig.update_yaxes(range=[0, 103])
-    return fig
+    return _epochs_axis(fig)
 
 
 def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Figure:
@@ -93,7 +93,7 @@ def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Fig
     )
     _cursor(fig, cursor, dark)
     fig.update_yaxes(rangemode="tozero")
-    return fig
+    return _epochs_axis(fig)
 
 
 def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
@@ -124,7 +124,7 @@ def compare(runs: list[tuple[str, Epochs]], measure: str, title: str, dark: bool
                 line={"color": style.CLASS_COLOURS[i], "dash": style.DASHES[i], "width": 2.5},
             )
         )
-    return fig
+    return _epochs_axis(fig)
 
 
 def accuracy_against_mmd(runs: list[tuple[str, Epochs]], dark: bool = False) -> go.Figure:
@@ -166,6 +166,14 @@ def _several(epochs: Epochs, field: str, names: dict[str, str], dark: bool, titl
             )
         )
     fig.update_layout(showlegend=True)
+    return _epochs_axis(fig)
+
+
+def _epochs_axis(fig: go.Figure) -> go.Figure:
+    """Whole epochs as ticks, also while there are few."""
+    known = [trace.x for trace in fig.data if len(trace.x)]
+    if known and max(float(np.max(x)) for x in known) - min(float(np.min(x)) for x in known) <= 8:
+        fig.update_xaxes(dtick=1)
     return fig
 
 

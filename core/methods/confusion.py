@@ -28,7 +28,8 @@ def minimum_class_confusion(logits: Tensor, temperature: float) -> Tensor:
     weight = 1 + torch.exp(-entropy)
     weight = len(p) * weight / weight.sum()
     confusion = (p * weight[:, None]).T @ p
-    confusion = confusion / confusion.sum(1, keepdim=True)
+    # A class whose probability underflows everywhere has a row of zeros.
+    confusion = confusion / confusion.sum(1, keepdim=True).clamp_min(torch.finfo(p.dtype).tiny)
     return (confusion.sum() - confusion.trace()) / logits.shape[1]
 
 

@@ -23,11 +23,16 @@ from core.runs.record import Record, Writer
 from core.training import Epoch, train
 
 PICTURE = 28  # pixels: stored pictures are at most this large
+CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
 TICK = 0.5  # seconds between two notes of progress within an epoch
 
 
 class Cancelled(Exception):
     """The user asked to stop."""
+
+
+class Closed(Cancelled):
+    """The program stops."""
 
 
 @dataclass
@@ -40,7 +45,8 @@ class Control:
     _condition: threading.Condition = field(default_factory=threading.Condition)
     _paused: bool = False
     _steps: int = 0
-    _cancelled: bool = False
+    _cancelled: type[Cancelled] | None = None
+    _waiting: bool = False
 
     def pause(self) -> None:
         with self._condition:
@@ -57,18 +63,27 @@ class Control:
             self._paused, self._steps = False, 0
             self._condition.notify_all()
 
-    def cancel(self) -> None:
+    def cancel(self, why: type[Cancelled] = Cancelled) -> None:
         with self._condition:
-            self._cancelled = True
+            self._cancelled = self._cancelled or why
             self._condition.notify_all()
 
     @property
     def pausing(self) -> bool:
-        return self._paused and self._steps == 0
+        """Asked to pause, but still computing the epoch."""
+        return self._paused and self._steps == 0 and not self._waiting
+
+    @property
+    def paused(self) -> bool:
+        return self._waiting and self._steps == 0
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled is not None
 
     def check(self) -> None:
         if self._cancelled:
-            raise Cancelled
+            raise self._cancelled
 
     def wait(self, on_pause: Callable[[], None], on_go: Callable[[], None]) -> None:
         """Block while paused; raise `Cancelled` if asked to."""
@@ -77,8 +92,9 @@ class Control:
             while self._paused and not self._steps and not self._cancelled:
                 if not waited:
                     on_pause()
-                waited = True
+                waited = self._waiting = True
                 self._condition.wait(1.0)
+            self._waiting = False
             if self._paused:
                 self._steps -= 1
             self.check()
@@ -123,7 +139,8 @@ def execute(
             if on_progress:
                 on_progress(facts)
 
-        record.update(device=device, device_title=devices.title(device), error=None, started=started, versions=_versions())
+        facts = {"device": device, "device_title": devices.title(device), "started": started, "versions": _versions()}
+        record.update(state="running", error=None, details=None, **facts)
         note(message="Preparing the data.")
         pair = load_pair(
             experiment, lambda fraction: (control.check(), record.update(message=f"Downloading the data, {100 * fraction:.0f} %."))
@@ -147,6 +164,9 @@ def execute(
             control.wait(lambda: note("paused"), note)
         note("finished")
         (record.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    except Closed:
+        record.update(state="interrupted", message=CLOSED)
+        raise
     except Cancelled:
         record.update(state="cancelled", message="Cancelled. Every finished epoch is kept; resume goes on from there.")
         raise
@@ -233,6 +253,9 @@ def run_here(experiment: Experiment, device: str, on_progress: Callable[[dict[st
         return done
     record = store.writer(experiment.id)
     open_record(record, experiment)
+    if record.status()["state"] == "finished":  # by another process, since the look above
+        record.close()
+        return record
     execute(experiment, record, device, on_progress=on_progress)
     return record
 

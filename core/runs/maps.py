@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -15,7 +16,10 @@ from core.home import home
 from core.projection import EpochMap, live_pca, pca_map, prepare_numba_cache, umap_map
 from core.runs.record import Record
 
+AT_ONCE = 2  # processes that compute maps
+
 _PROCESSES: dict[str, subprocess.Popen] = {}
+_STARTING = threading.Lock()
 
 
 def pca(record: Record, finished: bool) -> EpochMap | None:
@@ -24,7 +28,7 @@ def pca(record: Record, finished: bool) -> EpochMap | None:
     A finished run has one basis for all epochs. Until then each new epoch is turned onto the one before it, so that
     no point already shown moves.
     """
-    numbers = tuple(record.snapshot_numbers())
+    numbers = _readable(record)
     if not numbers:
         return None
     return _joint(str(record.folder), numbers) if finished else EpochMap("pca", numbers, _live(str(record.folder), numbers))
@@ -69,7 +73,7 @@ def umap(record: Record) -> EpochMap | None:
 def compute_umap(record: Record) -> None:
     """Compute and store the UMAP map of a finished run. Takes seconds, and tens of seconds on the first call on a machine."""
     prepare_numba_cache(home() / "numba")
-    numbers = record.snapshot_numbers()
+    numbers = _readable(record)
     found = umap_map(_features(record, numbers), numbers, seed=record.experiment()["seed"])
     record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
 
@@ -81,21 +85,24 @@ def start_umap(record: Record) -> str:
     """
     if record.map("umap") is not None:
         return "ready"
-    process = _PROCESSES.get(record.id)
-    if process is None:
-        if sum(p.poll() is None for p in _PROCESSES.values()) >= 2:
+    with _STARTING:
+        process = _PROCESSES.get(record.id)
+        if process is not None and process.poll() is None:
             return "computing"
-        _PROCESSES[record.id] = subprocess.Popen(
-            [sys.executable, "-m", "core", "project", record.id],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        if record.map("umap") is not None:
+            return "ready"
+        if process is not None and process.returncode:
+            return "failed"
+        # There was none, or its map has been deleted since, with the run.
+        if sum(p.poll() is None for p in _PROCESSES.values()) < AT_ONCE:
+            _PROCESSES[record.id] = subprocess.Popen(
+                [sys.executable, "-m", "core", "project", record.id],
+                cwd=Path(__file__).parents[2],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         return "computing"
-    if process.poll() is None:
-        return "computing"
-    return "ready" if record.map("umap") is not None else "failed"
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class Frames:
 
 def frames(record: Record) -> Frames | None:
     """The predictions of all snapshots so far; None before the first one."""
-    numbers, samples = tuple(record.snapshot_numbers()), record.samples()
+    numbers, samples = _readable(record), record.samples()
     if not numbers or samples is None:
         return None
     seen = [_predictions(str(record.folder), number) for number in numbers]
@@ -132,9 +139,22 @@ def frames(record: Record) -> Frames | None:
     )
 
 
-@lru_cache(maxsize=1024)
+def _readable(record: Record) -> tuple[int, ...]:
+    """The epochs whose snapshot can be read; a damaged one is left out."""
+    numbers = []
+    for number in record.snapshot_numbers():
+        with contextlib.suppress(FileNotFoundError):
+            _predictions(str(record.folder), number)
+            numbers.append(number)
+    return tuple(numbers)
+
+
+@lru_cache(maxsize=4096)
 def _predictions(folder: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    probabilities = Record(Path(folder)).snapshot(number)["probabilities"]
+    arrays = Record(Path(folder)).snapshot(number)
+    if arrays is None:
+        raise FileNotFoundError(f"{folder}: the snapshot of epoch {number} cannot be read.")
+    probabilities = arrays["probabilities"]
     return probabilities.argmax(1).astype(np.int16), probabilities.max(1).astype(np.float32)
 
 

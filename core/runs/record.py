@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import tempfile
+import threading
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 ACTIVE = ("queued", "running", "paused")
+GRACE = 0.5  # seconds in which a writer outwaits readers, whose look at the lock holds it for an instant
+_LOOK = threading.Lock()
 
 
 class Record:
@@ -45,7 +48,11 @@ class Record:
 
     @property
     def exists(self) -> bool:
-        return (self.folder / "experiment.json").is_file()
+        """True where there is a question that can be read."""
+        try:
+            return isinstance(self.experiment(), dict)
+        except (OSError, ValueError):
+            return False
 
     def experiment(self) -> dict[str, Any]:
         return json.loads((self.folder / "experiment.json").read_text())
@@ -55,13 +62,17 @@ class Record:
 
         A run that says it is active while no process holds its lock was interrupted.
         """
+        status = {"state": "queued"} | self._stored_status()
+        if status["state"] in ACTIVE and not self.locked():
+            status["state"] = "interrupted"
+        return status
+
+    def _stored_status(self) -> dict[str, Any]:
         try:
             status = json.loads((self.folder / "status.json").read_text())
         except (OSError, ValueError):
-            status = {"state": "interrupted"}
-        if status["state"] in ACTIVE and not self.locked():
-            status = status | {"state": "interrupted"}
-        return status
+            return {}
+        return status if isinstance(status, dict) else {}
 
     def epochs(self) -> list[dict[str, Any]]:
         """All finished epochs in order; the list is shared and must not be changed."""
@@ -70,7 +81,10 @@ class Record:
             stat = path.stat()
         except OSError:
             return []
-        return _read_lines(str(path), stat.st_mtime_ns, stat.st_size)
+        try:
+            return _read_lines(str(path), stat.st_mtime_ns, stat.st_size)
+        except OSError:  # deleted since
+            return []
 
     def phase(self, name: str) -> list[dict[str, Any]]:
         return [epoch for epoch in self.epochs() if epoch["phase"] == name]
@@ -80,7 +94,8 @@ class Record:
         marks = []
         for name in ("epochs.jsonl", "status.json", "maps"):
             with contextlib.suppress(OSError):
-                marks.append(f"{(self.folder / name).stat().st_mtime_ns:x}")
+                stat = (self.folder / name).stat()  # clocks tick every few milliseconds: the time alone misses quick changes
+                marks.append(f"{stat.st_mtime_ns:x}.{stat.st_ino:x}.{stat.st_size:x}")
         return "-".join(marks)
 
     def snapshot(self, number: int) -> dict[str, np.ndarray] | None:
@@ -105,7 +120,7 @@ class Record:
         if not (self.folder / "lock").exists():
             return False
         try:
-            with FileLock(self.folder / "lock", timeout=0):
+            with _LOOK, FileLock(self.folder / "lock", timeout=0):  # one look at a time: two would take each other for a writer
                 return False
         except Timeout:
             return True
@@ -124,7 +139,8 @@ class Writer(Record):
 
     def __init__(self, folder: Path):
         super().__init__(folder)
-        self._lock = FileLock(folder / "lock", timeout=0, thread_local=False)
+        self._lock = FileLock(folder / "lock", timeout=GRACE, thread_local=False)
+        self._updating = threading.Lock()
 
     def open(self, experiment_json: str) -> Writer:
         for name in ("snapshots", "maps"):
@@ -139,9 +155,9 @@ class Writer(Record):
 
     def update(self, **changes: Any) -> None:
         """Merge ``changes`` into status.json, which readers always find whole."""
-        path = self.folder / "status.json"
-        old = json.loads(path.read_text()) if path.exists() else {}
-        write_bytes(path, json.dumps(old | changes | {"updated": time.time()}, indent=1).encode())
+        with self._updating:
+            facts = self._stored_status() | changes | {"updated": time.time()}
+            write_bytes(self.folder / "status.json", json.dumps(facts, indent=1).encode())
 
     def add(self, line: dict[str, Any], snapshot: dict[str, np.ndarray] | None) -> None:
         """Append one epoch. The snapshot is written first, so that a line never lacks its picture."""
@@ -168,8 +184,8 @@ class Writer(Record):
         numbers = {epoch["number"] for epoch in kept if epoch["phase"] == "adapt"}
         for stale in set(self.snapshot_numbers()) - numbers:
             (self.folder / "snapshots" / f"{stale:04d}.safetensors").unlink()
-        for path in (self.folder / "maps").glob("*"):
-            path.unlink()
+        for path in (*(self.folder / "maps").glob("*"), *self.folder.glob(".*.tmp"), *(self.folder / "snapshots").glob(".*.tmp")):
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -188,7 +204,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 @lru_cache(maxsize=64)
 def _read_lines(path: str, mtime: int, size: int) -> list[dict[str, Any]]:
     lines = []
-    for text in Path(path).read_text().splitlines():
+    for text in Path(path).read_text(errors="replace").splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:  # the line a crash cut short

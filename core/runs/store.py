@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, MutableMapping
+from itertools import islice
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -52,10 +55,18 @@ def find(run_id: str) -> Record:
 
 def records() -> list[Record]:
     """The newest `LISTED` of one's own runs, newest first, then the shipped ones."""
-    own = [r for r in map(Record, runs_folder().glob("*")) if _ID.fullmatch(r.id) and r.exists]
-    own.sort(key=lambda r: (r.folder / "experiment.json").stat().st_mtime, reverse=True)
-    names = {r.id for r in own}
-    return own[:LISTED] + [r for r in shipped() if r.id not in names]
+    found = [r for r in map(Record, runs_folder().glob("*")) if _ID.fullmatch(r.id)]
+    found.sort(key=lambda r: _modified(r.folder / "experiment.json"), reverse=True)
+    own = list(islice((r for r in found if r.exists), LISTED))
+    return own + [r for r in shipped() if r.id not in {r.id for r in found}]
+
+
+def _modified(path: Path) -> float:
+    """Time of the last change; 0 for what has just been deleted."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def shipped() -> list[Record]:
@@ -79,7 +90,10 @@ def delete(run_id: str) -> None:
         raise InputError("run", f"{run_id[:40]!r} is not one of your runs.", "Choose one from the list.")
     if record.locked():
         raise InputError("run", f"{run_id} is being computed.", "Cancel it first.")
-    shutil.rmtree(record.folder)
+    # Renamed first: nobody finds half a record, and a look at its lock puts nothing into the folder that is being emptied.
+    gone = record.folder.with_name(f".{run_id}.{os.getpid()}.deleted")
+    record.folder.rename(gone)
+    shutil.rmtree(gone)
 
 
 class ReferenceStore(MutableMapping[str, Reference]):
@@ -92,15 +106,17 @@ class ReferenceStore(MutableMapping[str, Reference]):
         path = self._path(key)
         try:
             model, metadata = load_file(path), read_metadata(path)
-            path.touch()
-        except (OSError, SafetensorError) as error:
+            epochs = json.loads(metadata["epochs"])
+        except (OSError, SafetensorError, ValueError) as error:
             raise KeyError(key) from error
-        return Reference(model, json.loads(metadata["epochs"]))
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return Reference(model, epochs)
 
     def __setitem__(self, key: str, reference: Reference) -> None:
         tensors = {name: tensor.contiguous() for name, tensor in reference.model.items()}
         write_bytes(self._path(key), save(tensors, {"epochs": json.dumps(reference.epochs)}))
-        for old in sorted(self._path("x").parent.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)[:-REFERENCES]:
+        for old in sorted(self._path("x").parent.glob("*.safetensors"), key=_modified)[:-REFERENCES]:
             old.unlink(missing_ok=True)
 
     def __contains__(self, key: object) -> bool:
@@ -130,6 +146,6 @@ def read_checkpoint(record: Record) -> Checkpoint | None:
     path = record.folder / "checkpoint.safetensors"
     try:
         tensors, metadata = load_file(path), read_metadata(path)
-    except (OSError, SafetensorError):
+        return Checkpoint(metadata["phase"], int(metadata["number"]), tensors, json.loads(metadata["past"]))
+    except (OSError, SafetensorError, KeyError, ValueError):
         return None
-    return Checkpoint(metadata["phase"], int(metadata["number"]), tensors, json.loads(metadata["past"]))

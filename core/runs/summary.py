@@ -23,7 +23,7 @@ def answer(record: Record) -> dict[str, Any]:
         "device": status.get("device"),
         "seconds": status.get("seconds"),
         "final": _measures(adapt[-1]) if adapt else None,
-        "best": _best(adapt, "infomax") | {"chosen_by": "infomax"} if adapt else None,
+        "best": best | {"chosen_by": "infomax"} if (best := _best(adapt, "infomax")) else None,
         "oracle_choice": _best(adapt, "target_accuracy"),
         "oracle_target_accuracy": oracle_accuracy(record.epochs()),
         "error": status.get("error"),

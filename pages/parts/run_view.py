@@ -129,24 +129,17 @@ def losses_and_gauges(record: Record) -> None:
         st.caption("Each term as it enters the sum, mean over the epoch's batches.")
     with right:
         st.markdown("**Gauges**")
-        options = {name: text for name, text in curves.GAUGE_NAMES.items() if any(name in e["gauges"] for e in record.phase("adapt"))}
-        if options:
-            picked = st.multiselect(
-                "Gauges",
-                list(options),
-                default=[n for n in ("gradient_ratio", "discriminator_accuracy", "largest_class") if n in options],
-                format_func=options.get,
-                key="gauges",
-                label_visibility="collapsed",
-                max_selections=4,
-            )
-            chart(
-                curves.gauges(epochs, picked, dark()),
-                key="gauge_chart",
-                revision=run_id,
-                alt="Chosen gauges over the epochs of adaptation.",
-                height=280,
-            )
+        picked = st.pills(
+            "Gauges",
+            list(curves.GAUGE_NAMES),
+            selection_mode="multi",
+            default=["gradient_ratio", "discriminator_accuracy", "largest_class"],
+            format_func=curves.GAUGE_NAMES.get,
+            key="gauges",
+            label_visibility="collapsed",
+        )
+        figure = curves.gauges(epochs, picked, dark())
+        chart(figure, key="gauge_chart", revision=run_id, alt="Chosen gauges over the epochs of adaptation.", height=280)
 
 
 def numbers_table(record: Record) -> None:

@@ -1,0 +1,179 @@
+"""The main job, done by clicking: open, choose, run, watch, leave, come back, compare."""
+
+from __future__ import annotations
+
+import json
+import signal
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+SMALL = {
+    "source.printed-digits.n": "600",
+    "source_epochs": "2",
+    "epochs": "6",
+    "snapshot": "60",
+}
+# Removed nodes inside the chart and the canvas are counted from the moment this is installed.
+COUNT_REMOVALS = """
+window.removed = [];
+new MutationObserver(list => { for (const m of list) for (const n of m.removedNodes)
+  if (n.nodeType === 1 && (n.matches('.shiftscope-chart, .js-plotly-plot, .embedding, canvas, [data-testid=stBidiComponentRegular]') ||
+      n.querySelector('.shiftscope-chart, .embedding, canvas'))) window.removed.push(n.className || n.tagName);
+}).observe(document.body, {childList: true, subtree: true});
+"""
+
+
+def chart(page, key: str):
+    return page.locator(f"[data-key={key}]").first
+
+
+def attribute(page, key: str, name: str) -> int:
+    value = chart(page, key).get_attribute(f"data-{name}")
+    return int(value or 0)
+
+
+def run_id(page) -> str:
+    return parse_qs(urlsplit(page.url).query)["run"][0]
+
+
+def wait_for_state(page, state: str) -> None:
+    page.get_by_test_id("stMain").get_by_text(state, exact=True).first.wait_for(timeout=120_000)
+
+
+def epochs(server, run: str) -> list[dict]:
+    """The lines that the run's record holds so far."""
+    path = server.home / "data" / "runs" / run / "epochs.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def start(page) -> str:
+    button = page.get_by_role("button", name="Run", exact=True)
+    button.wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    button.click()
+    page.wait_for_url("**run=*")
+    return run_id(page)
+
+
+def test_the_home_page_shows_a_finished_run(open_page):
+    page = open_page("/")
+    page.locator(".embedding").first.wait_for()
+    page.wait_for_function("document.body.innerText.includes('target accuracy')")
+    shown = page.locator(".embedding").first
+    assert int(shown.get_attribute("data-points")) >= 400
+    assert shown.get_attribute("data-renderer") in ("webgl2", "canvas2d")
+
+
+def test_open_adapt_run_watch_reload_compare(open_page):
+    page = open_page("/?" + urlencode(SMALL))
+    page.get_by_role("link", name="Adapt").click()
+    first = start(page)
+    page.evaluate(COUNT_REMOVALS)
+    wait_for_state(page, "running")
+    seen = set()
+    page.wait_for_function("document.querySelector('[data-key=accuracy]')?.dataset.points > 0")
+    for _ in range(400):
+        seen.add(attribute(page, "accuracy", "points"))
+        if page.get_by_test_id("stMain").get_by_text("finished", exact=True).count():
+            break
+        page.wait_for_timeout(100)
+    wait_for_state(page, "finished")
+    assert len(seen) >= 4, f"the curve did not grow: {seen}"
+    page.wait_for_function("document.querySelector('[data-key=embedding]')?.dataset.frames === '7'")
+    assert page.evaluate("window.removed") == [], "a live figure was taken out of the page"
+
+    page.reload()
+    page.wait_for_function("document.querySelector('[data-key=embedding]')?.dataset.frames === '7'")
+    wait_for_state(page, "finished")
+    assert run_id(page) == first
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_text("Accuracy against MMD²").wait_for()
+    page.wait_for_function("document.querySelector('[data-key=compare_accuracy]')?.dataset.points > 0")
+
+
+def test_two_tabs_one_run_and_closing_all_tabs_does_not_stop_it(open_page, server):
+    query = "/adapt?" + urlencode(SMALL | {"seed": "11", "epochs": "8"})
+    a, b = open_page(query), open_page(query)
+    one = start(a)
+    two = start(b)
+    assert one == two
+    a.context.close()
+    b.context.close()
+    later = open_page(f"/adapt?run={one}")
+    wait_for_state(later, "finished")
+    later.wait_for_function("document.querySelector('[data-key=embedding]')?.dataset.frames === '9'")
+
+
+def test_zoom_survives_live_updates(open_page):
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "15"}))
+    start(page)
+    page.wait_for_function("document.querySelector('[data-key=mmd]')?.dataset.points > 3")
+    plot = page.locator("[data-key=mmd] .js-plotly-plot, .js-plotly-plot[data-key=mmd], [data-key=mmd]").first
+    box = page.locator("[data-key=mmd] .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=5)
+    page.mouse.up()
+    zoom = "(document.querySelector('[data-key=mmd] .js-plotly-plot') || document.querySelector('[data-key=mmd]'))._fullLayout.yaxis.range"
+    before, updates = page.evaluate(zoom), attribute(page, "mmd", "updates")
+    page.wait_for_function(f"document.querySelector('[data-key=mmd]').dataset.updates >= {updates + 3}")
+    assert page.evaluate(zoom) == pytest.approx(before)
+    assert plot.is_visible()
+
+
+def test_pause_step_resume_cancel(open_page, server):
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "13", "epochs": "30"}))
+    run = start(page)
+    page.get_by_role("button", name="Pause").click()
+    wait_for_state(page, "paused")
+    lines = len(epochs(server, run))
+    page.wait_for_timeout(1500)
+    assert len(epochs(server, run)) == lines
+    page.get_by_role("button", name="Step").click()
+    page.wait_for_timeout(300)
+    wait_for_state(page, "paused")
+    for _ in range(100):
+        if len(epochs(server, run)) == lines + 1:
+            break
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(1000)
+    assert len(epochs(server, run)) == lines + 1
+    page.get_by_role("button", name="Resume").click()
+    wait_for_state(page, "running")
+    page.get_by_role("button", name="Cancel").click()
+    wait_for_state(page, "cancelled")
+    assert len(epochs(server, run)) >= lines + 1
+
+
+def test_a_killed_server_leaves_an_interrupted_run_that_can_be_resumed(open_page, server):
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "14", "epochs": "40"}))
+    run = start(page)
+    while len(epochs(server, run)) < 6:
+        page.wait_for_timeout(100)
+    server.stop(signal.SIGKILL)
+    kept = epochs(server, run)
+    page.context.close()
+    server.start()
+    again = open_page(f"/adapt?run={run}")
+    wait_for_state(again, "interrupted")
+    assert epochs(server, run) == kept
+    again.get_by_role("button", name="Resume").click()
+    while len(epochs(server, run)) <= len(kept):
+        again.wait_for_timeout(100)
+    wait_for_state(again, "running")
+    again.get_by_role("button", name="Cancel").click()
+    wait_for_state(again, "cancelled")
+    places = [(line["phase"], line["number"]) for line in epochs(server, run)]
+    assert len(places) == len(set(places)), "an epoch stands twice"
+
+
+@pytest.mark.parametrize("path", ["/", "/?view=Any+shift", "/adapt", "/compare"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_pages_fit_their_window(open_page, path, width):
+    page = open_page(path, width=width)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.locator(".embedding, .shiftscope-chart").first.wait_for()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_test_id("stException").count() == 0
