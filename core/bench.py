@@ -77,7 +77,9 @@ class Bench:
         """A fresh method with a fresh network; references of one experiment start from the same weights."""
         spec, cls = self.experiment.backbone, METHODS.get(name)
         if cls.info.trains_on == "target" and self.target.labels is None:
-            raise InputError("method", f"{name} needs target labels, and the target has none.", "Choose another method or a labelled target.")
+            raise InputError(
+                "method", f"{name} needs target labels, and the target has none.", "Choose another method or a labelled target."
+            )
         backbone = BACKBONES.get(spec.name).params(**spec.params)
         classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
         network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))

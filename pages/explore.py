@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.experiment import Experiment
 from core.runs import store
 from pages.parts import header, picker, run_pictures, run_view, shift_view
 
@@ -14,11 +13,10 @@ view = st.segmented_control(
 
 if view == STORY:
     stories = {header.method_title(record.experiment()): record for record in store.shipped()}
-    first = picker.METHOD_TITLES[Experiment().method.name]
     story = st.segmented_control(
         "Story",
-        sorted(stories, key=lambda title: title != first),
-        default=first,
+        list(stories),
+        default=next(iter(stories)),
         key="story",
         bind="query-params",
         required=True,

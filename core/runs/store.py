@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from core.errors import InputError
+from core.experiment import MethodSpec
 from core.home import home
 from core.runs.record import Record, Writer, read_metadata, write_bytes
 from core.training import Checkpoint, Reference
@@ -70,8 +71,9 @@ def _modified(path: Path) -> float:
 
 
 def shipped() -> list[Record]:
-    """The finished runs that come with the program."""
-    return [r for r in map(Record, sorted(SHIPPED.glob("*"))) if _ID.fullmatch(r.id) and r.exists]
+    """The finished runs that come with the program, the default method's first."""
+    found = [r for r in map(Record, sorted(SHIPPED.glob("*"))) if _ID.fullmatch(r.id) and r.exists]
+    return sorted(found, key=lambda r: r.experiment()["method"]["name"] != MethodSpec().name)
 
 
 def finished(run_id: str) -> Record | None:

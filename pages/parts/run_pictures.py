@@ -55,11 +55,11 @@ def embedding_panel(record: Record, *, key: str, mode: str, finished: bool, foll
         alt=f"Two-dimensional {found.method.upper()} map of source and target features before and after adaptation. {data.captions[-1]}",
     )
     st.caption(
-        f"{note} A 2-D map cannot show all of a {frames_width(record)}-dimensional space: trust the AUC under it more than the picture."
+        f"{note} A 2-D map cannot show all of a {_dimensions(record)}-dimensional space: trust the AUC under it more than the picture."
     )
 
 
-def frames_width(record: Record) -> int:
+def _dimensions(record: Record) -> int:
     numbers = record.snapshot_numbers()
     return record.snapshot(numbers[0])["features"].shape[1]
 

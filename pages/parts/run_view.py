@@ -136,6 +136,7 @@ def losses_and_gauges(record: Record) -> None:
             default=["gradient_ratio", "discriminator_accuracy", "largest_class"],
             format_func=curves.GAUGE_NAMES.get,
             key="gauges",
+            bind="query-params",
             label_visibility="collapsed",
         )
         figure = curves.gauges(epochs, picked, dark())

@@ -37,8 +37,12 @@ def run_id(page) -> str:
     return parse_qs(urlsplit(page.url).query)["run"][0]
 
 
+def badge(page, state: str):
+    return page.locator(".st-key-controls .stMarkdownBadge", has_text=state)
+
+
 def wait_for_state(page, state: str) -> None:
-    page.get_by_test_id("stMain").get_by_text(state, exact=True).first.wait_for(timeout=120_000)
+    badge(page, state).wait_for(timeout=120_000)
 
 
 def epochs(server, run: str) -> list[dict]:
@@ -75,7 +79,7 @@ def test_open_adapt_run_watch_reload_compare(open_page):
     page.wait_for_function("document.querySelector('[data-key=accuracy]')?.dataset.points > 0")
     for _ in range(400):
         seen.add(attribute(page, "accuracy", "points"))
-        if page.get_by_test_id("stMain").get_by_text("finished", exact=True).count():
+        if badge(page, "finished").count():
             break
         page.wait_for_timeout(100)
     wait_for_state(page, "finished")

@@ -1,0 +1,100 @@
+"""How soon the browser shows what the worker wrote: ``uv run python tests/benchmarks/live_latency.py``.
+
+Measures, on a warm server and an idle machine: from the click on Run to the first point on the curve; and for each
+adaptation epoch, from its line in ``epochs.jsonl`` to the canvas holding it. Also counts live figures removed from the DOM.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from browser.conftest import ARGUMENTS, Server, chromium
+
+WATCH = """
+window.frames_at = {}; window.first_point = null; window.removed = 0;
+new MutationObserver(list => { for (const m of list) {
+  for (const n of m.removedNodes) if (n.nodeType === 1 && n.matches('.shiftscope-chart, .embedding')) window.removed++;
+}}).observe(document.body, {childList: true, subtree: true});
+(function look() {
+  const now = performance.timeOrigin + performance.now();
+  const chart = document.querySelector('[data-key=accuracy]');
+  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.embedding[data-key=embedding]'));
+  const canvas = document.querySelector('.embedding[data-key=embedding]') || (host && host.shadowRoot.querySelector('.embedding'));
+  if (location.search.includes('run=')) {
+    if (!window.first_point && chart && +chart.dataset.points > 0 && document.body.innerText.includes('running')) window.first_point = now;
+    if (canvas && !(canvas.dataset.frames in window.frames_at)) window.frames_at[canvas.dataset.frames] = now;
+  }
+  setTimeout(look, 10);
+})();
+"""
+
+
+def main(viewers: int = 1) -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(Path(folder))
+        server.start()
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        try:
+            page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+            page.goto(server.url)
+            page.wait_for_timeout(4000)
+            # A first short run warms everything that a first visitor would have warmed.
+            measure(page, server, {"epochs": "4", "source_epochs": "2", "seed": "77"})
+            first, delays, removed = measure(page, server, {"seed": "78"})
+            print(f"click to first point: {first:.2f} s")
+            print(
+                f"epoch written to epoch shown, {len(delays)} epochs: p50 {np.percentile(delays, 50):.0f} ms, p95 {np.percentile(delays, 95):.0f} ms"
+            )
+            print(f"live figures removed from the DOM: {removed}")
+        finally:
+            browser.close()
+            server.stop()
+
+
+def measure(page, server: Server, query: dict[str, str]) -> tuple[float, list[float], int]:
+    page.goto(f"{server.url}/adapt?{urlencode(query)}")
+    button = page.get_by_role("button", name="Run", exact=True)
+    button.wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_timeout(3000)
+    page.evaluate(WATCH)
+    clicked = time.time()
+    button.click()
+    page.wait_for_url("**run=*")
+    lines = server.home / "data" / "runs" / parse_qs(urlsplit(page.url).query)["run"][0] / "epochs.jsonl"
+    written: dict[int, float] = {}
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(lines, written, stop))
+    watcher.start()
+    page.locator(".st-key-controls .stMarkdownBadge", has_text="finished").wait_for(timeout=300_000)
+    page.wait_for_timeout(1000)
+    stop.set()
+    watcher.join()
+    shown = {int(k): v / 1000 for k, v in page.evaluate("window.frames_at").items()}
+    first_frame = min(written)
+    # Frame k of the canvas is the k-th line of the adaptation.
+    delays = [1000 * (shown[k] - written[k]) for k in sorted(written) if k in shown and k > first_frame]
+    return page.evaluate("window.first_point") / 1000 - clicked, delays, page.evaluate("window.removed")
+
+
+def _watch(path: Path, written: dict[int, float], stop: threading.Event) -> None:
+    while not stop.is_set():
+        if path.exists():
+            count = sum('"phase": "adapt"' in line for line in path.read_text().splitlines())
+            if count:
+                written.setdefault(count, time.time())
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()

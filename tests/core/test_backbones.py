@@ -1,0 +1,211 @@
+"""Every backbone: shapes, weights that depend on the generator alone, and refusals in plain words."""
+
+from __future__ import annotations
+
+import math
+import socket
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import resnet18
+
+from core.backbones import BACKBONES, ImageNetScale, MLPParams, Network, ResNetParams, Scale, build_network, initialise
+from core.errors import InputError
+
+SMALL = {
+    "mlp": {"width": 16, "bottleneck": 12},
+    "small-cnn": {"width": 4, "bottleneck": 12},
+    "lenet": {"bottleneck": 12},
+    "resnet18": {"bottleneck": 12, "side": 32},
+}
+SHAPES = {"image": [(1, 16, 16), (3, 16, 16), (1, 28, 28)], "features": [(2,), (30,)]}
+CASES = [(entry.name, shape) for entry in BACKBONES for kind in entry.kinds for shape in SHAPES[kind]]
+FILE = "resnet18-f37072fd.pth"
+
+
+def build(name: str, shape: tuple[int, ...], seed: int = 0, classes: int = 5) -> Network:
+    params = BACKBONES.get(name).params(**SMALL[name])
+    return build_network(name, params, shape, classes, torch.Generator().manual_seed(seed))
+
+
+def inputs(shape: tuple[int, ...], n: int = 6, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if len(shape) == 3:
+        return torch.randint(0, 256, (n, *shape), generator=generator, dtype=torch.uint8)
+    return torch.randn((n, *shape), generator=generator)
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_every_backbone_is_tested_small():
+    assert set(SMALL) == set(BACKBONES.names())
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_features_and_logits_have_their_shapes(name, shape):
+    network = build(name, shape)
+    x = inputs(shape)
+    features, logits = network(x)
+    assert features.shape == (6, 12)
+    assert logits.shape == (6, 5)
+    assert features.dtype == logits.dtype == torch.float32
+    assert features.isfinite().all()
+    assert logits.isfinite().all()
+    assert torch.equal(network.head(features), logits)
+    logits.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
+def test_evaluation_treats_each_sample_alone(name, shape):
+    network = build(name, shape).eval()
+    x = inputs(shape)
+    with torch.no_grad():
+        torch.testing.assert_close(network(x)[1][2:4], network(x[2:4])[1], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(network(x)[1][0], network(x)[1][1])
+
+
+@pytest.mark.parametrize("name", BACKBONES.names())
+def test_weights_come_from_the_generator_alone(name):
+    shape = SHAPES[BACKBONES.get(name).kinds[0]][0]
+    torch.manual_seed(1)
+    first = build(name, shape, seed=3)
+    torch.manual_seed(2)
+    assert same(first, build(name, shape, seed=3))
+    other = build(name, shape, seed=4)
+    drawn = [key for key, value in first.named_parameters() if value.ndim > 1]
+    assert drawn
+    assert not any(torch.equal(first.state_dict()[key], other.state_dict()[key]) for key in drawn)
+
+
+@pytest.mark.parametrize("name", BACKBONES.names())
+def test_weights_have_pytorchs_default_distribution(name):
+    shape = SHAPES[BACKBONES.get(name).kinds[0]][0]
+    large = 0
+    for layer in build(name, shape).modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            for values in (parameter.detach() for parameter in layer.parameters()):
+                assert values.abs().max() <= bound
+                if values.numel() > 1000:
+                    large += 1
+                    assert values.abs().max() > 0.97 * bound
+                    assert values.std() == pytest.approx(bound / math.sqrt(3), rel=0.1)
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert (layer.weight == 1).all()
+            assert (layer.bias == 0).all()
+            assert (layer.running_mean == 0).all()
+            assert (layer.running_var == 1).all()
+    assert large or name == "mlp"
+
+
+def test_the_bound_is_that_of_pytorch_itself():
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(50, 400), nn.Linear(50, 400)
+    initialise(ours, torch.Generator().manual_seed(0))
+    for mine, default in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        assert mine.abs().max() == pytest.approx(float(default.abs().max()), rel=0.03)
+        assert mine.std() == pytest.approx(float(default.std()), rel=0.1)
+
+
+def test_initialise_refuses_a_layer_that_it_does_not_know():
+    with pytest.raises(TypeError, match="Embedding"):
+        initialise(nn.Sequential(nn.Linear(2, 2), nn.Embedding(3, 2)), torch.Generator())
+
+
+@pytest.mark.parametrize(("name", "shape"), [(entry.name, (7,)) for entry in BACKBONES if "features" not in entry.kinds])
+def test_refuses_data_of_another_kind(name, shape):
+    with pytest.raises(InputError, match="mlp") as error:
+        build(name, shape)
+    assert error.value.where == "backbone.name"
+    assert name in error.value.what
+
+
+def test_refuses_an_unknown_name_and_suggests_one():
+    with pytest.raises(InputError, match="'lenet'") as error:
+        build_network("lenett", MLPParams(), (1, 16, 16), 5, torch.Generator())
+    assert error.value.where == "backbone.name"
+
+
+@pytest.mark.parametrize("name", ["small-cnn", "lenet"])
+def test_refuses_images_that_pooling_would_consume(name):
+    assert build(name, (1, 4, 4))(inputs((1, 4, 4)))[1].shape == (6, 5)
+    for shape in ((1, 3, 3), (3, 4, 2)):
+        with pytest.raises(InputError) as error:
+            build(name, shape)
+        assert error.value.where == "backbone.name"
+    assert build("mlp", (1, 3, 3))(inputs((1, 3, 3)))[1].shape == (6, 5)
+
+
+def test_images_are_scaled_and_rows_are_not():
+    assert Scale()(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    rows = torch.randn(3, 2)
+    assert torch.equal(Scale()(rows), rows)
+
+
+def test_resnet_sees_three_normalised_channels_of_its_side():
+    grey = torch.full((2, 1, 16, 16), 128, dtype=torch.uint8)
+    x = ImageNetScale(48)(grey)
+    assert x.shape == (2, 3, 48, 48)
+    for channel, (mean, deviation) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
+        assert x[:, channel].mean() == pytest.approx((128 / 255 - mean) / deviation, abs=1e-5)
+    images = inputs((1, 16, 16))
+    one, three = build("resnet18", (1, 16, 16)).eval(), build("resnet18", (3, 16, 16)).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(one(images)[1], three(images.expand(-1, 3, -1, -1))[1])
+
+
+def test_resnets_side_changes_what_the_body_sees_but_not_the_weights():
+    small, large = (
+        build_network("resnet18", ResNetParams(side=side), (1, 16, 16), 5, torch.Generator().manual_seed(0)).eval() for side in (32, 64)
+    )
+    assert same(small, large)
+    assert small.prepare(inputs((1, 16, 16))).shape[-1] == 32
+    assert large.prepare(inputs((1, 16, 16))).shape[-1] == 64
+
+
+def pretrained(seed: int = 0) -> Network:
+    return build_network("resnet18", ResNetParams(pretrained=True, side=32), (1, 16, 16), 5, torch.Generator().manual_seed(seed))
+
+
+def test_pretraining_without_network_names_the_file_and_the_folder(tmp_path, monkeypatch):
+    def no_network(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError) as error:
+        pretrained()
+    assert error.value.where == "backbone.params.pretrained"
+    assert FILE in error.value.remedy
+    assert str(tmp_path / "hub" / "checkpoints") in error.value.remedy
+
+
+def test_pretrained_weights_are_read_from_torch_home(tmp_path, monkeypatch):
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    stored = resnet18(weights=None).state_dict()
+    torch.save(stored, folder / FILE)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    first, second = pretrained(0), pretrained(1)
+    body = first.body.state_dict()
+    assert body
+    assert all(torch.equal(body[key], stored[key]) for key in body)
+    assert set(stored) - set(body) == {"fc.weight", "fc.bias"}
+    assert same(first.body, second.body)
+    assert same(first.head, pretrained(0).head)
+    assert not same(first.head, second.head)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut short"], ids=["empty", "text", "cut"])
+def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch, content):
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes(content)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=FILE) as error:
+        pretrained()
+    assert error.value.where == "backbone.params.pretrained"

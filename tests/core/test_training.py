@@ -1,0 +1,453 @@
+"""The training loop: repeatable, resumable bit for bit, honest about labels; and what is said before a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.bench import Bench, load_pair
+from core.domains import Pair
+from core.errors import InputError
+from core.experiment import Experiment
+from core.methods import METHODS
+from core.preflight import estimate
+from core.shift_report import shift_report
+from core.training import Epoch, _decay, train
+
+NAMES = METHODS.names()
+SOURCE_EPOCHS, EPOCHS = 2, 2
+
+
+def tiny(method: str = "dan", **more: Any) -> Experiment:
+    budget = {"source_epochs": SOURCE_EPOCHS, "epochs": EPOCHS, "batch_size": 32, "lr": 0.01} | more.pop("budget", {})
+    return Experiment.parse(
+        {
+            "source": {"name": "moons", "params": {"n": 200}},
+            "target": {"name": "moons", "params": {"n": 240}, "shifts": [{"name": "rotation", "severity": 0.3}]},
+            "backbone": {"name": "mlp", "params": {"width": 16, "depth": 1, "bottleneck": 8}},
+            "method": {"name": method},
+            "budget": budget,
+            "snapshot": 40,
+            **more,
+        }
+    )
+
+
+def numbers(epoch: Epoch) -> dict[str, Any]:
+    """Everything but the time it took."""
+    return {key: value for key, value in epoch.as_dict().items() if key != "seconds"}
+
+
+def assert_equal(found: list[Epoch], expected: list[Epoch]) -> None:
+    assert [numbers(epoch) for epoch in found] == [numbers(epoch) for epoch in expected]
+    for a, b in zip(found, expected, strict=True):
+        assert (a.snapshot is None) == (b.snapshot is None)
+        if a.snapshot:
+            np.testing.assert_array_equal(a.snapshot.features, b.snapshot.features)
+            np.testing.assert_array_equal(a.snapshot.probabilities, b.snapshot.probabilities)
+
+
+def snapshots(epochs: list[Epoch]) -> list[np.ndarray]:
+    return [epoch.snapshot.features for epoch in epochs if epoch.snapshot]
+
+
+def recorded(experiment: Experiment) -> tuple[list[Epoch], list, list[dict]]:
+    """An uninterrupted run: its epochs, their checkpoints, and the references as they were at each of them."""
+    references, epochs, checkpoints, stores = {}, [], [], []
+    for epoch in train(experiment, references=references):
+        epochs.append(epoch)
+        checkpoints.append(epoch.checkpoint())
+        stores.append(dict(references))
+    return epochs, checkpoints, stores
+
+
+@lru_cache
+def run_of(method: str, optimizer: str = "adam") -> tuple[list[Epoch], list, list[dict]]:
+    return recorded(tiny(method, budget={"optimizer": optimizer}))
+
+
+# What a run consists of
+
+
+def test_a_run_has_two_references_and_the_adaptation():
+    epochs, _, stores = run_of("dan")
+    counted = [(epoch.phase, epoch.number, epoch.total) for epoch in epochs]
+    assert counted == [("source", 1, 2), ("source", 2, 2), ("oracle", 1, 2), ("oracle", 2, 2), ("adapt", 0, 2), ("adapt", 1, 2), ("adapt", 2, 2)]
+    assert [epoch.snapshot is not None for epoch in epochs] == [False] * 4 + [True] * 3
+    assert set(stores[-1]) == {tiny().reference_id("source"), tiny().reference_id("oracle")}
+    assert set(epochs[-1].losses) == {"task", "align"}
+    assert set(epochs[0].losses) == {"task"}
+    assert epochs[4].losses == {}
+
+
+def test_epoch_zero_is_the_source_trained_network_and_its_line_stays():
+    epochs, _, _ = run_of("dan")
+    before, after = epochs[4].measures, epochs[-1].measures
+    trained = epochs[1].measures["target_accuracy"]
+    assert before["target_accuracy"] == before["source_only_target_accuracy"] == after["source_only_target_accuracy"] == trained
+    assert before["gain"] == before["gain_low"] == before["gain_high"] == 0
+    assert after["gain"] == pytest.approx(after["target_accuracy"] - trained)
+    assert after["gain_low"] <= after["gain"] <= after["gain_high"]
+
+
+def test_training_learns_the_source():
+    *_, last = train(tiny("source-only", budget={"source_epochs": 8}))
+    assert last.measures["source_accuracy"] > 0.8
+
+
+def test_gauges_are_reported():
+    gauges = run_of("dann")[0][-1].gauges
+    assert {"gradient_ratio", "discriminator_accuracy", "entropy", "largest_class", "feature_norm", "effective_rank"} <= set(gauges)
+    assert gauges["gradient_ratio"] > 0
+    assert "gradient_ratio" not in run_of("source-only")[0][-1].gauges
+
+
+@pytest.mark.parametrize(("snapshot", "n"), [(20, 20), (10_000, 30)])
+def test_a_snapshot_holds_as_many_source_as_target_samples(snapshot, n):
+    target = {"name": "moons", "params": {"n": 90}}
+    experiment = tiny(target=target, snapshot=snapshot, budget={"source_epochs": 1, "epochs": 1})
+    *_, last = train(experiment)
+    assert last.snapshot.features.shape == (2 * n, 8)
+    assert last.snapshot.probabilities.shape == (2 * n, 2)
+    assert last.snapshot.features.dtype == last.snapshot.probabilities.dtype == np.float32
+    np.testing.assert_allclose(last.snapshot.probabilities.sum(1), 1, atol=1e-6)
+    samples = Bench(experiment, load_pair(experiment), "cpu").samples()
+    assert samples.inputs.shape == (2 * n, 2)
+    assert samples.labels.shape == (2 * n,)
+
+
+def test_a_snapshot_shows_the_held_out_samples_in_their_order():
+    experiment = tiny()
+    pair = load_pair(experiment)
+    samples, last = Bench(experiment, pair, "cpu").samples(), run_of("dan")[0][-1]
+    right = last.snapshot.probabilities.argmax(1) == samples.labels.numpy()
+    held_out = {tuple(row) for d in (pair.source, pair.target) for row in d.inputs[d.test].tolist()}
+    assert {tuple(row) for row in samples.inputs.tolist()} <= held_out
+    assert right[:40].mean() == pytest.approx(last.measures["source_accuracy"], abs=0.15)
+    assert right[40:].mean() == pytest.approx(last.measures["target_accuracy"], abs=0.15)
+
+
+def test_each_batch_is_told():
+    told = []
+    list(train(tiny(), on_batch=lambda *facts: told.append(facts)))
+    batches = 160 // 32  # of the larger domain
+    phases = [("source", 1), ("source", 2), ("oracle", 1), ("oracle", 2), ("adapt", 1), ("adapt", 2)]
+    assert told == [(*phase, (i + 1) / batches) for phase in phases for i in range(batches)]
+
+
+def test_from_scratch_the_adapted_network_is_a_fresh_one():
+    def first_weights(start: str) -> tuple[dict, dict]:
+        references = {}
+        for epoch in train(tiny(start=start), references=references):
+            if epoch.phase == "adapt":
+                tensors = epoch.checkpoint().tensors
+                weights = {k.removeprefix("method/network."): v for k, v in tensors.items() if k.startswith("method/network.")}
+                return weights, references[tiny().reference_id("source")].model
+        raise AssertionError
+
+    adapted, trained = first_weights("source-model")
+    assert adapted.keys() == trained.keys()
+    assert all(torch.equal(adapted[key], trained[key]) for key in trained)
+    fresh, trained = first_weights("scratch")
+    assert not torch.equal(fresh["head.weight"], trained["head.weight"])
+    assert fresh["bottleneck.1.num_batches_tracked"] == 0
+    before = [epoch for epoch in train(tiny(start="scratch")) if epoch.phase == "adapt"][0]
+    np.testing.assert_array_equal(before.snapshot.features, run_of("dan")[0][4].snapshot.features)  # "before" is the source model
+
+
+@pytest.mark.parametrize(
+    ("schedule", "progress", "expected"),
+    [
+        ("constant", 0.7, 1),
+        ("inverse", 0, 1),
+        ("inverse", 0.1, 2**-0.75),
+        ("inverse", 1, 11**-0.75),
+        ("cosine", 0, 1),
+        ("cosine", 0.5, 0.5),
+        ("cosine", 1, 0),
+    ],
+)
+def test_schedules(schedule, progress, expected):
+    assert _decay(schedule, progress) == pytest.approx(expected)
+
+
+def test_schedules_reach_the_optimiser():
+    finals = [snapshots(list(train(tiny(budget={"schedule": schedule}))))[-1] for schedule in ("constant", "inverse", "cosine")]
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert not np.array_equal(finals[a], finals[b])
+
+
+# Repeatable and resumable
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_two_runs_are_equal_bit_for_bit(method):
+    torch.manual_seed(5)
+    again = list(train(tiny(method)))
+    assert_equal(again, run_of(method)[0])
+
+
+def test_another_seed_is_another_run():
+    other = list(train(tiny(seed=1)))
+    assert not np.array_equal(snapshots(other)[-1], snapshots(run_of("dan")[0])[-1])
+
+
+POINTS = {"source 1": 0, "source 2": 1, "oracle 1": 2, "oracle 2": 3, "adapt 0": 4, "adapt 1": 5, "adapt 2": 6}
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_resumed_run_equals_an_uninterrupted_one(method, point):
+    epochs, checkpoints, stores = run_of(method)
+    at = POINTS[point]
+    checkpoint = checkpoints[at]
+    assert f"{checkpoint.phase} {checkpoint.number}" == point
+    torch.manual_seed(at)
+    assert_equal(list(train(tiny(method), references=dict(stores[at]), checkpoint=checkpoint)), epochs[at + 1 :])
+    assert_equal(list(train(tiny(method), references={}, checkpoint=checkpoint)), epochs[at + 1 :])
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_resuming_with_momentum(point):
+    epochs, checkpoints, stores = run_of("dann", "sgd")
+    at = POINTS[point]
+    resumed = train(tiny("dann", budget={"optimizer": "sgd"}), references=dict(stores[at]), checkpoint=checkpoints[at])
+    assert_equal(list(resumed), epochs[at + 1 :])
+
+
+def test_resuming_from_a_resumed_run():
+    epochs, checkpoints, _ = run_of("dann")
+    first = next(train(tiny("dann"), checkpoint=checkpoints[4]))
+    resumed = [(e, e.checkpoint()) for e in train(tiny("dann"), checkpoint=checkpoints[4])]
+    assert_equal([first], epochs[5:6])
+    assert_equal(list(train(tiny("dann"), checkpoint=resumed[0][1])), epochs[6:])
+
+
+def test_a_resumed_reference_is_stored_whole():
+    _, checkpoints, stores = run_of("dan")
+    for at, role in ((0, "source"), (2, "oracle")):
+        references = dict(stores[at])
+        list(train(tiny(), references=references, checkpoint=checkpoints[at]))
+        found, expected = (store[tiny().reference_id(role)] for store in (references, stores[-1]))
+        assert [line | {"seconds": 0} for line in found.epochs] == [line | {"seconds": 0} for line in expected.epochs]
+        assert all(torch.equal(found.model[key], expected.model[key]) for key in expected.model)
+
+
+@pytest.mark.parametrize("point", ["source 1", "source 2", "oracle 1", "oracle 2"])
+def test_resuming_where_another_run_has_finished_the_reference_meanwhile(point):
+    epochs, checkpoints, stores = run_of("dan")
+    at = POINTS[point]
+    assert_equal(list(train(tiny(), references=dict(stores[-1]), checkpoint=checkpoints[at])), epochs[at + 1 :])
+
+
+def test_a_checkpoint_is_a_copy():
+    run = train(tiny())
+    checkpoint = next(run).checkpoint()
+    kept = {name: tensor.clone() for name, tensor in checkpoint.tensors.items()}
+    list(run)
+    assert all(torch.equal(checkpoint.tensors[name], kept[name]) for name in kept)
+    assert len(checkpoint.past) == 1
+
+
+def test_references_are_used_by_the_next_method():
+    references, told = {}, []
+    first = list(train(tiny("dan"), references=references))
+    kept = dict(references)
+    second = list(train(tiny("deepcoral"), references=references, on_batch=lambda phase, *_: told.append(phase)))
+    assert set(told) == {"adapt"}
+    assert references == kept
+    assert [epoch.as_dict() for epoch in second[:4]] == [epoch.as_dict() for epoch in first[:4]]
+    assert [epoch.checkpoint is None for epoch in second] == [True] * 4 + [False] * 3
+    assert_equal(second, run_of("deepcoral")[0])
+
+
+# Labels
+
+
+def unlabelled(tmp_path) -> dict:
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 180)
+    np.savez(tmp_path / "rows.npz", X=np.stack([np.cos(angles), np.sin(angles)], 1))
+    return {"name": "file", "params": {"path": str(tmp_path / "rows.npz")}}
+
+
+def test_without_target_labels_there_is_no_oracle_and_no_accuracy(tmp_path):
+    epochs = list(train(tiny(target=unlabelled(tmp_path))))
+    assert [epoch.phase for epoch in epochs] == ["source"] * 2 + ["adapt"] * 3
+    assert all(epoch.measures["target_accuracy"] is None for epoch in epochs)
+    last = epochs[-1].measures
+    assert all(last[key] is None for key in ("gain", "gain_low", "gain_high", "source_only_target_accuracy", "target_worst_class"))
+    assert all(last[key] is not None for key in ("source_accuracy", "mmd2", "domain_auc", "infomax"))
+
+
+def test_the_oracle_refuses_a_target_without_labels(tmp_path):
+    experiment = tiny("oracle", target=unlabelled(tmp_path))
+    for attempt in (lambda: list(train(experiment)), lambda: estimate(experiment, "cpu")):
+        with pytest.raises(InputError, match="oracle needs target labels") as error:
+            attempt()
+        assert error.value.where == "method"
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_target_labels_reach_nothing_but_the_oracle_and_the_score(method):
+    pair = load_pair(tiny())
+    shuffled = pair.target.labels[torch.randperm(len(pair.target.labels), generator=torch.Generator().manual_seed(0))]
+    told, true = ([e for e in train(tiny(method), pair=p)] for p in (Pair(pair.source, replace(pair.target, labels=shuffled)), pair))
+    equal = [np.array_equal(a, b) for a, b in zip(snapshots(told), snapshots(true), strict=True)]
+    assert equal == ([True, False, False] if method == "oracle" else [True, True, True])
+    assert told[-1].measures["target_accuracy"] != true[-1].measures["target_accuracy"]
+    if method != "oracle":
+        assert [e.losses for e in told if e.phase != "oracle"] == [e.losses for e in true if e.phase != "oracle"]
+        unaware = ("source_accuracy", "mmd2", "mmd2_p", "domain_auc", "infomax")
+        assert all(told[-1].measures[key] == true[-1].measures[key] for key in unaware)
+
+
+# Stopping and failing
+
+
+def test_close_stops_the_run():
+    told, references = [], {}
+    run = train(tiny(), references=references, on_batch=lambda *facts: told.append(facts))
+    next(run)
+    before = len(told)
+    run.close()
+    assert list(run) == []
+    assert len(told) == before == 5
+    assert references == {}
+
+
+def test_an_exception_of_on_batch_ends_the_run():
+    class Stop(Exception):
+        pass
+
+    def stop(phase, number, fraction):
+        if (phase, number, fraction) == ("adapt", 2, 0.4):
+            raise Stop
+
+    run, seen = train(tiny(), on_batch=stop), []
+    with pytest.raises(Stop):
+        for epoch in run:
+            seen.append(epoch)
+    assert_equal(seen, run_of("dan")[0][:-1])
+    assert list(run) == []
+
+
+def test_a_diverging_loss_says_what_to_do():
+    experiment = tiny(
+        "deepcoral",
+        method={"name": "deepcoral", "params": {"trade_off": 100_000}},
+        budget={"optimizer": "sgd", "lr": 1, "schedule": "constant", "epochs": 10},
+    )
+    with pytest.raises(InputError) as error:
+        list(train(experiment))
+    assert "Lower the learning rate" in error.value.remedy
+
+
+def test_a_batch_must_fit_into_both_domains():
+    experiment = tiny(target={"name": "moons", "params": {"n": 60}}, budget={"batch_size": 41})
+    for attempt in (lambda: next(train(experiment)), lambda: estimate(experiment, "cpu")):
+        with pytest.raises(InputError, match="at most 40") as error:
+            attempt()
+        assert error.value.where == "budget.batch_size"
+    fits = tiny(target={"name": "moons", "params": {"n": 60}}, budget={"batch_size": 40, "source_epochs": 1, "epochs": 1})
+    assert len(list(train(fits))) == 4
+
+
+def test_one_domain_on_both_sides_is_cut_into_disjoint_halves():
+    same = {"name": "moons", "params": {"n": 400}}
+    pair = load_pair(tiny(source=same, target=same))
+    parts = [{tuple(row) for row in d.inputs[part].tolist()} for d in (pair.source, pair.target) for part in (d.train, d.test)]
+    assert len(set.union(*parts)) == sum(map(len, parts)) == 400
+    assert abs(len(parts[0]) - len(parts[2])) <= 2
+    assert abs(len(parts[1]) - len(parts[3])) <= 2
+    for d in (pair.source, pair.target):
+        assert d.labels[d.train].float().mean() == pytest.approx(0.5, abs=0.02)
+    turned = load_pair(tiny(source=same, target=same | {"shifts": [{"name": "rotation", "severity": 1}]}))
+    assert torch.equal(turned.source.inputs[turned.source.train], pair.source.inputs[pair.source.train])
+    quarter = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    torch.testing.assert_close(turned.target.inputs, pair.target.inputs @ quarter)
+
+
+# Before a run
+
+
+def test_an_estimate_counts_what_a_run_will_use():
+    experiment = tiny("dann")
+    found = estimate(experiment, "cpu")
+    assert 0 < found.seconds < float("inf")
+    assert found.train == (134, 160)
+    assert found.held_out == (66, 80)
+    assert found.shown == 40
+    network = 2 * 16 + 16 + 16 * 8 + 8 + 2 * 8 + 8 * 2 + 2
+    discriminator = 8 * 128 + 128 + 128 * 128 + 128 + 128 + 1
+    assert found.weights == network + discriminator
+    assert found.data_bytes == (200 + 240) * 2 * 4
+    assert len(found.warnings) == 1
+    assert "40 held-out samples" in found.warnings[0]
+
+
+def test_an_estimate_warns_of_missing_labels(tmp_path):
+    found = estimate(tiny(target=unlabelled(tmp_path)), "cpu")
+    assert any("no labels" in warning for warning in found.warnings)
+
+
+def test_an_estimate_grows_with_the_epochs_and_changes_no_run():
+    short, long = (estimate(tiny(budget={"epochs": epochs}), "cpu").seconds for epochs in (1, 1000))
+    assert long > short
+    assert_equal(list(train(tiny())), run_of("dan")[0])
+
+
+# The shift itself
+
+
+def test_shift_report_of_digits():
+    experiment = Experiment.parse({"source": {"name": "printed-digits", "params": {"n": 300}}, "snapshot": 100})
+    report = shift_report(experiment)
+    assert report.n == 100
+    assert report.columns == 256
+    assert report.pictures.shape == (200, 16, 16)
+    assert report.pictures.dtype == np.uint8
+    assert report.rows is None
+    assert report.positions.shape == (200, 2)
+    assert report.auc.auc > 0.9
+    assert report.auc_control.low < 0.5 < report.auc_control.high
+    assert report.mmd.p == 1 / 500
+    assert report.mmd.mmd2 > 5 * abs(report.mmd_control.mmd2)
+    assert report.labels.shape == (200,)
+    assert len(report.source_labels) == 200
+    assert len(report.target_labels) == 1198
+    scores = report.auc.scores
+    assert scores[report.most_source_like].max() < np.median(scores) < scores[report.most_target_like].min()
+    assert scores[report.most_source_like[0]] == scores.min()
+    assert scores[report.most_target_like[0]] == scores.max()
+    assert (report.most_source_like < 100).all()
+    assert (report.most_target_like >= 100).all()
+
+
+def test_shift_report_of_moved_points():
+    moved = {"name": "moons", "params": {"n": 240}, "shifts": [{"name": "translation", "severity": 1}]}
+    report = shift_report(tiny(target=moved))
+    assert report.pictures is None
+    assert report.rows.shape == (80, 2)
+    assert report.auc.low > 0.6
+    assert report.mmd.p == 1 / 500
+
+
+def test_shift_report_without_a_shift():
+    same = {"name": "moons", "params": {"n": 1200}}
+    report = shift_report(tiny(source=same, target=same, snapshot=500))
+    assert report.n == 200
+    assert report.auc.auc == pytest.approx(0.5, abs=0.08)
+    assert report.auc.low < 0.5 < report.auc.high
+    assert report.mmd.p > 0.05
+
+
+def test_shift_report_of_an_unlabelled_target(tmp_path):
+    report = shift_report(tiny(target=unlabelled(tmp_path)))
+    assert report.target_labels is None
+    assert (report.labels[:40] >= 0).all()
+    assert (report.labels[40:] == -1).all()
