@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from core.errors import InputError
 
@@ -37,8 +38,16 @@ def title(device: str) -> str:
 
 
 def limit_threads() -> None:
-    """Leave one core to the pages. Called once by each program; the number is part of what makes results repeat."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    """Leave one core to the pages. Called once by each program; the number is part of what makes results repeat.
+
+    BLAS is limited too: its threads wait by spinning, and on a busy machine the measures after each epoch then take
+    many times as long.
+    """
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    torch.set_num_threads(threads)
+    import sklearn.linear_model  # noqa: F401  (only libraries that are loaded can be limited)
+
+    threadpool_limits(threads, user_api="blas")
 
 
 def warm_up() -> None:

@@ -87,7 +87,7 @@ class Budget(_Frozen):
     """How long and how to train. Both phases share everything but their number of epochs."""
 
     source_epochs: int = Field(8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
-    epochs: int = Field(24, ge=1, le=1000, description="Epochs of adaptation.")
+    epochs: int = Field(30, ge=1, le=1000, description="Epochs of adaptation.")
     batch_size: int = Field(64, ge=4, le=1024, description="Samples of each domain in a batch.")
     optimizer: Literal["adam", "sgd"] = Field("adam", description="Adam, or SGD with Nesterov momentum 0.9.")
     lr: float = Field(2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")

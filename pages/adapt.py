@@ -95,15 +95,17 @@ def live_panel(record: Record) -> None:
     state = next((job["state"] for job in worker().jobs() if job["id"] == record.id), status["state"])
     here = any(job["id"] == record.id for job in worker().jobs())
     finished = state == "finished"
-    run_controls(record, state, here, status)
-    if status.get("error"):
-        st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
-    if record.epochs():
-        run_view.verdict(record)
+    # What comes and goes stands in containers: an element that changes its place is rebuilt by the browser and loses its zoom.
+    with st.container():
+        run_controls(record, state, here, status)
+        if status.get("error"):
+            st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
+    run_view.verdict(record)
     run_view.tiles(record)
     run_view.main_curves(record)
-    st.markdown("**Features of source ● and target ▲**")
-    run_pictures.embedding_panel(record, key="embedding", mode="pair", finished=finished, follow=not finished)
+    with st.container():
+        st.markdown("**Features of source ● and target ▲**")
+        run_pictures.embedding_panel(record, key="embedding", mode="pair", finished=finished, follow=not finished)
     panel = st.segmented_control(
         "Details",
         ["Losses and gauges", "Confusion", "Samples", "Numbers"],

@@ -116,33 +116,29 @@ st.dataframe(
 st.caption("Percent, on held-out target samples, at the last epoch. Gap closed: (method − source-only) ÷ (oracle − source-only).")
 
 pairs = [(names[run_id], records[run_id].epochs()) for run_id in chosen]
-revision = "-".join(chosen)
+revision, night = "-".join(chosen), dark()
+version = "-".join([*(f"{run_id}{records[run_id].version()}" for run_id in chosen), str(night)])
+
+
+def overlay(measure: str, axis: str, factor: float = 1) -> None:
+    alt = f"{axis} of the chosen runs over epochs."
+    chart(
+        lambda: curves.compare(pairs, measure, axis, night, factor), key=f"compare_{measure}", version=version, revision=revision, alt=alt
+    )
+
+
 left, right = st.columns(2)
 with left:
     st.markdown("**Target accuracy**")
-    chart(
-        curves.compare(pairs, "target_accuracy", "target accuracy (%)", dark(), 100),
-        key="compare_accuracy",
-        revision=revision,
-        alt="Target accuracy of the chosen runs over epochs.",
-    )
+    overlay("target_accuracy", "target accuracy (%)", 100)
 with right:
     st.markdown("**MMD²**")
-    chart(
-        curves.compare(pairs, "mmd2", "MMD² (unbiased)", dark()),
-        key="compare_mmd",
-        revision=revision,
-        alt="MMD² of the chosen runs over epochs.",
-    )
+    overlay("mmd2", "MMD² (unbiased)")
 left, right = st.columns(2)
 with left:
     st.markdown("**Accuracy against MMD²**")
-    chart(
-        curves.accuracy_against_mmd(pairs, dark()),
-        key="compare_both",
-        revision=revision,
-        alt="Target accuracy against MMD² over all epochs of the chosen runs.",
-    )
+    alt = "Target accuracy against MMD² over all epochs of the chosen runs."
+    chart(lambda: curves.accuracy_against_mmd(pairs, night), key="compare_both", version=version, revision=revision, alt=alt)
     st.caption("Each point is an epoch, larger is later. Lower MMD² is not higher accuracy.")
 with right:
     st.markdown("**What differs**")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.errors import InputError
 from core.home import home
 from core.projection import EpochMap, live_pca, pca_map, prepare_numba_cache, umap_map
 from core.runs.record import Record
@@ -72,8 +73,10 @@ def umap(record: Record) -> EpochMap | None:
 
 def compute_umap(record: Record) -> None:
     """Compute and store the UMAP map of a finished run. Takes seconds, and tens of seconds on the first call on a machine."""
-    prepare_numba_cache(home() / "numba")
     numbers = _readable(record)
+    if not numbers:
+        raise InputError("run", f"{record.id} has no snapshot to draw.", "Launch it again.")
+    prepare_numba_cache(home() / "numba")
     found = umap_map(_features(record, numbers), numbers, seed=record.experiment()["seed"])
     record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
 

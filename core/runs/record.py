@@ -90,9 +90,9 @@ class Record:
         return [epoch for epoch in self.epochs() if epoch["phase"] == name]
 
     def version(self) -> str:
-        """Changes whenever a page has something new to show."""
+        """Changes whenever there are new epochs or maps; the status changes more often."""
         marks = []
-        for name in ("epochs.jsonl", "status.json", "maps"):
+        for name in ("epochs.jsonl", "maps"):
             with contextlib.suppress(OSError):
                 stat = (self.folder / name).stat()  # clocks tick every few milliseconds: the time alone misses quick changes
                 marks.append(f"{stat.st_mtime_ns:x}.{stat.st_ino:x}.{stat.st_size:x}")
@@ -103,7 +103,10 @@ class Record:
         return _load_arrays(self.folder / "snapshots" / f"{number:04d}.safetensors")
 
     def snapshot_numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in (self.folder / "snapshots").glob("[0-9]*.safetensors"))
+        try:
+            return sorted(int(path.stem) for path in (self.folder / "snapshots").glob("[0-9]*.safetensors"))
+        except FileNotFoundError:  # deleted while it was listed
+            return []
 
     def samples(self) -> dict[str, np.ndarray] | None:
         """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, and ``labels`` int64 2n (−1 where unknown)."""

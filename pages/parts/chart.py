@@ -7,6 +7,7 @@ calls ``Plotly.react`` instead. The day ``st.plotly_chart(key=)`` stays mounted,
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -25,15 +26,18 @@ _component = st.components.v2.component(
 )
 
 
-def chart(figure: go.Figure, *, key: str, alt: str, revision: str, height: int = 320) -> None:
-    """Draw ``figure`` and keep zoom, hidden traces and selection while its data change.
+def chart(build: Callable[[], go.Figure], *, key: str, version: str, alt: str, revision: str, height: int = 320) -> None:
+    """Draw the figure that ``build`` makes and keep zoom, hidden traces and selection while its data change.
 
     Parameters
     ----------
-    figure : plotly.graph_objects.Figure
-        Arrays given as numpy travel as typed arrays; lists are 13 to 40 times dearer. It names its own template.
+    build : callable
+        Makes the figure; called once per ``version``, not once per viewer and rerun. Arrays given as numpy travel as typed
+        arrays; lists are 13 to 40 times dearer. The figure names its own template.
     key : str
         Identifies the element across reruns.
+    version : str
+        Changes whenever the figure does, and is unique among all figures of this key.
     alt : str
         What a reader who can't see the chart should know.
     revision : str
@@ -41,6 +45,11 @@ def chart(figure: go.Figure, *, key: str, alt: str, revision: str, height: int =
     height : int
         Height in CSS pixels. The width follows the page.
     """
-    # One byte string, because Streamlit forwards bytes as they are and would encode a nested JSON string a second time.
     mount = json.dumps({"key": key, "alt": alt, "revision": revision, "height": height})
-    _component(key=key, data=f'{{"mount":{mount},"figure":{figure.to_json()}}}'.encode())
+    # One byte string, because Streamlit forwards bytes as they are and would encode a nested JSON string a second time.
+    _component(key=key, data=b'{"mount":%b,"figure":%b}' % (mount.encode(), _drawn(f"{key}/{version}", build)))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _drawn(version: str, _build: Callable[[], go.Figure]) -> bytes:
+    return _build().to_json().encode()

@@ -17,7 +17,7 @@ from core.shifts import SHIFTS
 
 NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
-BUDGETS = {"Demo": (4, 8), "Lesson": (8, 24), "Full": (15, 60)}
+BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 # Parameters of the URL that are no part of an experiment.
 PAGE_KEYS = {"run", "view", "story", "map", "panel", "runs", "gauges", "embed", "embed_options"}
 
@@ -75,7 +75,7 @@ def method() -> None:
 def budget() -> None:
     """Presets fill the two numbers of epochs; everything can be changed below."""
     columns = st.columns(len(BUDGETS))
-    now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 24))
+    now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 30))
     for column, (name, value) in zip(columns, BUDGETS.items(), strict=True):
         column.button(
             name,

@@ -106,22 +106,17 @@ def confusion_panel(record: Record) -> None:
         return
     names = class_names(record)
     before, after = (confusion(frames.labels[target], frames.predictions[i][target], len(names)) for i in (0, -1))
-    columns = st.columns(3)
-    figures = (
-        ("Before", tables.confusion(before, names, dark())),
-        ("After", tables.confusion(after, names, dark())),
-        ("Difference", tables.confusion_change(before, after, names, dark())),
-    )
-    for column, (title, figure) in zip(columns, figures, strict=True):
+    night = dark()
+    builders = {
+        "Before": lambda: tables.confusion(before, names, night),
+        "After": lambda: tables.confusion(after, names, night),
+        "Difference": lambda: tables.confusion_change(before, after, names, night),
+    }
+    for column, (title, build) in zip(st.columns(3), builders.items(), strict=True):
         with column:
             st.markdown(f"**{title}**")
-            chart(
-                figure,
-                key=f"confusion_{title}",
-                revision=record.id,
-                height=340,
-                alt=f"Confusion matrix of target samples, {title.lower()}.",
-            )
+            version, alt = f"{record.id}-{record.version()}-{night}", f"Confusion matrix of target samples, {title.lower()}."
+            chart(build, key=f"confusion_{title}", version=version, revision=record.id, height=340, alt=alt)
     st.caption(
         f"Share of each true class, {int(target.sum())} held-out target samples, evaluation only. Difference: blue fewer, orange more."
     )

@@ -86,21 +86,19 @@ def _short_p(p: float) -> str:
 
 def main_curves(record: Record) -> None:
     """Accuracy with its two reference lines, and MMD² with its null band."""
-    epochs, run_id = record.epochs(), record.id
+    epochs, run_id, night = record.epochs(), record.id, dark()
+    version = f"{run_id}-{record.version()}-{night}"
     left, right = st.columns(2)
     with left:
         st.markdown("**Accuracy**")
         oracle = summary.oracle_accuracy(epochs)
-        chart(curves.accuracy(epochs, dark(), oracle), key="accuracy", revision=run_id, alt=_accuracy_alt(epochs, oracle))
+        alt = _accuracy_alt(epochs, oracle)
+        chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt)
         st.caption(f"Held-out samples. Dashed: source-only. Dotted: oracle, trained on target labels. {_sizes(record)}")
     with right:
         st.markdown("**MMD² between source and target features**")
-        chart(
-            curves.mmd(epochs, dark()),
-            key="mmd",
-            revision=run_id,
-            alt="MMD² over the epochs of adaptation with the band expected without a shift.",
-        )
+        alt = "MMD² over the epochs of adaptation with the band expected without a shift."
+        chart(lambda: curves.mmd(epochs, night), key="mmd", version=version, revision=run_id, alt=alt)
         st.caption(f"Inside the band there is no evidence of a shift. B = 499 permutations. {_sizes(record)}")
 
 
@@ -121,11 +119,13 @@ def _accuracy_alt(epochs: list[dict[str, Any]], oracle: float | None) -> str:
 
 
 def losses_and_gauges(record: Record) -> None:
-    epochs, run_id = record.epochs(), record.id
+    epochs, run_id, night = record.epochs(), record.id, dark()
+    version = f"{run_id}-{record.version()}-{night}"
     left, right = st.columns(2)
     with left:
         st.markdown("**Losses**")
-        chart(curves.losses(epochs, dark()), key="losses", revision=run_id, alt="Each loss term over the epochs of adaptation.", height=280)
+        alt = "Each loss term over the epochs of adaptation."
+        chart(lambda: curves.losses(epochs, night), key="losses", version=version, revision=run_id, alt=alt, height=280)
         st.caption("Each term as it enters the sum, mean over the epoch's batches.")
     with right:
         st.markdown("**Gauges**")
@@ -139,8 +139,9 @@ def losses_and_gauges(record: Record) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        figure = curves.gauges(epochs, picked, dark())
-        chart(figure, key="gauge_chart", revision=run_id, alt="Chosen gauges over the epochs of adaptation.", height=280)
+        alt = "Chosen gauges over the epochs of adaptation."
+        version += "".join(picked)
+        chart(lambda: curves.gauges(epochs, picked, night), key="gauge_chart", version=version, revision=run_id, alt=alt, height=280)
 
 
 def numbers_table(record: Record) -> None:

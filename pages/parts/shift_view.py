@@ -46,15 +46,28 @@ def report() -> None:
     st.markdown(f"#### {_verdict(found)}")
     _tiles(found)
     _samples(found)
+    night = dark()
+    version = f"{experiment.id}-{night}"
     left, right = st.columns(2)
     with left:
         st.markdown("**Classes of the training samples**")
-        figure = tables.class_histogram(found.source_labels, found.target_labels, found.class_names, dark())
-        chart(figure, key="classes", revision="classes", height=260, alt="Share of each class in source and target.")
+        alt = "Share of each class in source and target."
+
+        def classes():
+            return tables.class_histogram(found.source_labels, found.target_labels, found.class_names, night)
+
+        chart(classes, key="classes", version=version, revision="classes", height=260, alt=alt)
     with right:
         st.markdown("**MMD² if there were no shift**")
-        figure = tables.null_histogram(found.mmd.null, found.mmd.mmd2, dark())
-        chart(figure, key="null", revision="null", height=260, alt=f"Null distribution of MMD²; observed {found.mmd.mmd2:.4f}.")
+        alt = f"Null distribution of MMD²; observed {found.mmd.mmd2:.4f}."
+        chart(
+            lambda: tables.null_histogram(found.mmd.null, found.mmd.mmd2, night),
+            key="null",
+            version=version,
+            revision="null",
+            height=260,
+            alt=alt,
+        )
         st.caption(f"Domain labels permuted 499 times, {p_value(found.mmd.p)}.")
     _map(found, experiment)
     if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):

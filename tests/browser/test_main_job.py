@@ -93,7 +93,7 @@ def test_open_adapt_run_watch_reload_compare(open_page):
     assert run_id(page) == first
     page.get_by_role("link", name="Compare").click()
     page.get_by_text("Accuracy against MMD²").wait_for()
-    page.wait_for_function("document.querySelector('[data-key=compare_accuracy]')?.dataset.points > 0")
+    page.wait_for_function("document.querySelector('[data-key=compare_target_accuracy]')?.dataset.points > 0")
 
 
 def test_two_tabs_one_run_and_closing_all_tabs_does_not_stop_it(open_page, server):

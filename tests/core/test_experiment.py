@@ -173,7 +173,12 @@ def test_parsing_leaves_the_given_dictionary_alone():
 
 def test_experiments_are_frozen_and_share_no_defaults():
     experiment = Experiment.parse(MOONS)
-    for part, field in ((experiment, "seed"), (experiment.budget, "lr"), (experiment.target.shifts[0], "severity"), (experiment.method, "name")):
+    for part, field in (
+        (experiment, "seed"),
+        (experiment.budget, "lr"),
+        (experiment.target.shifts[0], "severity"),
+        (experiment.method, "name"),
+    ):
         with pytest.raises(ValidationError):
             setattr(part, field, getattr(part, field))
     first, second = Experiment(), Experiment()
@@ -261,7 +266,9 @@ def test_refuses_what_is_no_object(data):
     assert error.value.where == "experiment"
 
 
-@pytest.mark.parametrize("text", ['{"seed": NaN}', '{"budget": {"lr": Infinity}}', '{"method": {"name": "dan", "params": {"trade_off": NaN}}}'])
+@pytest.mark.parametrize(
+    "text", ['{"seed": NaN}', '{"budget": {"lr": Infinity}}', '{"method": {"name": "dan", "params": {"trade_off": NaN}}}']
+)
 def test_json_cannot_smuggle_in_what_is_no_number(text):
     with pytest.raises(InputError):
         Experiment.parse(text)

@@ -58,7 +58,23 @@ def test_an_unknown_run_is_refused(runs, run_id):
         store.find(run_id)
 
 
-HOSTILE = ["", ".", "..", "../..", "aaa", "*", "aaaa*", "[a-f]*", "/etc", "aaaa/../bbbb", "AAAA00000001", "aaaa\n", "\0", "ａａａａ", "é" * 500]
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../..",
+    "aaa",
+    "*",
+    "aaaa*",
+    "[a-f]*",
+    "/etc",
+    "aaaa/../bbbb",
+    "AAAA00000001",
+    "aaaa\n",
+    "\0",
+    "ａａａａ",
+    "é" * 500,
+]
 
 
 @pytest.mark.parametrize("run_id", HOSTILE)
@@ -150,7 +166,9 @@ def test_lists_and_looks_survive_deletion_beside_them(runs):
 
 
 def reference(value: float = 1.0) -> Reference:
-    return Reference({"weight": torch.full((3, 2), value), "count": torch.tensor(7)}, [{"phase": "source", "number": 1, "measures": {"a": None}}])
+    return Reference(
+        {"weight": torch.full((3, 2), value), "count": torch.tensor(7)}, [{"phase": "source", "number": 1, "measures": {"a": None}}]
+    )
 
 
 def age(references: store.ReferenceStore, key: str, seconds: float) -> None:
@@ -226,7 +244,11 @@ def test_a_checkpoint_comes_back_as_it_was(runs):
     writer = store.writer(IDS[0])
     assert store.read_checkpoint(writer) is None
     generator = torch.Generator().manual_seed(1)
-    tensors = {"method/w": torch.randn(4, 3, generator=generator), "optimizer/0/step": torch.tensor(5.0), "generator": generator.get_state()}
+    tensors = {
+        "method/w": torch.randn(4, 3, generator=generator),
+        "optimizer/0/step": torch.tensor(5.0),
+        "generator": generator.get_state(),
+    }
     store.write_checkpoint(writer, Checkpoint("oracle", 4, tensors, [{"number": 4, "measures": {"a": 0.1, "b": None}}]))
     found = store.read_checkpoint(writer)
     assert (found.phase, found.number, found.past) == ("oracle", 4, [{"number": 4, "measures": {"a": 0.1, "b": None}}])

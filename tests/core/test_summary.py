@@ -55,7 +55,9 @@ def test_a_rise():
 
 def test_negative_transfer():
     text = summary.verdict("DANN", [BEFORE, epoch(accuracy=0.4, gain=(-0.2, -0.3, -0.1))])
-    assert text.startswith("Negative transfer: DANN lowered target accuracy from 60.0 % to 40.0 % (95 % interval of the change −30.0 to −10.0")
+    assert text.startswith(
+        "Negative transfer: DANN lowered target accuracy from 60.0 % to 40.0 % (95 % interval of the change −30.0 to −10.0"
+    )
 
 
 @pytest.mark.parametrize("interval", [(-0.01, 0.05), (0.0, 0.05), (-0.05, 0.0), (0.0, 0.0)])
