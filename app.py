@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from core import devices
 from core.runs.worker import worker
+from pages.parts import trouble
 
 HERE = Path(__file__).parent
 
@@ -32,5 +33,6 @@ async def lifespan(_app):
 app = st.App(
     HERE / "pages" / "router.py",
     lifespan=lifespan,
+    on_script_error=trouble.show,
     routes=[Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data"))],
 )

@@ -5,7 +5,7 @@ import streamlit as st
 from core.errors import InputError
 from core.experiment import Experiment
 from core.runs import store
-from core.runs.record import Record
+from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.parts import header, picker, preflight, run_pictures, run_view
 from pages.parts.text import literal
@@ -72,7 +72,7 @@ with settings:
         possible = preflight.box(experiment)
         known = store.finished(experiment.id)
         same = record is not None and record.id == experiment.id
-        label = "Show the finished run" if known else "Run"
+        label = "Shown on the right" if same and known else "Show the finished run" if known else "Run"
         st.button(
             label,
             key="launch",
@@ -81,12 +81,17 @@ with settings:
             width="stretch",
             on_click=launch,
             args=(experiment,),
-            disabled=not possible or same and record.status()["state"] in ("queued", "running", "paused", "finished"),
+            disabled=not possible or (same and record.status()["state"] in (*ACTIVE, "finished")),
             help="Runs in the background. You can close this page; the link finds the run again.",
         )
         if record and not same:
             differences = picker.differences(record.experiment(), experiment.model_dump(mode="json"))
             st.caption("Differs from the run on the right in: " + literal("; ".join(differences)) + ".")
+
+
+def polled(record: Record) -> bool:
+    """Whether there is something to wait for: the run itself, or its UMAP map."""
+    return record.status()["state"] in ACTIVE or run_pictures.map_is_awaited(record)
 
 
 def live_panel(record: Record) -> None:
@@ -121,8 +126,8 @@ def live_panel(record: Record) -> None:
         "Samples": run_pictures.samples_panel,
         "Numbers": run_view.numbers_table,
     }[panel](record)
-    if state not in ("queued", "running", "pausing", "paused") and st.session_state.get("live"):
-        st.rerun()  # ends the timer
+    if polled(record) != st.session_state["live"]:
+        st.rerun()  # starts or ends the timer
 
 
 def run_controls(record: Record, state: str, here: bool, status: dict) -> None:
@@ -185,9 +190,9 @@ with view:
             "epoch by epoch. Until then, here is a finished run that comes with Shiftscope.",
             icon=":material/play_arrow:",
         )
-        st.session_state["live"] = False
-        live_panel(store.shipped()[0])
+        for story in store.shipped()[:1]:
+            st.session_state["live"] = polled(story)
+            live_panel(story)
     else:
-        live = record.status()["state"] in ("queued", "running", "paused")
-        st.session_state["live"] = live
+        live = st.session_state["live"] = polled(record)
         st.fragment(live_panel, run_every=POLL if live else None, key="live_panel")(record)

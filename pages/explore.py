@@ -12,6 +12,10 @@ view = st.segmented_control(
 )
 
 if view == STORY:
+    if not store.shipped():
+        st.error("The gallery is missing.", title="assets/gallery is empty", icon=":material/error:")
+        st.caption("Make it with `uv run python -m core.runs.gallery`, or choose “Any shift” above.")
+        st.stop()
     stories = {header.method_title(record.experiment()): record for record in store.shipped()}
     story = st.segmented_control(
         "Story",

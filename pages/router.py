@@ -28,6 +28,7 @@ page = st.navigation(
 
 if "complaints" not in st.session_state:
     st.session_state["complaints"] = picker.complaints()
-for text in st.session_state["complaints"]:
-    st.warning(literal(text), title="This link was not understood completely", icon=":material/link_off:")
+if complaints := st.session_state["complaints"]:
+    text = "\n".join(f"- {literal(line)}" for line in complaints[:8])
+    st.warning(text, title="This link was not understood completely", icon=":material/link_off:")
 page.run()

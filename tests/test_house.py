@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,15 @@ def test_nothing_is_unpickled_and_no_html_is_injected(path):
         assert sign not in text
 
 
-def test_pages_and_command_line_load_without_umap():
+def test_opening_the_home_page_imports_no_umap(tmp_path):
     """UMAP compiles for seconds: nothing that a page needs may import it."""
-    code = "import sys; import core.runs.worker, core.runs.maps, core.preflight, core.shift_report; sys.exit('umap' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("pages/router.py", default_timeout=120).run()
+assert not page.exception and page.metric
+sys.exit("umap" in sys.modules)
+"""
+    environment = os.environ | {"SHIFTSCOPE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -15,12 +15,12 @@ from core.figures import style
 Epochs = list[dict[str, Any]]
 LOSS_NAMES = {"task": "task (cross-entropy)", "align": "alignment × trade-off", "domain": "domain discriminator"}
 GAUGE_NAMES = {
-    "gradient_ratio": "gradient: alignment ÷ task",
-    "discriminator_accuracy": "discriminator accuracy (chance 0.5)",
-    "largest_class": "share of the most predicted class",
-    "entropy": "mean entropy of predictions (nats)",
-    "feature_norm": "mean feature norm",
-    "effective_rank": "effective rank of features",
+    "gradient_ratio": "gradient ratio",
+    "discriminator_accuracy": "discriminator accuracy",
+    "largest_class": "largest class",
+    "entropy": "entropy",
+    "feature_norm": "feature norm",
+    "effective_rank": "effective rank",
 }
 
 
@@ -104,7 +104,7 @@ def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
 def gauges(epochs: Epochs, names: list[str], dark: bool = False) -> go.Figure:
     """Chosen gauges over the adaptation."""
     fig = _several(epochs, "gauges", {name: GAUGE_NAMES.get(name, name) for name in names}, dark, "gauge")
-    if "discriminator_accuracy" in names:
+    if any("discriminator_accuracy" in e["gauges"] for e in epochs) and "discriminator_accuracy" in names:
         _level(fig, 0.5, "chance", style.GREY, "dash", 1)
     return fig
 

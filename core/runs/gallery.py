@@ -22,12 +22,15 @@ KEPT = 12  # snapshots that ship; the maps of a run this long need no more
 
 def main() -> None:
     devices.limit_threads()
-    shutil.rmtree(store.SHIPPED, ignore_errors=True)
+    records = []
     for name in METHODS:
         experiment = Experiment.parse({"method": {"name": name}, "snapshot": SNAPSHOT})
         record = run_here(experiment, "cpu", lambda facts, name=name: print(f"\r{name} {facts['fraction']:.0%} ", end="", file=sys.stderr))
-        maps.compute_umap(_copy(record))
+        records.append(record)
         print(f"\r{name}: {record.phase('adapt')[-1]['measures']['target_accuracy']:.3f} on held-out target samples")
+    shutil.rmtree(store.SHIPPED, ignore_errors=True)
+    for record in records:
+        maps.compute_umap(_copy(record))
 
 
 def _copy(record: Record) -> Record:

@@ -74,18 +74,18 @@ def method() -> None:
 
 def budget() -> None:
     """Presets fill the two numbers of epochs; everything can be changed below."""
-    columns = st.columns(len(BUDGETS))
     now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 30))
-    for column, (name, value) in zip(columns, BUDGETS.items(), strict=True):
-        column.button(
-            name,
-            key=f"budget_{name}",
-            on_click=_set_budget,
-            args=value,
-            width="stretch",
-            type="primary" if now == value else "secondary",
-            help=f"{value[0]} epochs on the source, {value[1]} of adaptation.",
-        )
+    with st.container(horizontal=True, gap="small"):
+        for name, value in BUDGETS.items():
+            st.button(
+                name,
+                key=f"budget_{name}",
+                on_click=_set_budget,
+                args=value,
+                width="stretch",
+                type="primary" if now == value else "secondary",
+                help=f"{value[0]} epochs on the source, {value[1]} of adaptation.",
+            )
     with st.expander("Training settings", key="training_settings"):
         widgets(Budget, "")
         for name in ("start", "seed", "snapshot"):

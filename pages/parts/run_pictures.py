@@ -59,6 +59,11 @@ def embedding_panel(record: Record, *, key: str, mode: str, finished: bool, foll
     )
 
 
+def map_is_awaited(record: Record) -> bool:
+    """Whether UMAP was asked for and is being computed."""
+    return st.session_state.get("map") == "UMAP" and record.status()["state"] == "finished" and maps.start_umap(record) == "computing"
+
+
 def _dimensions(record: Record) -> int:
     numbers = record.snapshot_numbers()
     return record.snapshot(numbers[0])["features"].shape[1]

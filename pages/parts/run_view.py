@@ -140,6 +140,10 @@ def losses_and_gauges(record: Record) -> None:
             label_visibility="collapsed",
         )
         alt = "Chosen gauges over the epochs of adaptation."
+        st.caption(
+            "Gradient ratio: alignment ÷ task, at the features. Largest class: share of the most predicted class; near 100 % the network "
+            "has collapsed. Entropy of predictions in nats. Norm and effective rank of target features."
+        )
         version += "".join(picked)
         chart(lambda: curves.gauges(epochs, picked, night), key="gauge_chart", version=version, revision=run_id, alt=alt, height=280)
 
