@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. Every finished epoch is kept; `python -m core resume RUN` goes on.", file=sys.stderr)
         return 130
+    except (MemoryError, RuntimeError) as error:  # out of memory, above all; the run's record holds the details
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -227,17 +227,17 @@ def resnet18(shape, params: ResNetParams):
 
     body = build(weights=None)
     if params.pretrained:
-        body.load_state_dict(_imagenet_weights(ResNet18_Weights.IMAGENET1K_V1))
+        _load_imagenet_weights(body, ResNet18_Weights.IMAGENET1K_V1)
     body.fc = nn.Identity()
     return ImageNetScale(params.side), body, 512
 
 
-def _imagenet_weights(weights) -> dict[str, Tensor]:
-    """The weights from torch's cache (``$TORCH_HOME/hub/checkpoints``) or by download."""
+def _load_imagenet_weights(body: nn.Module, weights) -> None:
+    """Fill ``body`` from torch's cache (``$TORCH_HOME/hub/checkpoints``) or by download."""
     file = weights.url.rsplit("/", 1)[1]
     folder = f"{torch.hub.get_dir()}/checkpoints"
     try:
-        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        body.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # no network, or a file that is no such checkpoint
         raise InputError(
             "backbone.params.pretrained",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -9,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from core.backbones import BACKBONES, build_network
 from core.domains import DOMAINS, Domain, Pair, make_pair, stratified_split
 from core.domains.base import shifted
 from core.errors import InputError
-from core.experiment import DomainSpec, Experiment
+from core.experiment import DomainSpec, Experiment, as_input_error
 from core.measures import MEASURES, Evaluation, measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.mmd import base_bandwidth, normalise
@@ -171,42 +173,49 @@ class Side:
         )
 
 
-def load_pair(experiment: Experiment, on_progress: Callable[[float], None] | None = None) -> Pair:
-    """The experiment's two domains, shifted and brought to one shape.
-
-    The last few pairs are kept in memory. ``on_progress`` is told the fraction of a download.
-
-    The same domain on both sides is cut into two disjoint halves, so that no sample is on both.
-    """
-    key = experiment.model_dump_json(include={"source", "target", "seed"})
-    with _PAIRS_LOCK:
-        if key not in _PAIRS:
-            _PAIRS[key] = _make_pair(experiment, on_progress)
-            while len(_PAIRS) > PAIRS_KEPT:
-                del _PAIRS[next(iter(_PAIRS))]
-        return _PAIRS[key]
-
-
 PAIRS_KEPT = 4
 _PAIRS: dict[str, Pair] = {}
 _PAIRS_LOCK = threading.Lock()
 
 
+def load_pair(experiment: Experiment, on_progress: Callable[[float], None] | None = None) -> Pair:
+    """The experiment's two domains, shifted and brought to one shape.
+
+    The same domain on both sides is cut into two disjoint halves, so that no sample is on both; with other parameters on
+    one side, the target is an independent draw. The last few pairs are kept in memory. ``on_progress`` is told the
+    fraction of a download.
+    """
+    key = json.dumps(experiment.model_dump(mode="json", include={"source", "target", "seed"}), sort_keys=True)
+    with _PAIRS_LOCK:
+        if key in _PAIRS:
+            return _PAIRS[key]
+    pair = _make_pair(experiment, on_progress)  # outside the lock: a download must not hold up other experiments
+    with _PAIRS_LOCK:
+        _PAIRS[key] = pair
+        while len(_PAIRS) > PAIRS_KEPT:
+            del _PAIRS[next(iter(_PAIRS))]
+    return pair
+
+
 def _make_pair(experiment: Experiment, on_progress: Callable[[float], None] | None) -> Pair:
     source, target, seed = experiment.source, experiment.target, experiment.seed
-    same = (source.name, source.params) == (target.name, target.params)
-    loaded = _load(source, seed, on_progress) if same else None
-    domains = []
-    for half, spec in enumerate((source, target)):
-        d = _half(loaded, half, seed) if same else _load(spec, seed, on_progress)
-        domains.append(shifted(d, [(s.name, s.severity) for s in spec.shifts], seed))
-    return make_pair(*domains)
+    first = _load(source, seed, on_progress)
+    if (source.name, source.params) == (target.name, target.params):
+        domains = [_half(first, half, seed) for half in (0, 1)]
+    else:
+        domains = [first, _load(target, seed + (source.name == target.name), on_progress)]
+    shifts = [[(s.name, s.severity) for s in spec.shifts] for spec in (source, target)]
+    return make_pair(*(shifted(d, chain, seed) for d, chain in zip(domains, shifts, strict=True)))
 
 
 def _load(spec: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Domain:
     entry = DOMAINS.get(spec.name)
     more = {"on_progress": on_progress} if entry.downloads else {}
-    return entry.make(entry.params(**spec.params), seed, **more)
+    try:
+        params = entry.params(**spec.params)
+    except ValidationError as error:  # a file that was there when the experiment was made
+        raise as_input_error(error) from error
+    return entry.make(params, seed, **more)
 
 
 def _half(d: Domain, half: int, seed: int) -> Domain:

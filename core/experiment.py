@@ -150,12 +150,14 @@ def _digest(data: dict) -> str:
 def as_input_error(error: ValidationError) -> InputError:
     """The first complaint of a Pydantic error in the house's words: field, value, what is allowed."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    # The last part of a union's place is the type that was tried, which says nothing to a user.
+    where = ".".join(str(part) for part in first["loc"] if part not in ("int", "float", "bool", "str"))
     if first["type"] == "json_invalid":
         return InputError("experiment", "this is not valid JSON.", f"{first['msg']}.")
     cause = (first.get("ctx") or {}).get("error")
     if isinstance(cause, InputError):
-        return InputError(where or cause.where, cause.what, cause.remedy)
+        about_a_file = any(sign in cause.where for sign in "/\\")
+        return InputError(cause.where if about_a_file or not where else where, cause.what, cause.remedy)
     if cause is not None:
         return InputError(where or "experiment", str(cause), "Correct it and try again.")
     if first["type"] == "extra_forbidden":

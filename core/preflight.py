@@ -30,6 +30,8 @@ class Estimate:
 def estimate(experiment: Experiment, device: str) -> Estimate:
     """Time `BATCHES` real batches of the method and one of evaluation, and scale them up.
 
+    Reference networks are counted as if they had to be trained; a stored one makes the run shorter.
+
     Raises
     ------
     InputError
@@ -47,12 +49,14 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
 
     step()  # the first one allocates
     per_batch = _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
+    method.eval()
     per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size]), device) / min(size, len(bench.target.held_out))
     held_out = len(bench.source.held_out) + len(bench.target.held_out)
     per_epoch = per_batch * bench.batches_per_epoch * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
     budget = experiment.budget
     # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
-    seconds = per_epoch * (2 * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs
+    references = 1 if pair.target.labels is None else 2
+    seconds = per_epoch * (references * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")

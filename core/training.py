@@ -105,7 +105,7 @@ def train(
     bench = Bench(experiment, pair or load_pair(experiment), device)
     resumed = PHASES.index(checkpoint.phase) if checkpoint else -1
     for position, phase in enumerate(PHASES):
-        if phase == "oracle" and bench.target.labels is None:
+        if phase == "oracle" and (bench.target.labels is None or position < resumed):
             continue
         if phase == "adapt":
             method, epochs = bench.method(experiment.method.name, experiment.method.params, "adapt"), experiment.budget.epochs

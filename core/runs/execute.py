@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import ValidationError
 
 from core import devices
 from core.bench import Bench, load_pair
 from core.errors import InputError
-from core.experiment import Experiment, as_input_error
+from core.experiment import Experiment
 from core.runs import store
 from core.runs.record import Record, Writer
 from core.training import Epoch, train
@@ -172,8 +171,6 @@ def execute(
         record.update(state="cancelled", message="Cancelled. Every finished epoch is kept; resume goes on from there.")
         raise
     except BaseException as error:
-        if isinstance(error, ValidationError):  # a file that was changed or deleted after the experiment was made
-            error = as_input_error(error)
         expected = isinstance(error, InputError | KeyboardInterrupt)
         text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         if isinstance(error, torch.OutOfMemoryError):

@@ -229,7 +229,7 @@ def test_experiments_are_frozen_and_share_no_defaults():
         ("method.params.trade_of", 1, "method.trade_of", "no such setting"),
         ("method.params", {"temperature": 2.0}, "method.temperature", "no such setting"),
         ("source", {"name": "file"}, "source.path", "required"),
-        ("source", {"name": "file", "params": {"path": "/no/such.npz"}}, "source", "no such file"),
+        ("source", {"name": "file", "params": {"path": "/no/such.npz"}}, "/no/such.npz", "no such file"),
         ("source", {"name": "handwritten-digits"}, "target", "different kinds of data"),
         ("backbone", {"name": "small-cnn"}, "backbone", "Choose one of: mlp"),
     ],
