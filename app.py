@@ -9,12 +9,12 @@ from pathlib import Path
 
 import plotly
 import streamlit as st
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core import devices
 from core.runs.worker import worker
-from pages.parts import trouble
+from pages.parts import pulse, trouble
 
 HERE = Path(__file__).parent
 
@@ -34,5 +34,8 @@ app = st.App(
     HERE / "pages" / "router.py",
     lifespan=lifespan,
     on_script_error=trouble.show,
-    routes=[Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data"))],
+    routes=[
+        Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
+        Route("/pulse/{run_id}", pulse.events),
+    ],
 )

@@ -150,7 +150,7 @@ def _fit(
         _restore(checkpoint, method, optimizer, generator)
         first = checkpoint.number + 1
     labelled = bench.target if method.info.trains_on == "target" else bench.source
-    batches = bench.batches_per_epoch
+    batches = bench.batches_per_epoch if phase == "adapt" else len(labelled.inputs) // budget.batch_size
 
     for number in range(first, epochs + 1):
         started = time.perf_counter()

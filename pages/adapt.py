@@ -8,9 +8,10 @@ from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.parts import header, picker, preflight, run_pictures, run_view
+from pages.parts.pulse import pulse
 from pages.parts.text import literal
 
-POLL = 0.25  # seconds between two looks at a running record
+POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
 
 
 def shown_record() -> Record | None:
@@ -102,6 +103,8 @@ def live_panel(record: Record) -> None:
     finished = state == "finished"
     # What comes and goes stands in containers: an element that changes its place is rebuilt by the browser and loses its zoom.
     with st.container():
+        if st.session_state["live"]:
+            pulse(record.id)
         run_controls(record, state, here, status)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")

@@ -24,7 +24,7 @@ from core.training import Epoch, train
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
-TICK = 0.5  # seconds between two notes of progress within an epoch
+TICK = 1.0  # seconds between two notes of progress within an epoch
 
 
 class Cancelled(Exception):

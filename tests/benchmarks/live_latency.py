@@ -22,9 +22,10 @@ from browser.conftest import ARGUMENTS, Server, chromium
 
 WATCH = """
 window.frames_at = {}; window.first_point = null; window.removed = 0;
-new MutationObserver(list => { for (const m of list) {
-  for (const n of m.removedNodes) if (n.nodeType === 1 && n.matches('.shiftscope-chart, .embedding')) window.removed++;
-}}).observe(document.body, {childList: true, subtree: true});
+const live = e => e.shadowRoot || e.matches('.shiftscope-chart');
+new MutationObserver(list => { for (const m of list) for (const n of m.removedNodes)
+  if (n.nodeType === 1 && [n, ...n.querySelectorAll('*')].some(live)) window.removed++;
+}).observe(document.body, {childList: true, subtree: true});
 (function look() {
   const now = performance.timeOrigin + performance.now();
   const chart = document.querySelector('[data-key=accuracy]');

@@ -1,0 +1,48 @@
+// Listens to one run's pulse and asks the page to draw again when its record has changed: no polling, no idle reruns.
+
+const listeners = new WeakMap(); // parent element -> Listener
+
+export default function render({ data, parentElement, setTriggerValue }) {
+  if (!data) return undefined;
+  let listener = listeners.get(parentElement);
+  if (!listener) {
+    listener = new Listener();
+    listeners.set(parentElement, listener);
+  }
+  listener.tell = (beat) => setTriggerValue("beat", beat);
+  listener.listen(data.run);
+  return () => {
+    listeners.delete(parentElement);
+    listener.close();
+    document.removeEventListener("visibilitychange", listener.onVisibility);
+  };
+}
+
+class Listener {
+  constructor() {
+    // A browser keeps few connections per server open: a hidden tab gives its own back.
+    this.onVisibility = () => (document.hidden ? this.close() : this.open());
+    document.addEventListener("visibilitychange", this.onVisibility);
+  }
+
+  listen(run) {
+    if (run === this.run) return;
+    this.close();
+    this.run = run;
+    if (!document.hidden) this.open();
+  }
+
+  open() {
+    if (this.source || !this.run) return;
+    // The page may be at /adapt or below a base path: the server's root is where Streamlit's own script came from.
+    const script = document.querySelector("script[src*='static/']");
+    const root = script ? script.src.replace(/static\/.*$/, "") : `${location.origin}/`;
+    this.source = new EventSource(`${root}pulse/${this.run}`);
+    this.source.onmessage = (event) => this.tell(event.data);
+  }
+
+  close() {
+    this.source?.close();
+    this.source = undefined;
+  }
+}
