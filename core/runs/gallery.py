@@ -12,7 +12,7 @@ import sys
 from core import devices
 from core.experiment import Experiment
 from core.runs import maps, store
-from core.runs.execute import run_here
+from core.runs.execute import execute, open_record
 from core.runs.record import Record
 
 METHODS = ("dan", "mcc", "dann", "deepcoral")
@@ -25,7 +25,10 @@ def main() -> None:
     records = []
     for name in METHODS:
         experiment = Experiment.parse({"method": {"name": name}, "snapshot": SNAPSHOT})
-        record = run_here(experiment, "cpu", lambda facts, name=name: print(f"\r{name} {facts['fraction']:.0%} ", end="", file=sys.stderr))
+        record = store.writer(experiment.id)  # not `run_here`, which would find the shipped run and be content
+        if not (record.exists and record.status()["state"] == "finished"):
+            open_record(record, experiment)
+            execute(experiment, record, "cpu", on_progress=lambda facts: print(f"\r{facts['fraction']:.0%} ", end="", file=sys.stderr))
         records.append(record)
         print(f"\r{name}: {record.phase('adapt')[-1]['measures']['target_accuracy']:.3f} on held-out target samples")
     shutil.rmtree(store.SHIPPED, ignore_errors=True)
@@ -34,7 +37,7 @@ def main() -> None:
 
 
 def _copy(record: Record) -> Record:
-    """The shipped copy: its lock, and without the snapshots between the ones that ship."""
+    """The shipped copy, without its lock and without the snapshots between the ones that ship."""
     folder = store.SHIPPED / record.id
     shutil.copytree(record.folder, folder, ignore=shutil.ignore_patterns("lock", "checkpoint*", ".*"))
     numbers = record.snapshot_numbers()

@@ -17,7 +17,7 @@ SMALL = {
 # Removed nodes inside the chart and the canvas are counted from the moment this is installed.
 COUNT_REMOVALS = """
 window.removed = [];
-const live = n => n.shadowRoot || n.matches('.shiftscope-chart, .js-plotly-plot, .embedding');
+const live = n => (n.shadowRoot && n.shadowRoot.querySelector('.embedding')) || n.matches('.shiftscope-chart, .js-plotly-plot');
 new MutationObserver(list => { for (const m of list) for (const n of m.removedNodes)
   if (n.nodeType === 1 && (live(n) || [...n.querySelectorAll('*')].some(live))) window.removed.push(n.outerHTML.slice(0, 300));
 }).observe(document.body, {childList: true, subtree: true});
@@ -79,8 +79,9 @@ def test_open_adapt_run_watch_reload_compare(open_page):
     page.get_by_role("link", name="Adapt").click()
     page.get_by_role("button", name="Demo", exact=True).click()
     first = start(page)
-    page.evaluate(COUNT_REMOVALS)
     wait_for_state(page, "running")
+    page.wait_for_function("document.querySelectorAll('.st-key-controls').length === 1")  # the shipped run has made room
+    page.evaluate(COUNT_REMOVALS)
     seen = set()
     page.wait_for_function("document.querySelector('[data-key=accuracy]')?.dataset.points > 0")
     for _ in range(1500):
