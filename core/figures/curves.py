@@ -28,7 +28,7 @@ def axis_epoch(epoch: dict[str, Any]) -> int:
     return epoch["number"] - epoch["total"] if epoch["phase"] == "source" else epoch["number"]
 
 
-def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None, cursor: int | None = None) -> go.Figure:
+def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) -> go.Figure:
     """Source and target accuracy with the source-only (dashed) and oracle (dotted) lines, in percent."""
     shown = _without_repeat([e for e in epochs if e["phase"] != "oracle"])
     fig = style.figure(dark, x="epoch of adaptation", y="held-out accuracy (%)")
@@ -57,15 +57,13 @@ def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None, cu
                 )
             )
     start = next((e["measures"].get("source_only_target_accuracy") for e in shown if e["phase"] == "adapt"), None)
-    _level(fig, start, "source-only", style.GREY, "dash")
-    _level(fig, oracle, "oracle", style.ink(dark), "dot")
-    _start(fig, shown, dark)
-    _cursor(fig, cursor, dark)
+    marks = [_level(start, "source-only", style.GREY, "dash"), _level(oracle, "oracle", style.ink(dark), "dot"), _start(shown)]
+    _mark(fig, [line for lines, _ in marks for line in lines], [text for _, texts in marks for text in texts])
     fig.update_yaxes(range=[0, 103])
     return _epochs_axis(fig)
 
 
-def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Figure:
+def mmd(epochs: Epochs, dark: bool = False) -> go.Figure:
     """MMD² over adaptation, with the 95 % band that it would have if there were no shift."""
     adapt = [e for e in epochs if e["phase"] == "adapt"]
     fig = style.figure(dark, x="epoch of adaptation", y="MMD² (unbiased)")
@@ -91,7 +89,6 @@ def mmd(epochs: Epochs, dark: bool = False, cursor: int | None = None) -> go.Fig
             hovertemplate="%{y:.4f}, p = %{customdata:.3f}",
         )
     )
-    _cursor(fig, cursor, dark)
     fig.update_yaxes(rangemode="tozero")
     return _epochs_axis(fig)
 
@@ -105,7 +102,7 @@ def gauges(epochs: Epochs, names: list[str], dark: bool = False) -> go.Figure:
     """Chosen gauges over the adaptation."""
     fig = _several(epochs, "gauges", {name: GAUGE_NAMES.get(name, name) for name in names}, dark, "gauge")
     if any("discriminator_accuracy" in e["gauges"] for e in epochs) and "discriminator_accuracy" in names:
-        _level(fig, 0.5, "chance", style.GREY, "dash", 1)
+        _mark(fig, *_level(0.5, "chance", style.GREY, "dash", 1))
     return fig
 
 
@@ -210,31 +207,25 @@ def _band(fig: go.Figure, x: np.ndarray, low: list, high: list, colour: str, nam
         )
 
 
-def _level(fig: go.Figure, value: float | None, name: str, colour: str, dash: str, factor: float = 100) -> None:
-    if value is not None:
-        fig.add_hline(
-            factor * value,
-            line={"color": colour, "dash": dash, "width": 1.5},
-            annotation={"text": name, "font": {"size": 12, "color": colour}, "xanchor": "left", "x": 0.01, "yanchor": "bottom"},
-        )
+def _mark(fig: go.Figure, lines: list[dict[str, Any]], texts: list[dict[str, Any]]) -> None:
+    """Add straight lines and texts at once: each `add_hline` of its own takes as long as all the rest of a figure."""
+    fig.layout.shapes = [{"type": "line"} | line for line in lines]
+    fig.layout.annotations = [{"showarrow": False, "yanchor": "bottom"} | text for text in texts]
 
 
-def _start(fig: go.Figure, shown: Epochs, dark: bool) -> None:
-    if any(e["phase"] == "source" for e in shown):
-        fig.add_vline(0, line={"color": style.GREY, "width": 1, "dash": "dot"})
-        for side, text in (("right", "source training "), ("left", " adaptation")):
-            fig.add_annotation(
-                x=0,
-                y=0.02,
-                yref="paper",
-                yanchor="bottom",
-                xanchor=side,
-                text=text,
-                showarrow=False,
-                font={"size": 11, "color": style.GREY},
-            )
+def _level(value: float | None, name: str, colour: str, dash: str, factor: float = 100) -> tuple[list, list]:
+    """A named horizontal line over the whole width; nothing for None."""
+    if value is None:
+        return [], []
+    y = factor * value
+    line = {"xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": {"color": colour, "dash": dash, "width": 1.5}}
+    return [line], [{"xref": "paper", "x": 0.01, "xanchor": "left", "y": y, "text": name, "font": {"size": 12, "color": colour}}]
 
 
-def _cursor(fig: go.Figure, epoch: int | None, dark: bool) -> None:
-    if epoch is not None:
-        fig.add_vline(epoch, line={"color": style.ink(dark), "width": 1})
+def _start(shown: Epochs) -> tuple[list, list]:
+    """Where source training ends and adaptation starts; nothing where there is no source training."""
+    if not any(e["phase"] == "source" for e in shown):
+        return [], []
+    line = {"x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": style.GREY, "dash": "dot", "width": 1}}
+    text = {"x": 0, "yref": "paper", "y": 0.02, "font": {"size": 11, "color": style.GREY}}
+    return [line], [text | {"xanchor": "right", "text": "source training "}, text | {"xanchor": "left", "text": " adaptation"}]

@@ -59,8 +59,8 @@ RUNS = {
     "one epoch alone": [adapt(1)],
 }
 BUILDERS = {
-    "accuracy": lambda epochs, dark: curves.accuracy(epochs, dark, oracle=0.9, cursor=2),
-    "mmd": lambda epochs, dark: curves.mmd(epochs, dark, cursor=2),
+    "accuracy": lambda epochs, dark: curves.accuracy(epochs, dark, oracle=0.9),
+    "mmd": lambda epochs, dark: curves.mmd(epochs, dark),
     "losses": curves.losses,
     "gauges": lambda epochs, dark: curves.gauges(epochs, list(curves.GAUGE_NAMES), dark),
     "compare": lambda epochs, dark: curves.compare([(f"run {i}", epochs) for i in range(6)], "target_accuracy", "accuracy (%)", dark, 100),

@@ -34,7 +34,8 @@ async def events_while(folder, changes, looks: int = 1) -> list[str]:
 
 
 def test_a_changed_record_gives_one_event_each_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(pulse, "LOOK", 0.001)
+    for name in ("LOOK", "SETTLE", "REST"):
+        monkeypatch.setattr(pulse, name, 0.001)
     epochs, status = tmp_path / "epochs.jsonl", tmp_path / "status.json"
     changes = [lambda: epochs.write_text("{}\n"), lambda: status.write_text("{}"), lambda: epochs.write_text("{}\n{}\n"), None]
     seen = asyncio.run(events_while(tmp_path, changes[:3] + [None], looks=10))
