@@ -127,6 +127,7 @@ def test_zoom_survives_live_updates(open_page):
         page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.2)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=3)
+        page.wait_for_timeout(200)
         page.mouse.up()
         page.wait_for_timeout(300)
         if page.evaluate(zoom) != pytest.approx(whole, rel=0.05):
