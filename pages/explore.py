@@ -7,7 +7,8 @@ from pages.parts import header, picker, run_pictures, run_view, shift_view
 
 STORY, SHIFT = "A finished run", "Any shift"
 
-view = st.segmented_control(
+choices = st.container(horizontal=True)
+view = choices.segmented_control(
     "View", [STORY, SHIFT], default=STORY, key="view", bind="query-params", label_visibility="collapsed", required=True
 )
 
@@ -17,7 +18,7 @@ if view == STORY:
         st.caption("Make it with `uv run python -m core.runs.gallery`, or choose “Any shift” above.")
         st.stop()
     stories = {header.method_title(record.experiment()): record for record in store.shipped()}
-    story = st.segmented_control(
+    story = choices.segmented_control(
         "Story",
         list(stories),
         default=next(iter(stories)),
@@ -40,7 +41,6 @@ if view == STORY:
     run_pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
-            picker.fill(record.experiment())
             st.switch_page("pages/adapt.py", query_params={"method": story})
         st.caption("This run was computed on this project's own machine and ships with Shiftscope; the README names the command.")
     with st.expander("Curves of this run", key="story_curves", on_change="rerun") as part:

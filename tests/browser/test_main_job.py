@@ -117,13 +117,15 @@ def test_two_tabs_one_run_and_closing_all_tabs_does_not_stop_it(open_page, serve
 
 
 def test_zoom_survives_live_updates(open_page):
-    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "15"}))
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "40"}))
     start(page)
     map_with(page, frames=3).wait_for()
     zoom = "document.querySelector('[data-key=mmd]')._fullLayout.yaxis.range"
     whole = page.evaluate(zoom)
-    box = page.locator("[data-key=mmd] .nsewdrag").first.bounding_box()
-    for _ in range(5):  # an update that comes during the drag ends it, as it would for a hand
+    for _ in range(8):  # an update that comes during the drag ends it, as it would for a hand
+        drag = page.locator("[data-key=mmd] .nsewdrag").first
+        drag.scroll_into_view_if_needed()
+        box = drag.bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * 0.2)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=3)
