@@ -38,7 +38,7 @@ def title(device: str) -> str:
 
 
 def limit_threads() -> None:
-    """Leave one core to the pages. Called once by each program; the number is part of what makes results repeat.
+    """Leave one core to the pages. Called by each thread that trains; the number is part of what makes results repeat.
 
     BLAS is limited too: its threads wait by spinning, and on a busy machine the measures after each epoch then take
     many times as long.

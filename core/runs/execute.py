@@ -123,6 +123,8 @@ def execute(
         The experiment cannot be run, for a reason that its user can mend.
     Cancelled
     """
+    # In the thread that computes: the number of threads is each thread's own, other libraries change it, and results depend on it.
+    devices.limit_threads()
     control = control or Control()
     progress = Progress(experiment)
     try:

@@ -270,7 +270,7 @@ def test_files_are_domains(core, tmp_path, monkeypatch):
     points(tmp_path / "b.npz", 1.5)  # other data are another question, and the old one cannot be asked any more
     assert answered(core("run", "--source", "a.npz", "--target", "b.npz", *NPZ, "--json"))["run_id"] != facts["run_id"]
     (tmp_path / "old.json").write_text(json.dumps(facts))
-    refused(core("run", "old.json"), "target", "changed")
+    refused(core("run", "old.json"), "b.npz", "changed")
 
 
 def test_an_unlabelled_target_has_no_accuracy(core, tmp_path):
