@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from core.runs import store
 
-LOOK = 0.03  # seconds between two looks at the record's files: two calls of stat
+LOOK = 0.015  # seconds between two looks at the record's files: two calls of stat
 SETTLE = 0.01
 REST = 0.2  # seconds between two events: a rerun that is asked for during another one starts that one over
 LASTS = 600  # seconds until a connection is given up; the browser opens the next one by itself
@@ -57,7 +57,7 @@ async def _beats(folder: Path, request: Request) -> AsyncIterator[str]:
             last = _beat(folder)
             yield f"data: {last}\n\n"
             await asyncio.sleep(REST)
-        elif look % 100 == 0:
+        elif look % 300 == 0:
             yield ": still here\n\n"  # lets the server notice that the browser has gone
             if await request.is_disconnected():
                 return
