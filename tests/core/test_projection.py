@@ -7,9 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from core import projection
 from core.errors import InputError
-from core.projection import checkpoints, class_purity, live_pca, pca_map, prepare_numba_cache, trustworthiness, umap_map
+from core.projection import checkpoints, class_purity, joint, live_pca, pca_map, prepare_numba_cache, trustworthiness, umap_map
 
 
 def epochs_of_features(n: int = 120, epochs: int = 12, d: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +168,7 @@ def numba_folder(request):
 
 
 def test_umap_map_keeps_points_and_classes(numba_folder, monkeypatch):
-    monkeypatch.setattr(projection, "TRACKED", 90)  # 30 of the 120 rows are placed, at every epoch
+    monkeypatch.setattr(joint, "TRACKED", 90)  # 30 of the 120 rows are placed, at every epoch
     features, labels = epochs_of_features(epochs=14)
     features[10:] = features[-1]
     told = []
