@@ -37,7 +37,7 @@ def discriminant_map(features: Features, epochs: Sequence[int], domain: np.ndarr
     domains it is uncorrelated with x, and all of the mean difference is in x. The axes are not comparable, so each fills [-1, 1].
 
     It is fitted on the samples it shows, so domains that do not differ look a little apart, by about √(D·(1/n + 1/m))
-    standard deviations for n and m samples. `map_quality` and the classifier's AUC do not have this bias.
+    standard deviations for n and m samples where D is well below n, and more where it is not. The classifier's AUC has no such bias.
 
     Parameters
     ----------

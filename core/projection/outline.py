@@ -62,8 +62,8 @@ def density_contour(points: np.ndarray, share: float = 0.5) -> list[np.ndarray]:
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < FEWEST or not np.ptp(points, axis=0).all():
         return []
-    # A few points far away must not make the grid coarse where the others are.
-    low, lower, upper, high = np.quantile(points, [0.005, 0.25, 0.75, 0.995], axis=0)
+    # One point in a hundred may be far away without making the grid coarse where the others are.
+    low, lower, upper, high = np.quantile(points, [0.01, 0.25, 0.75, 0.99], axis=0)
     spread, middle = points.std(axis=0), (upper - lower) / 1.349
     width = 0.5 * np.where(middle > 0, np.minimum(spread, middle), spread) * len(points) ** (-1 / 6)
     # Wide enough for the grid to resolve it: two cells at least.

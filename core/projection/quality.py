@@ -65,11 +65,12 @@ def map_quality(
     chosen = _draw(target, seed)
     target = target[chosen]
     full, flat = (_distances(points[chosen]) for points in (prepare(features), np.asarray(positions)))
+    near_full, near_flat = _near(full, KEPT), _near(flat, KEPT)
     purity = [None, None]
     if labels is not None and (known := np.asarray(labels)[chosen] >= 0).sum() > 1:
         ours = np.asarray(labels)[chosen][known]
         purity = [float((ours[_near(d[np.ix_(known, known)], NEAR)] == ours[:, None]).mean()) for d in (flat, full)]
-    return MapQuality(_trustworthiness(full, flat), *purity, _mixing(flat, target), _mixing(full, target))
+    return MapQuality(_trustworthiness(full, near_flat), *purity, _mixing(near_flat, target), _mixing(near_full, target))
 
 
 def disagreement(quality: MapQuality, auc_low: float, auc_high: float) -> str | None:
@@ -129,21 +130,21 @@ def _distances(points: np.ndarray) -> np.ndarray:
 
 
 def _near(distances: np.ndarray, k: int) -> np.ndarray:
-    """N×k: the nearest others, in no order."""
+    """N×k: the nearest others, the nearest first; fewer columns where there are fewer others."""
     k = min(k, len(distances) - 1)
-    return np.argpartition(distances, k - 1, axis=1)[:, :k]
+    near = np.argpartition(distances, k - 1, axis=1)[:, :k]
+    return np.take_along_axis(near, np.take_along_axis(distances, near, axis=1).argsort(axis=1, kind="stable"), axis=1)
 
 
-def _mixing(distances: np.ndarray, target: np.ndarray) -> float:
-    other = target[_near(distances, NEAR)] != target[:, None]
+def _mixing(near: np.ndarray, target: np.ndarray) -> float:
+    other = target[near[:, :NEAR]] != target[:, None]
     expected = np.where(target, (~target).sum(), target.sum()) / (len(target) - 1)
     return float((other.mean(axis=1) / expected).mean())
 
 
-def _trustworthiness(full: np.ndarray, flat: np.ndarray) -> float:
+def _trustworthiness(full: np.ndarray, near_flat: np.ndarray) -> float:
     """1 − 2/(n·k·(2n−3k−1)) · Σᵢ Σⱼ max(0, r(i, j) − k) over the k nearest j of i in the map, with r their rank in the features."""
     n = len(full)
     k = min(KEPT, (n - 1) // 2)
-    ranks = np.stack([1 + np.count_nonzero(full < np.take_along_axis(full, j[:, None], axis=1), axis=1) for j in _near(flat, k).T])
-    beyond = np.maximum(ranks - k, 0)
-    return float(1 - 2 * beyond.sum() / (n * k * (2 * n - 3 * k - 1)))
+    ranks = np.stack([1 + np.count_nonzero(full < np.take_along_axis(full, j[:, None], axis=1), axis=1) for j in near_flat[:, :k].T])
+    return float(1 - 2 * np.maximum(ranks - k, 0).sum() / (n * k * (2 * n - 3 * k - 1)))

@@ -1,14 +1,11 @@
 """Maps keep a point where it is when its features do not change, and show what the features hold."""
 
-import subprocess
-import sys
-import warnings
-
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from core.errors import InputError
-from core.projection import checkpoints, class_purity, joint, live_pca, pca_map, prepare_numba_cache, trustworthiness, umap_map
+from core.projection import checkpoints, discriminant_map, live_discriminant, live_pca, pca_map
 
 
 def epochs_of_features(n: int = 120, epochs: int = 12, d: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -126,73 +123,108 @@ def test_maps_refuse_broken_features():
         pca_map(features, [4, 8, 9])
 
 
-def test_quality_tells_a_good_map_from_a_shuffled_one():
-    features, labels = epochs_of_features()
-    positions = pca_map([features[-1]], [0]).positions[0]
-    shuffled = np.random.default_rng(4).permutation(positions)
-    assert trustworthiness(features[-1], positions) > 0.85 > 0.7 > trustworthiness(features[-1], shuffled)
-    distances = np.linalg.norm(positions[:, None] - positions, axis=-1).astype(np.float64)
-    np.fill_diagonal(distances, np.inf)
-    expected = (labels[np.argsort(distances, axis=1)[:, :10]] == labels[:, None]).mean()
-    assert class_purity(positions, labels) == pytest.approx(expected, abs=2e-3)
-    assert class_purity(shuffled, labels) < 0.5 < expected
+N, D = 150, 12
+DOMAIN = (np.arange(2 * N) >= N).astype(np.uint8)
 
 
-FRESH_PROCESS = """
-import sys
-from pathlib import Path
-import numpy as np
-from core.projection import prepare_numba_cache, umap_map
-assert not {"torch", "umap"} & set(sys.modules), "core.projection must import neither"
-import numba
-stock = numba.njit
-prepare_numba_cache(Path(sys.argv[1]))
-assert numba.njit is stock
-umap_map(np.random.default_rng(0).normal(size=(1, 120, 16)), [0], seed=0)
-from umap.layouts import _nb_optimize_layout_euclidean_single_epoch as optimise
-print(sum(optimise.stats.cache_hits.values()), sum(optimise.stats.cache_misses.values()))
-"""
+def domains_that_meet(epochs: int = 5, seed: int = 5) -> np.ndarray:
+    """E×2N×D: two classes far apart along column 0; the target is moved along column 3, less at every epoch."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(2 * N, D)) * np.linspace(1, 2, D)
+    rows[:, 0] += np.where(rng.random(2 * N) < 0.5, -6, 6)
+    rows += 8  # so that the length of a row says little
+    moved = np.repeat(rows[None], epochs, axis=0)
+    moved[:, DOMAIN == 1, 3] += np.linspace(9, 0, epochs)[:, None]
+    return moved.astype(np.float32)
 
 
-def in_fresh_process(folder) -> str:
-    return subprocess.run([sys.executable, "-c", FRESH_PROCESS, str(folder)], check=True, capture_output=True, text=True).stdout
+def test_discriminant_is_fishers_with_what_it_does_not_explain_upwards():
+    """Against scikit-learn's discriminant of the pooled rows with the way over the epochs taken out, in another formulation."""
+    features = domains_that_meet()
+    result = discriminant_map(features, range(10, 15), DOMAIN)
+    assert result.method == "discriminant"
+    assert result.epochs == tuple(range(10, 15))
+    assert (result.positions.dtype, result.positions.shape) == (np.float32, (5, 2 * N, 2))
+    np.testing.assert_allclose(result.positions.reshape(-1, 2).max(axis=0), 1, atol=1e-5)
+    np.testing.assert_allclose(result.positions.reshape(-1, 2).min(axis=0), -1, atol=1e-5)
+
+    rows = (features / np.linalg.norm(features, axis=2, keepdims=True)).astype(np.float64)
+    x, y = result.positions.astype(np.float64).transpose(2, 0, 1)
+    # All epochs around the mean of both domains in that epoch, then what the discriminant of two classes says.
+    level = np.stack([(e[DOMAIN == 0].mean(axis=0) + e[DOMAIN == 1].mean(axis=0)) / 2 for e in rows])
+    gap = np.stack([e[DOMAIN == 1].mean(axis=0) - e[DOMAIN == 0].mean(axis=0) for e in rows])
+    sides = (DOMAIN - 0.5)[None, :, None]
+    same_gap = rows - level[:, None] - sides * gap[:, None] + sides * gap.mean(axis=0)
+    expected = LinearDiscriminantAnalysis(solver="eigen").fit(same_gap.reshape(-1, D), np.tile(DOMAIN, 5)).coef_[0]
+    assert np.corrcoef((rows @ expected).ravel(), x.ravel())[0, 1] > 0.999
+
+    around = result.positions.reshape(5, 2, N, 2)
+    around = around - around.mean(axis=2, keepdims=True)
+    assert abs(np.corrcoef(around.reshape(-1, 2).T)[0, 1]) < 0.01, "within domains they are uncorrelated"
+    shift = result.positions[:, DOMAIN == 1].mean(axis=1) - result.positions[:, DOMAIN == 0].mean(axis=1)
+    assert abs(shift[:, 1].mean()) < 1e-5, "all of the mean difference is in x"
+    assert (np.diff(shift[:, 0]) < 0).all()
+    assert shift[0, 0] > 5 * abs(shift[-1, 0])
+    assert abs(np.corrcoef(y[-1], rows[-1][:, 0])[0, 1]) > 0.9, "upwards is what else varies most"
 
 
-@pytest.fixture(scope="module")
-def numba_folder(request):
-    """pytest's own cache: the half minute of compiling is paid once per checkout."""
-    folder = request.config.cache.mkdir("numba")
-    in_fresh_process(folder)
-    prepare_numba_cache(folder)
-    return folder
+def test_discriminant_has_one_basis_and_does_not_depend_on_the_features_signs():
+    features = domains_that_meet()
+    positions = discriminant_map([features[0], features[4], features[4]], range(3), DOMAIN).positions
+    np.testing.assert_array_equal(positions[1], positions[2])
+    mirrored = discriminant_map(features * np.float32(-1), range(5), DOMAIN).positions
+    straight = discriminant_map(features, range(5), DOMAIN).positions
+    np.testing.assert_allclose(mirrored[..., 0], straight[..., 0], atol=1e-4)
+    np.testing.assert_array_equal(discriminant_map(features, range(5), DOMAIN).positions, straight)
 
 
-def test_umap_map_keeps_points_and_classes(numba_folder, monkeypatch):
-    monkeypatch.setattr(joint, "TRACKED", 90)  # 30 of the 120 rows are placed, at every epoch
-    features, labels = epochs_of_features(epochs=14)
-    features[10:] = features[-1]
-    told = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        result = umap_map(features, range(14), seed=1, on_progress=told.append)
-    assert result.positions.shape == (14, 120, 2)
-    assert np.isfinite(result.positions).all()
-    assert np.abs(result.positions).max() == pytest.approx(1)
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1)
-    for epoch in range(10, 14):  # fitted, placed, or both
-        assert np.median(np.linalg.norm(result.positions[epoch] - result.positions[10], axis=1)) < 0.01
-        assert moved(result.positions[10], result.positions[epoch]) < 0.05
-    assert class_purity(result.positions[-1], labels) > 0.95
-    assert trustworthiness(features[-1], result.positions[-1]) > 0.8
-    np.testing.assert_array_equal(result.positions, umap_map(features, range(14), seed=1).positions)
+def test_domains_that_do_not_differ_look_little_apart():
+    rng = np.random.default_rng(6)
+    for few, many in ((1000, 60), (400, 20)):
+        domain = np.repeat([0, 1], few).astype(np.uint8)
+        positions = discriminant_map([rng.normal(size=(2 * few, many))], [0], domain).positions[0]
+        gap = (positions[domain == 1, 0].mean() - positions[domain == 0, 0].mean()) / positions[domain == 0, 0].std()
+        assert gap == pytest.approx(np.sqrt(2 * many / few), rel=0.3)
 
 
-def test_umap_map_refuses_too_few_points():
-    with pytest.raises(InputError, match="more than 15"):
-        umap_map(np.zeros((1, 15, 4)), [0], seed=0)
+def test_live_discriminant_keeps_what_it_has_shown():
+    features = domains_that_meet()
+    first, basis = live_discriminant(features[0], DOMAIN)
+    assert np.abs(first).max() == pytest.approx(1)
+    assert first[DOMAIN == 1, 0].mean() - first[DOMAIN == 0, 0].mean() > 0.5
+    later, kept = live_discriminant(features[4], DOMAIN, basis)
+    assert kept is basis
+    assert abs(later[DOMAIN == 1, 0].mean() - later[DOMAIN == 0, 0].mean()) < 0.3
+    np.testing.assert_array_equal(live_discriminant(features[0], DOMAIN, basis)[0], first)
+    with pytest.raises(ValueError, match="12 columns"):
+        live_discriminant(features[0][:, :5], DOMAIN, basis)
 
 
-def test_another_process_finds_the_compiled_functions(numba_folder):
-    hits, misses = in_fresh_process(numba_folder).split()
-    assert (hits, misses) == ("1", "0")
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.ones((6, 4)),
+        np.zeros((6, 4)),
+        np.arange(6.0)[:, None],
+        np.ones((6, 1)),
+        np.arange(12.0).reshape(6, 2),
+        np.repeat(np.eye(4)[:2], 3, axis=0),  # two points, one per domain
+        np.tile(np.random.default_rng(7).normal(size=(3, 4)), (2, 1)),  # the same rows in both
+        np.random.default_rng(8).normal(size=(6, 50)),
+    ],
+)
+def test_degenerate_features_still_have_a_discriminant(features):
+    domain = np.array([0, 0, 0, 1, 1, 1], dtype=np.uint8)
+    for positions in (discriminant_map([features, features], [0, 1], domain).positions, live_discriminant(features, domain)[0]):
+        assert np.isfinite(positions).all()
+        assert np.abs(positions).max() <= 1 + 1e-6
+        flat = positions.reshape(-1, 6, 2)
+        assert (flat[:, 3:, 0].mean(axis=1) - flat[:, :3, 0].mean(axis=1) > -1e-6).all()
+
+
+@pytest.mark.parametrize(("domain", "only"), [(0, "source"), (1, "target")])
+def test_discriminant_needs_both_domains(domain, only):
+    with pytest.raises(InputError, match=f"all samples are of the {only} domain"):
+        discriminant_map(np.ones((1, 6, 4)), [0], np.full(6, domain))
+    with pytest.raises(ValueError, match="6 samples"):
+        live_discriminant(np.ones((6, 4)), np.array([0, 1]))
