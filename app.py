@@ -13,8 +13,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core import devices
+from core.runs.mapper import mapper
 from core.runs.worker import worker
-from pages.parts import pulse, trouble
+from pages.parts import map_server, pulse, trouble
 
 HERE = Path(__file__).parent
 
@@ -23,10 +24,12 @@ HERE = Path(__file__).parent
 async def lifespan(_app):
     """Import what jobs need before the first visitor comes: an import holds the interpreter and freezes every page."""
     devices.warm_up()
+    mapper().start()  # a process that warms up by itself: compiling UMAP takes tens of seconds
     gc.collect()
     gc.freeze()  # half a million long-lived objects need not be walked again
     yield {}
     worker().close()
+    mapper().close()
 
 
 # The live charts load Plotly's script from the plotly package, so that no network is needed.
@@ -37,5 +40,6 @@ app = st.App(
     routes=[
         Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         Route("/pulse/{run_id}", pulse.events),
+        *map_server.ROUTES,
     ],
 )

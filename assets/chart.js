@@ -1,6 +1,7 @@
 // A live Plotly chart: the plot element is made once, and every new figure goes through Plotly.react.
 
 const charts = new WeakMap(); // parent element -> Chart
+let lastEpoch = null; // that a map on this page has shown
 
 export default function render({ data, parentElement }) {
   if (!data) return undefined;
@@ -28,6 +29,24 @@ class Chart {
       this.frame = requestAnimationFrame(() => this.resize());
     });
     this.resizer.observe(element);
+    // The epoch that the map shows, as a line; a click on a curve takes the map there.
+    this.cursor = document.createElement("div");
+    this.cursor.className = "shiftscope-cursor";
+    this.cursor.hidden = true;
+    this.listening = new AbortController();
+    addEventListener("shiftscope-epoch", ({ detail }) => this.point(detail.epoch), { signal: this.listening.signal });
+  }
+
+  point(epoch) {
+    if (epoch !== undefined) lastEpoch = epoch;
+    const { _fullLayout: full } = this.element;
+    if (!this.mount?.cursor || lastEpoch === null || !full?.xaxis) return;
+    const x = full.xaxis.l2p(lastEpoch);
+    this.cursor.hidden = !(x >= 0 && x <= full.xaxis._length);
+    this.cursor.style.transform = `translateX(${full._size.l + x}px)`;
+    this.cursor.style.top = `${full._size.t}px`;
+    this.cursor.style.height = `${full._size.h}px`;
+    this.element.dataset.cursor = this.cursor.hidden ? "" : String(lastEpoch);
   }
 
   async update(bytes) {
@@ -36,6 +55,7 @@ class Chart {
     this.bytes = bytes;
     const { mount, figure } = JSON.parse(new TextDecoder().decode(bytes));
     const element = this.element;
+    this.mount = mount;
     element.dataset.key = mount.key;
     element.setAttribute("aria-label", mount.alt);
     element.style.height = `${mount.height}px`;
@@ -55,17 +75,32 @@ class Chart {
     delete layout.width;
     await plotly.react(element, figure.data ?? [], layout, this.config);
     if (this.disposed) return;
+    if (this.updates === 0 && mount.cursor) this.bindCursor();
+    this.point();
     this.updates += 1;
     element.dataset.updates = String(this.updates);
     element.dataset.points = String(countPoints(element));
   }
 
-  resize() {
-    if (this.updates > 0 && this.element.clientWidth > 0) window.Plotly.Plots.resize(this.element);
+  bindCursor() {
+    const { element } = this;
+    element.append(this.cursor);
+    element.on("plotly_click", ({ points }) => {
+      const at = Math.round(points[0]?.x);
+      if (at >= 0) dispatchEvent(new CustomEvent("shiftscope-go", { detail: { epoch: at } }));
+    });
+    element.on("plotly_relayout", () => this.point());
+  }
+
+  async resize() {
+    if (this.updates === 0 || this.element.clientWidth === 0) return;
+    await window.Plotly.Plots.resize(this.element);
+    this.point();
   }
 
   dispose() {
     this.disposed = true;
+    this.listening.abort();
     this.resizer.disconnect();
     cancelAnimationFrame(this.frame);
     if (window.Plotly) window.Plotly.purge(this.element);

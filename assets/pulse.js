@@ -38,7 +38,10 @@ class Listener {
     const script = document.querySelector("script[src*='static/']");
     const root = script ? script.src.replace(/static\/.*$/, "") : `${location.origin}/`;
     this.source = new EventSource(`${root}pulse/${this.run}`);
-    this.source.onmessage = (event) => this.tell(event.data);
+    this.source.onmessage = (event) => {
+      dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches its epoch at once
+      this.tell(event.data);
+    };
   }
 
   close() {

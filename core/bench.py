@@ -6,7 +6,7 @@ import json
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,16 +14,19 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from core.backbones import BACKBONES, build_network
-from core.domains import DOMAINS, Domain, Pair, make_pair, stratified_split
+from core.domains import DOMAINS, Domain, Pair, make_pair, stratified_order, stratified_split
 from core.domains.base import shifted
 from core.errors import InputError
 from core.experiment import DomainSpec, Experiment, as_input_error
-from core.measures import MEASURES, Evaluation, measure_all
+from core.measures import MEASURED, MEASURES, Evaluation, measure_all
 from core.measures.accuracy import gain_interval
+from core.measures.classifier import domain_probability
 from core.measures.mmd import base_bandwidth, normalise
 from core.methods import METHODS, Method
 
 EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
+GRID = 64  # points a side at which a network of two-dimensional inputs is asked about the plane
+MARGIN = 1.15  # the plane that is shown, in half-extents of the samples
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,27 @@ class Snapshot:
         float32, 2n×D: n source rows, then n target rows.
     probabilities : ndarray
         float32, 2n×K.
+    plane : dict of ndarray
+        For two-dimensional inputs, uint8 G×G over the square of `Samples.plane`, first row at the bottom: ``grid_classes``,
+        ``grid_confidence`` and ``grid_domain``, the probability of being a target sample, both of 255. Empty for all other inputs.
     """
 
     features: np.ndarray
     probabilities: np.ndarray
+    plane: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The held-out samples of a snapshot, for pictures: n source ones, then n target ones."""
+    """The held-out samples of a snapshot, for pictures: n source ones, then n target ones.
+
+    ``plane`` is centre and half-extent (x, y, h) of the square that is shown of two-dimensional inputs, None for all others.
+    """
 
     inputs: Tensor
     labels: Tensor
     class_names: tuple[str, ...]
+    plane: np.ndarray | None
 
 
 class Bench:
@@ -69,6 +80,8 @@ class Bench:
         n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
         self.shown = n
         self.bandwidth = math.nan
+        planar = self.source.inputs.ndim == 2 and self.source.inputs.shape[1] == 2
+        self.plane = _plane(torch.cat([self.source.held_out[:n], self.target.held_out[:n]])) if planar else None
 
     def generator(self, *purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, from the experiment's seed."""
@@ -107,6 +120,7 @@ class Bench:
             features[1][:n],
             self.bandwidth,
             self.experiment.seed,
+            None if self.plane is None else self.predict(method, _grid(self.plane).to(self.device)),
         )
 
     @staticmethod
@@ -123,14 +137,19 @@ class Bench:
     def fix_before(self, method: Method) -> None:
         """Evaluate the source-trained network, and fix the kernel of the run's MMD by its features."""
         before = self.evaluate(method)
-        self.bandwidth = base_bandwidth(normalise(before.source_features), normalise(before.target_features))
+        self.bandwidth = base_bandwidth(*(normalise(f[:MEASURED]) for f in (before.source_features, before.target_features)))
         self.before = replace(before, bandwidth=self.bandwidth)
 
     def measure(self, evaluation: Evaluation, phase: str) -> tuple[dict[str, float | None], Snapshot | None]:
         """All measures and the snapshot in adaptation; accuracies alone in the reference phases."""
         if phase != "adapt":
             return MEASURES.get("source_accuracy").compute(evaluation) | MEASURES.get("target_accuracy").compute(evaluation), None
-        measures = measure_all(evaluation)
+        measured = replace(
+            evaluation,
+            source_features=evaluation.source_features[:MEASURED],
+            target_features=evaluation.target_features[:MEASURED],
+        )
+        measures = measure_all(measured)
         if evaluation.target_labels is not None:
             right = [e.target_probabilities.argmax(1) == e.target_labels for e in (self.before, evaluation)]
             gain = gain_interval(*right, seed=self.experiment.seed)
@@ -142,18 +161,44 @@ class Bench:
         return measures, Snapshot(
             np.concatenate([evaluation.source_features, evaluation.target_features]),
             np.concatenate([evaluation.source_probabilities[:n], evaluation.target_probabilities[:n]]),
+            {} if evaluation.grid is None else _plane_view(measured),
         )
 
     def samples(self) -> Samples:
         """The samples behind the snapshots; unknown labels are −1."""
         n, sides = self.shown, (self.source, self.target)
         labels = [np.full(n, -1) if s.held_out_labels is None else s.held_out_labels[:n] for s in sides]
-        return Samples(torch.cat([s.held_out[:n].cpu() for s in sides]), torch.from_numpy(np.concatenate(labels)), self.pair.class_names)
+        inputs = torch.cat([s.held_out[:n].cpu() for s in sides])
+        return Samples(inputs, torch.from_numpy(np.concatenate(labels)), self.pair.class_names, self.plane)
+
+
+def _plane(inputs: Tensor) -> np.ndarray:
+    """Centre and half-extent (x, y, h), float32, of a square that holds all N×2 inputs with some margin."""
+    low, high = inputs.cpu().double().aminmax(dim=0)
+    half = float((high - low).max()) / 2 * MARGIN
+    return np.array([*((low + high) / 2).tolist(), half or 1.0], np.float32)
+
+
+def _grid(plane: np.ndarray) -> Tensor:
+    """G²×2 inputs, row by row from the bottom left."""
+    steps = torch.linspace(-1, 1, GRID) * float(plane[2])
+    y, x = torch.meshgrid(steps + float(plane[1]), steps + float(plane[0]), indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], dim=1)
+
+
+def _plane_view(evaluation: Evaluation) -> dict[str, np.ndarray]:
+    features, probabilities = evaluation.grid
+    domain = domain_probability(evaluation.source_features, evaluation.target_features, features)
+    views = {"grid_classes": probabilities.argmax(1), "grid_confidence": 255 * probabilities.max(1), "grid_domain": 255 * domain}
+    return {name: np.rint(values).astype(np.uint8).reshape(GRID, GRID) for name, values in views.items()}
 
 
 @dataclass(frozen=True)
 class Side:
-    """One domain on the device: training samples with labels, held-out samples in a fixed random order."""
+    """One domain on the device: training samples with labels, held-out samples in a fixed random order.
+
+    Any first part of the held-out samples holds the classes in proportion.
+    """
 
     inputs: Tensor
     labels: Tensor | None
@@ -162,9 +207,9 @@ class Side:
 
     @staticmethod
     def of(d: Domain, device: torch.device, seed: int) -> Side:
-        rng = np.random.default_rng([seed, 0x4E1D])
-        chosen = d.test[torch.from_numpy(rng.permutation(len(d.test))[:EVALUATED])]
         known = d.labels is not None
+        order = stratified_order(d.labels[d.test].numpy() if known else None, len(d.test), seed)
+        chosen = d.test[torch.from_numpy(order[:EVALUATED])]
         return Side(
             d.inputs[d.train].to(device),
             d.labels[d.train].to(device) if known else None,

@@ -105,7 +105,7 @@ class Experiment(_Frozen):
     start: Literal["source-model", "scratch"] = Field("source-model", description="Adapt the source-trained network, or a fresh one.")
     budget: Budget = Budget()
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    snapshot: int = Field(500, ge=20, le=10_000, description="Held-out samples per domain kept for maps, MMD and AUC.")
+    snapshot: int = Field(2000, ge=20, le=10_000, description="Held-out samples per domain kept for maps; MMD and AUC take the first 500.")
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:

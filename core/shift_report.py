@@ -9,9 +9,10 @@ import torch.nn.functional as F
 
 from core.bench import Bench, load_pair
 from core.experiment import Experiment
-from core.measures import classifier, mmd
+from core.map_data import MapData
+from core.measures import MEASURED, classifier, mmd
 from core.measures.mmd import MMDTest, random_halves
-from core.projection import pca_map
+from core.projection import class_centres, density_contour, pca_map
 
 SIDE = 16  # pixels: larger images are reduced to this before they are compared
 TYPICAL = 6  # most source-like and most target-like samples
@@ -19,13 +20,14 @@ TYPICAL = 6  # most source-like and most target-like samples
 
 @dataclass(frozen=True)
 class ShiftReport:
-    """Statistics of n held-out samples per domain, on columns standardised over both domains.
+    """Statistics of the first ``measured`` of n held-out samples per domain, on columns standardised over both domains.
 
     ``control`` values compare two random halves of the source: what no shift looks like. ``positions`` is 2n×2 (PCA).
     ``most_source_like`` and ``most_target_like`` index the 2n samples by the classifier's out-of-fold score.
     """
 
     n: int
+    measured: int
     seed: int
     columns: int
     mmd: MMDTest
@@ -67,16 +69,18 @@ def shift_report(experiment: Experiment) -> ShiftReport:
     z = ((flat - flat.mean(0)) / np.where(spread > 0, spread, 1))[:, spread > 0].astype(np.float32)
     if z.shape[1] == 0:
         z = np.zeros((2 * n, 1), np.float32)
-    source, target, seed = z[:n], z[n:], experiment.seed
+    m = min(n, MEASURED)
+    source, target, seed = z[:m], z[n : n + m], experiment.seed
     # The mean squared distance between two rows; at least one column varies, or any kernel width will do.
     bandwidth = float(2 * z.var(0, ddof=1).sum()) or 1.0
     halves = random_halves(source, seed)
     auc = classifier.domain_auc(source, target, seed)
-    order = np.argsort(auc.scores)
+    order = np.concatenate([np.arange(m), n + np.arange(m)])[np.argsort(auc.scores)]
     labels = samples.labels.numpy()
     known = pair.target.labels
     return ShiftReport(
         n=n,
+        measured=m,
         seed=seed,
         columns=flat.shape[1],
         mmd=mmd.mmd_test(source, target, bandwidth, seed=seed),
@@ -92,4 +96,29 @@ def shift_report(experiment: Experiment) -> ShiftReport:
         target_labels=None if known is None else known.numpy()[pair.target.train.numpy()],
         most_source_like=order[:TYPICAL],
         most_target_like=order[::-1][:TYPICAL],
+    )
+
+
+def report_map(report: ShiftReport, name: str) -> MapData:
+    """The PCA map of the raw inputs; ``name`` identifies the question that was asked."""
+    count = 2 * report.n
+    domain = (np.arange(count) >= report.n).astype(np.uint8)
+    return MapData(
+        identity=f"{name}-raw-pca",
+        version=f"{name}-raw-pca",
+        epochs=(0,),
+        positions=report.positions[None],
+        domain=domain,
+        labels=report.labels.astype(np.int16),
+        predictions=np.zeros((1, count), np.int16),
+        confidence=np.zeros((1, count), np.float32),
+        class_names=report.class_names,
+        titles=("raw inputs",),
+        captions=(f"Domain AUC {report.auc.auc:.2f} in the full space of {report.columns} inputs",),
+        centres=class_centres(report.positions, report.labels, domain, len(report.class_names))[None],
+        outlines=(tuple(density_contour(report.positions[domain == side]) for side in (0, 1)),),
+        pictures=report.pictures,
+        rows=report.rows,
+        note=f"Showing {report.n:,} held-out samples per domain, each class in proportion, seed {report.seed}.",
+        judged=False,
     )

@@ -7,7 +7,7 @@ from core.experiment import Experiment
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
-from pages.parts import header, picker, preflight, run_pictures, run_view
+from pages.parts import header, map_view, picker, preflight, run_pictures, run_view
 from pages.parts.pulse import pulse
 from pages.parts.text import literal
 
@@ -92,7 +92,7 @@ with settings:
 
 def polled(record: Record) -> bool:
     """Whether there is something to wait for: the run itself, or its UMAP map."""
-    return record.status()["state"] in ACTIVE or run_pictures.map_is_awaited(record)
+    return record.status()["state"] in ACTIVE or map_view.is_awaited(record)
 
 
 def live_panel(record: Record) -> None:
@@ -100,7 +100,6 @@ def live_panel(record: Record) -> None:
     status = record.status()
     state = next((job["state"] for job in worker().jobs() if job["id"] == record.id), status["state"])
     here = any(job["id"] == record.id for job in worker().jobs())
-    finished = state == "finished"
     # What comes and goes stands in containers: an element that changes its place is rebuilt by the browser and loses its zoom.
     with st.container():
         if st.session_state["live"]:
@@ -113,7 +112,7 @@ def live_panel(record: Record) -> None:
     run_view.main_curves(record)
     with st.container():
         st.markdown("**Features of source ● and target ▲**")
-        run_pictures.embedding_panel(record, key="embedding", mode="pair", finished=finished, follow=not finished)
+        map_panel(record)
     panel = st.segmented_control(
         "Details",
         ["Losses and gauges", "Confusion", "Samples", "Numbers"],
@@ -131,6 +130,12 @@ def live_panel(record: Record) -> None:
     }[panel](record)
     if polled(record) != st.session_state["live"]:
         st.rerun()  # starts or ends the timer
+
+
+@st.fragment
+def map_panel(record: Record) -> None:
+    """A fragment of its own: an epoch or points chosen on the map need not draw the curves again."""
+    map_view.panel(record, key="embedding")
 
 
 def run_controls(record: Record, state: str, here: bool, status: dict) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.runs import store
-from pages.parts import header, picker, run_pictures, run_view, shift_view
+from pages.parts import header, map_view, picker, run_pictures, run_view, shift_view
 
 STORY, SHIFT = "A finished run", "Any shift"
 
@@ -35,7 +35,7 @@ if view == STORY:
 
     @st.fragment
     def pictures() -> None:
-        run_pictures.embedding_panel(record, key=f"story_{record.id}", mode="pair", finished=True)
+        map_view.panel(record, key="story")
 
     pictures()
     run_pictures.both_domains(record)

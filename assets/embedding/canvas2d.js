@@ -1,55 +1,77 @@
 // The same picture without WebGL2. Slower, and as complete.
 
-import { BYTES_PER_STYLE, FILLED, RING, TRIANGLE } from "./palette.js";
+import { groundPixels } from "./ground.js";
+import { drawLabel, measureLabels, placeLabels } from "./labels.js";
+import { paintOutlines } from "./overlay.js";
+import { BYTES_PER_STYLE, FILLED, RING, TRIANGLE, css } from "./palette.js";
 import { positionAt } from "./payload.js";
+import { scaleOf, toPixel } from "./view.js";
 
 export class Canvas2DRenderer {
   constructor(canvas) {
     this.name = "canvas2d";
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.grounds = new Map(); // frame -> canvas
   }
 
   setData(data) {
     this.data = data;
+    this.grounds.clear();
   }
 
   restore() {}
 
-  begin(theme) {
-    this.background = theme.background;
-    this.context.setTransform(1, 0, 0, 1, 0, 0);
-    this.context.fillStyle = `rgb(${theme.background.join(" ")})`;
-    this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-  }
-
-  draw(pane, view, scale, radius, dpr, from, to, mix) {
+  /** Draws a pane as large as the canvas; `looks` are the styles {bytes} of the blend's two frames. */
+  draw(scene, blend, looks) {
     const { context, data } = this;
-    const [red, green, blue] = this.background;
+    const { view, theme, radius, dpr, box } = scene;
+    const { from, to, mix } = blend;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = css(theme.background);
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    context.setTransform(dpr, 0, 0, dpr, 0, 0);
+    if (data.grid) this.ground(view, theme, box, mix < 0.5 ? from : to);
+    const style = looks[mix < 0.5 ? 0 : 1].bytes;
     const at = [0, 0];
-    const style = mix < 0.5 ? from.style.bytes : to.style.bytes;
-    context.save();
-    context.setTransform(dpr, 0, 0, dpr, pane.x * dpr, pane.y * dpr);
-    context.beginPath();
-    context.rect(0, 0, pane.width, pane.height);
-    context.clip();
     for (let index = 0; index < data.n; index += 1) {
-      if (!positionAt(data, index, from.frame, to.frame, mix, at)) continue;
+      if (!positionAt(data, index, from, to, mix, at)) continue;
       const s = index * BYTES_PER_STYLE;
-      const x = pane.width / 2 + (at[0] - view.x) * scale;
-      const y = pane.height / 2 - (at[1] - view.y) * scale;
       const fill = style[s + 5];
       context.globalAlpha = style[s + 3] / 255;
-      drawMark(context, x, y, (radius * style[s + 6]) / 128, style[s + 4], fill,
-        `rgb(${style[s]} ${style[s + 1]} ${style[s + 2]})`, `rgb(${red} ${green} ${blue} / ${fill === RING ? 0.35 : 0.75})`);
+      drawMark(context, ...toPixel(view, box, ...at), (radius * style[s + 6]) / 128, style[s + 4], fill,
+        `rgb(${style[s]} ${style[s + 1]} ${style[s + 2]})`, css(theme.background, fill === RING ? 0.35 : 0.75));
     }
-    context.restore();
+    context.globalAlpha = 1;
+    if (scene.show.contours) paintOutlines(context, scene, box, blend);
+    const measured = measureLabels(context, data, theme.font);
+    for (const { class: label, x, y } of placeLabels(data, box, view, blend, scene.onlyClass, measured)) {
+      drawLabel(context, measured[label], label, x, y, theme);
+    }
+  }
+
+  ground(view, theme, box, frame) {
+    const { data, grounds } = this;
+    const name = `${frame} ${theme.background}`;
+    if (!grounds.has(name)) {
+      const picture = new OffscreenCanvas(data.grid, data.grid);
+      picture.getContext("2d").putImageData(new ImageData(groundPixels(data, frame, theme), data.grid), 0, 0);
+      grounds.set(name, picture);
+    }
+    const [x, y] = toPixel(view, box, -1, -1);
+    const side = 2 * scaleOf(view, box);
+    this.context.save();
+    this.context.translate(x, y);
+    this.context.scale(1, -1); // the grid's first row is its lowest
+    this.context.drawImage(grounds.get(name), 0, 0, side, side);
+    this.context.restore();
   }
 
   dispose() {}
 }
 
-function drawMark(context, x, y, radius, shape, fill, colour, background) {
+/** One point's mark, on a canvas or in an SVG. */
+export function drawMark(context, x, y, radius, shape, fill, colour, background) {
   context.beginPath();
   if (shape === TRIANGLE) {
     const r = radius * 0.98;

@@ -1,15 +1,20 @@
 // The element that Streamlit mounts. It lives as long as its place in the page; new data only change its buffers.
 
-import { Canvas2DRenderer } from "./canvas2d.js";
-import { bindKeys, bindPointer } from "./gestures.js";
-import { Overlay, nearest } from "./overlay.js";
-import { MODES, domainLegend, isShown, legendOf, pointRadius, writeStyles } from "./palette.js";
-import { Tooltip, fillLegend, readTheme } from "./panels.js";
-import { positionAt, readData, readHeader } from "./payload.js";
+import { SPEEDS, bindControls, showControls } from "./controls.js";
+import { saveAs } from "./export.js";
+import { bindPointer } from "./gestures.js";
+import { Judge } from "./judge.js";
+import { fillLegend, readTheme } from "./legend.js";
+import { LONGEST_TRAILS } from "./overlay.js";
+import { domainLegend, isShown, legendOf, pointRadius, styleFrame, writeStyles } from "./palette.js";
+import { Pane } from "./pane.js";
+import { combine, decodeSelection, encodeSelection, nearest, pointsInside } from "./selection.js";
+import { addressOf } from "./server.js";
+import { Source } from "./source.js";
 import { StylePool } from "./stylepool.js";
 import { Timeline } from "./timeline.js";
-import { fullView, isFull, panBy, scaleOf, toPixel, zoomAt } from "./view.js";
-import { WebGLRenderer } from "./webgl.js";
+import { Tooltip } from "./tooltip.js";
+import { fullView, isFull, panBy, toMap, zoomAt } from "./view.js";
 
 const STACK_BELOW = 600; // pixels of width under which two panes stand one below the other
 const REACH = 14; // pixels from which a point is picked
@@ -25,8 +30,8 @@ export default function render({ data, parentElement, setStateValue }) {
     element = new Embedding(parentElement.querySelector(".embedding"));
     elements.set(parentElement, element);
   }
-  element.report = (epoch) => setStateValue("epoch", epoch);
-  element.update(data);
+  element.report = setStateValue;
+  element.update(JSON.parse(data));
   return () => {
     elements.delete(parentElement);
     element.dispose();
@@ -35,133 +40,132 @@ export default function render({ data, parentElement, setStateValue }) {
 
 class Embedding {
   constructor(root) {
-    const find = (selector) => root.querySelector(selector);
     this.root = root;
-    this.stage = find(".stage");
-    this.plots = [...root.querySelectorAll(".plot")];
-    this.titles = [...root.querySelectorAll(".title")];
-    this.captions = [...root.querySelectorAll("figcaption")];
-    this.legend = find(".legend");
-    this.select = find("select");
-    this.slider = find("input");
-    this.output = find("output");
-    this.points = find(".points");
-    this.overlay = new Overlay(find(".overlay"), find(".labels"));
-    this.tooltip = new Tooltip(find(".tip"));
-    this.renderer = WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
+    this.stage = root.querySelector(".stage");
+    this.legend = root.querySelector(".legend");
+    this.panes = [...root.querySelectorAll(".pane")].map((figure) => new Pane(figure));
+    this.tooltip = new Tooltip(root.querySelector(".tip"), () => this.request());
+    this.source = new Source((data) => this.receive(data), (words) => this.complain(words));
+    this.judge = new Judge(() => this.refresh());
+    this.data = null;
     this.timeline = null;
     this.view = fullView();
     this.mode = "class";
+    this.tool = "pan";
+    this.show = { contours: true, arrows: false };
     this.filters = {};
+    this.selected = []; // rising indices
     this.hovered = null; // {index, pane}
     this.pinned = null;
+    this.path = null; // {pane, corners} of a lasso in hand
+    this.stamp = 0; // rises when the look of the points or of the overlay changes
     this.draws = 0;
-    this.stamp = 0; // rises when the look of the points changes
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.listening = new AbortController();
     this.bind();
-    root.hidden = false;
-    root.dataset.renderer = this.renderer.name;
+    root.dataset.renderer = this.panes[0].renderer.name;
     root.dataset.hover = "-1";
   }
 
   // --- new data ---------------------------------------------------------------------------------------------------
 
-  update(bytes) {
-    const header = readHeader(bytes);
-    this.theme = readTheme(this.root);
-    const mount = header.mount;
+  update(mount) {
     const before = this.mount;
     this.mount = mount;
-    if (this.version !== header.data.version) this.take(readData(bytes, header), mount);
-    this.version = header.data.version;
+    this.theme = readTheme(this.root);
+    this.stamp += 1;
     if (!before) {
       mounts.set(mount.key, (mounts.get(mount.key) ?? 0) + 1);
       this.root.dataset.key = mount.key;
       this.root.dataset.mounts = String(mounts.get(mount.key));
     }
-    // Python's epoch counts when it changes; it doesn't undo what the user has chosen since.
-    if (mount.epoch !== null && mount.epoch !== before?.epoch) {
-      const frame = this.data.epochs.indexOf(mount.epoch);
-      this.reported = mount.epoch;
-      if (frame >= 0 && frame !== this.timeline.frame) this.timeline.choose(frame, performance.now(), before ? this.pace : 0);
-      if (!mount.follow) this.timeline.touched = true;
-    }
-    this.points.setAttribute("aria-label", mount.alt);
-    if (before && before.mode !== mount.mode) this.overlay.clear(); // the second pane's labels go or come
     this.root.classList.toggle("pair", mount.mode === "pair");
     this.root.classList.toggle("single", mount.mode !== "pair");
-    this.resize();
+    for (const { points } of this.panes) points.setAttribute("aria-label", mount.alt);
+    this.source.set(mount.address, mount.version);
     this.refresh();
   }
 
-  take(data, mount) {
+  receive(data) {
+    const { mount } = this;
     const old = this.data;
     const now = performance.now();
     this.data = data;
-    const same = old && old.n === data.n && old.domain.every((value, index) => value === data.domain[index]);
-    if (same) this.timeline.extend(data.frames, now, this.pace, mount.follow);
-    else {
-      this.timeline = new Timeline(data.frames, Math.max(data.frames - 1, 0), mount.follow);
-      this.view = fullView();
-      this.filters = {};
-      this.hovered = null;
-      this.pinned = null;
-    }
-    this.renderer.setData(data);
-    this.overlay.setData(data);
-    this.tooltip.setSheet(data.sheet);
+    this.root.hidden = false;
+    this.complain("");
+    const [run, kind] = data.identity.split("-");
+    const [oldRun, oldKind] = old?.identity.split("-") ?? [];
+    // The same samples in another projection or at more epochs: what the user has chosen stays.
+    if (run !== oldRun || old.n !== data.n) this.begin(data, mount);
+    else if (old.identity === data.identity) this.timeline.extend(data.frames, now, this.pace, mount.follow);
+    else this.timeline.recast(data.epochs.indexOf(old.epochs[this.timeline.frame]), data.frames);
+    if (kind !== oldKind) this.view = fullView();
+    for (const pane of this.panes) pane.setData(data);
+    this.tooltip.setSamples(data);
     this.looks = new StylePool(data.n);
+    this.stamp += 1;
+    this.root.dataset.points = String(data.n);
+    this.root.dataset.frames = String(data.frames);
+    this.root.dataset.identity = data.identity;
+    this.root.dataset.bytes = String(this.source.size);
+    this.refresh();
+    this.draw(now); // at once: nothing is gained by waiting for the next frame
+    performance.mark("embedding-drawn");
+  }
+
+  /** Data of another run: everything begins anew, with the epoch and the selection that the page's link carries. */
+  begin(data, mount) {
+    const asked = mount.epoch === null ? -1 : data.epochs.indexOf(mount.epoch);
+    this.timeline = new Timeline(data.frames, asked < 0 ? Math.max(data.frames - 1, 0) : asked, mount.follow && asked < 0);
+    this.timeline.touched = asked >= 0;
+    this.reported = { epoch: data.epochs[asked], selection: mount.selection };
+    this.selected = decodeSelection(mount.selection, data.n);
+    this.view = fullView();
+    this.filters = {};
+    this.hovered = null;
+    this.pinned = null;
+  }
+
+  complain(words) {
+    const trouble = this.root.querySelector(".trouble");
+    trouble.textContent = words;
+    trouble.hidden = !words;
+    if (words) this.root.hidden = false;
+    this.root.classList.toggle("empty", Boolean(words) && !this.data);
   }
 
   // --- what the user does -----------------------------------------------------------------------------------------
 
   bind() {
     const { signal } = this.listening;
-    const act = {
+    bindPointer(this.stage, {
       locate: (event, pane) => this.locate(event, pane),
+      tool: () => this.tool,
       zoom: (place, factor) => this.look(zoomAt(this.view, place.box, place.x, place.y, factor)),
       pan: (place, dx, dy) => {
         this.root.classList.add("dragging");
         this.look(panBy(this.view, place.box, dx, dy));
       },
+      path: (path) => { this.path = path; this.request(); },
+      choose: (place, corners, how) => this.lasso(place, corners, how),
       rest: () => this.root.classList.remove("dragging"),
       hover: (place) => this.hover(place),
       leave: () => this.hover(null),
-      click: (place) => this.click(place),
-      reset: () => this.look(fullView()),
+      click: (place, how) => this.click(place, how),
+      reset: () => this.reset(),
       hint: (text) => this.hint(text),
-    };
-    bindPointer(this.stage, act, signal);
-    const step = (by) => this.choose(this.timeline.frame + by);
-    const keys = {
-      " ": () => this.playOrPause(),
-      ArrowLeft: () => step(-1),
-      ArrowRight: () => step(1),
-      Home: () => this.choose(0),
-      End: () => this.choose(this.timeline.last),
-      Escape: () => this.pin(null),
-      0: () => this.look(fullView()),
-      "+": () => this.zoomBy(1.5),
-      "=": () => this.zoomBy(1.5),
-      "-": () => this.zoomBy(1 / 1.5),
-    };
-    MODES.forEach(({ name }, index) => { keys[index + 1] = () => this.colourBy(name); });
-    bindKeys(this.root, keys, signal);
-
-    this.select.replaceChildren(...MODES.map(({ name, title }) => new Option(title, name)));
-    this.select.onchange = () => this.colourBy(this.select.value);
-    this.slider.oninput = () => this.choose(Number(this.slider.value), 150);
-    const buttons = {
-      in: () => this.zoomBy(1.5), out: () => this.zoomBy(1 / 1.5), reset: act.reset, play: keys[" "],
-      back: () => step(-1), forward: () => step(1), follow: () => this.choose(this.timeline.last),
-    };
-    for (const button of this.root.querySelectorAll("[data-do]")) button.onclick = buttons[button.dataset.do];
-
-    this.watcher = new ResizeObserver(() => this.resize());
+    }, signal);
+    bindControls(this.root, this, signal);
+    this.watcher = new ResizeObserver(() => { if (this.resize()) this.draw(performance.now()); });
     this.watcher.observe(this.stage);
-    this.points.addEventListener("webglcontextlost", (event) => event.preventDefault(), { signal });
-    this.points.addEventListener("webglcontextrestored", () => { this.renderer.restore(); this.request(); }, { signal });
+    for (const pane of this.panes) {
+      pane.points.addEventListener("webglcontextlost", (event) => event.preventDefault(), { signal });
+      pane.points.addEventListener("webglcontextrestored", () => { pane.restore(); this.request(); }, { signal });
+    }
+    // A run's pulse: the new epoch is fetched before the page has been drawn again.
+    addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.source.refresh(); }, { signal });
+    // A click on a curve.
+    addEventListener("shiftscope-go", ({ detail }) => this.goTo(detail.epoch), { signal });
   }
 
   get pace() {
@@ -173,28 +177,54 @@ class Embedding {
     this.refresh();
   }
 
+  /** To the epoch nearest to a number. */
+  goTo(epoch) {
+    if (!this.data || this.data.frames < 2) return;
+    const distance = this.data.epochs.map((number) => Math.abs(number - epoch));
+    this.choose(distance.indexOf(Math.min(...distance)));
+  }
+
   playOrPause() {
     if (this.timeline.playing) this.timeline.pause();
     else this.timeline.play(performance.now(), this.pace);
     this.refresh();
   }
 
+  nextSpeed() {
+    this.timeline.speed = SPEEDS[(SPEEDS.indexOf(this.timeline.speed) + 1) % SPEEDS.length];
+    this.hint(this.timeline.speed === 1 ? "Normal speed" : "Slow motion");
+    this.refresh();
+  }
+
   colourBy(mode) {
     this.mode = mode;
-    this.stamp += 1;
+    this.refresh();
+  }
+
+  take(tool) {
+    this.tool = tool;
+    if (tool !== "pan") this.hint(tool === "lasso" ? "Draw around points" : "Drag a box around points");
+    this.refresh();
+  }
+
+  toggle(name) {
+    this.show[name] = !this.show[name];
     this.refresh();
   }
 
   isolate({ kind, group }) {
     if (this.filters[kind] === group) delete this.filters[kind];
     else this.filters[kind] = group;
-    this.stamp += 1;
     this.refresh();
   }
 
   zoomBy(factor) {
-    const box = this.boxes[0];
+    const { box } = this.panes[0];
     this.look(zoomAt(this.view, box, box.width / 2, box.height / 2, factor));
+  }
+
+  reset() {
+    this.look(fullView());
   }
 
   look(view) {
@@ -207,32 +237,58 @@ class Embedding {
     if (index === (this.hovered?.index ?? -1) && place?.pane === this.hovered?.pane) return;
     this.hovered = index < 0 ? null : { index, pane: place.pane };
     this.root.dataset.hover = String(index);
+    this.stamp += 1;
     this.request();
   }
 
-  click(place) {
+  /** Pins and selects the point under the hand; beside all points it only lets go of the pinned one. */
+  click(place, how) {
     const index = this.pick(place);
-    this.pin(index < 0 || index === this.pinned?.index ? null : { index, pane: place.pane });
+    const again = index === this.pinned?.index;
+    this.pinned = index < 0 || again ? null : { index, pane: place.pane };
+    if (index >= 0) this.selectPoints(combine(this.selected, [index], again && how === "replace" ? "remove" : how));
+    this.refresh();
   }
 
-  pin(pinned) {
-    this.pinned = pinned;
-    this.root.dataset.pinned = String(pinned?.index ?? -1);
-    this.request();
+  lasso(place, corners, how) {
+    const polygon = corners.map(([x, y]) => toMap(this.view, place.box, x, y));
+    const { blend } = this.shots()[place.pane];
+    const inside = pointsInside(this.data, blend, polygon, this.shownAt(blend));
+    this.selectPoints(combine(this.selected, inside, how));
+    if (inside.length === 0) this.hint("No point in there");
+  }
+
+  selectPoints(indices) {
+    this.selected = indices;
+    const text = encodeSelection(indices, this.data.n);
+    if (text !== this.reported.selection) {
+      this.reported.selection = text;
+      this.report("selection", text);
+    }
+    this.refresh();
+  }
+
+  clear() {
+    this.pinned = null;
+    this.selectPoints([]);
   }
 
   pick(place) {
-    const { frames } = this.panes()[place.pane];
-    const shown = (index) => isShown(this.data, index, Math.round(frames.from + frames.mix), this.filters);
-    return nearest(this.data, place.box, this.view, frames, place.x, place.y, REACH, shown);
+    const { blend } = this.shots()[place.pane];
+    return nearest(this.data, place.box, this.view, blend, place.x, place.y, REACH, this.shownAt(blend));
+  }
+
+  shownAt(blend) {
+    return (index) => isShown(this.data, index, Math.round(blend.from + blend.mix), this.filters);
   }
 
   /** The pane under an event and the place in it, in CSS pixels; `pane` forces one, as a drag may leave it. */
   locate(event, pane) {
-    const index = pane ?? this.plots.indexOf(event.target);
+    const index = pane ?? this.panes.findIndex(({ plot }) => plot.contains(event.target));
     if (index < 0 || !this.data) return null;
-    const bounds = this.plots[index].getBoundingClientRect();
-    return { pane: index, box: this.boxes[index], x: event.clientX - bounds.left, y: event.clientY - bounds.top };
+    const { plot, box } = this.panes[index];
+    const bounds = plot.getBoundingClientRect();
+    return { pane: index, box, x: event.clientX - bounds.left - plot.clientLeft, y: event.clientY - bounds.top - plot.clientTop };
   }
 
   hint(text) {
@@ -240,91 +296,76 @@ class Embedding {
     hint.textContent = text;
     hint.classList.add("on");
     clearTimeout(this.hinting);
-    this.hinting = setTimeout(() => hint.classList.remove("on"), 900);
+    this.hinting = setTimeout(() => hint.classList.remove("on"), 1100);
+  }
+
+  save(kind) {
+    const { data, mount, timeline } = this;
+    if (kind === "script") location.assign(addressOf(`map/${mount.address}/script.py?epoch=${data.epochs[timeline.frame]}`));
+    else saveAs(kind, data, this.shots(), this.scene());
   }
 
   // --- what is seen -----------------------------------------------------------------------------------------------
 
-  /** Each visible pane's two frames and how far between them. */
-  panes() {
-    const now = this.timeline.blend();
-    return this.mount.mode === "pair" ? [{ frames: { from: 0, to: 0, mix: 0 } }, { frames: now }] : [{ frames: now }];
+  /** Each visible pane with the two frames it is between, and how far. */
+  shots() {
+    const blend = this.timeline.blend();
+    const [first, second] = this.panes;
+    return this.mount.mode === "pair" ? [{ pane: first, blend: { from: 0, to: 0, mix: 0 } }, { pane: second, blend }] : [{ pane: first, blend }];
   }
 
+  /** Gives the panes their size; true if that changed one. */
   resize() {
-    if (!this.mount) return;
+    if (!this.mount || !this.data) return false;
     const width = this.stage.clientWidth;
-    if (width === 0) return; // in a closed tab or expander
+    if (width === 0) return false; // in a closed tab or expander
     const pair = this.mount.mode === "pair";
     this.root.classList.toggle("stacked", pair && width < STACK_BELOW);
     const each = pair && width >= STACK_BELOW ? width / 2 : width;
-    for (const plot of this.plots) plot.style.height = `${Math.round(Math.min(this.mount.height, Math.max(each * 0.95, 200)))}px`;
-    const origin = this.stage.getBoundingClientRect();
-    this.boxes = this.plots.map((plot) => {
-      const box = plot.getBoundingClientRect();
-      return { x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height };
-    });
+    const height = Math.round(Math.min(this.mount.height, Math.max(each * 0.95, 200)));
     this.dpr = Math.min(window.devicePixelRatio || 1, 3);
-    for (const canvas of [this.points, this.overlay.canvas]) {
-      const [w, h] = [width, this.stage.clientHeight];
-      if (canvas.width === Math.round(w * this.dpr) && canvas.height === Math.round(h * this.dpr)) continue;
-      canvas.width = Math.round(w * this.dpr);
-      canvas.height = Math.round(h * this.dpr);
-      canvas.style.width = `${w}px`;
-      canvas.style.height = `${h}px`;
-    }
-    this.draw(performance.now()); // at once: a resized canvas is blank until it is drawn
+    return this.panes.map((pane) => pane.fit(height, this.dpr)).some(Boolean);
   }
 
   /** Brings the HTML in line with the state, then draws. */
   refresh() {
-    if (!this.data) return;
-    const { data, timeline, mount } = this;
+    if (!this.data || !this.mount) return;
+    const { data, root } = this;
+    this.stamp += 1;
+    this.resize();
     // A kept legend entry must not lose the focus, so the legend is only rebuilt when it reads differently.
-    const legend = JSON.stringify([this.filters, legendOf(data, this.mode, this.theme), domainLegend(data, this.mode, this.theme)]);
-    if (legend !== this.legendShown) {
-      const focused = this.root.getRootNode().activeElement?.closest?.(".legend button");
+    const parts = [this.filters, this.theme, legendOf(data, this.mode, this.theme), domainLegend(data, this.mode, this.theme), data.moved];
+    const reads = JSON.stringify([this.mode, ...parts]);
+    if (reads !== this.legendReads) {
+      const focused = root.getRootNode().activeElement?.closest?.(".legend button");
       fillLegend(this.legend, data, this.mode, this.filters, this.theme, (entry) => this.isolate(entry));
       if (focused) this.legend.querySelector(`[data-kind="${focused.dataset.kind}"][data-group="${focused.dataset.group}"]`)?.focus();
-      this.stamp += 1;
+      this.legendReads = reads;
     }
-    this.legendShown = legend;
-    this.select.value = this.mode;
-    this.root.querySelector(".time").hidden = data.frames < 2;
-    this.root.classList.toggle("void", data.n === 0 || data.frames === 0);
-    this.root.querySelector('[data-do="follow"]').hidden = !mount.follow || timeline.following;
-    this.slider.max = String(timeline.last);
-    this.root.dataset.points = String(data.n);
-    this.root.dataset.frames = String(data.frames);
-    this.root.dataset.pinned = String(this.pinned?.index ?? -1);
+    root.dataset.pinned = String(this.pinned?.index ?? -1);
+    root.dataset.selected = String(this.selected.length);
     this.showEpoch();
     this.request();
   }
 
   showEpoch() {
-    const { data, timeline } = this;
-    const frame = timeline.frame;
+    const { data, timeline, mount } = this;
+    const { frame } = timeline;
     const epoch = data.epochs[frame];
+    showControls(this.root, this);
     this.shownFrame = frame;
-    this.root.classList.toggle("playing", timeline.playing);
-    this.root.querySelector(".play").setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
-    this.root.querySelector('[data-do="back"]').disabled = frame === 0;
-    this.root.querySelector('[data-do="forward"]').disabled = frame === timeline.last;
-    this.slider.value = String(frame);
-    this.slider.setAttribute("aria-valuetext", data.titles[frame] ?? "");
-    this.output.value = data.titles[frame] ?? "";
+    this.wasPlaying = timeline.playing;
     this.root.dataset.epoch = String(epoch ?? "");
-    const frames = this.mount.mode === "pair" ? [0, frame] : [frame];
-    frames.forEach((shown, pane) => {
-      this.titles[pane].textContent = data.titles[shown] ?? "";
-      this.captions[pane].textContent = data.captions[shown] ?? "";
-    });
+    const shown = this.mount.mode === "pair" ? [0, frame] : [frame];
+    shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
+    if (mount.export) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]));
+    if (data.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch } }));
     clearTimeout(this.reporting);
     // Following a run is no choice of the user's: Python knows that epoch already.
-    if (timeline.touched && !timeline.playing && epoch !== undefined && epoch !== this.reported) {
+    if (timeline.touched && !timeline.playing && epoch !== undefined && epoch !== this.reported.epoch) {
       this.reporting = setTimeout(() => {
-        this.reported = epoch;
-        this.report(epoch);
+        this.reported.epoch = epoch;
+        this.report("epoch", epoch);
       }, REPORT_AFTER_MS);
     }
   }
@@ -336,70 +377,58 @@ class Embedding {
     });
   }
 
+  /** What both panes draw; see pane.js. */
+  scene() {
+    const { data, view, theme, mode, filters, stamp } = this;
+    const chosen = this.selected.length ? new Uint8Array(data.n) : null;
+    for (const index of this.selected) chosen[index] = 1;
+    const marks = [[this.pinned?.index, true], [this.hovered?.index, false]].filter(([index]) => index !== undefined && index < data.n);
+    return {
+      data, view, theme, stamp,
+      dpr: this.dpr,
+      radius: pointRadius(data.n, view.zoom),
+      show: this.show,
+      trails: this.selected.length <= LONGEST_TRAILS ? this.selected : [],
+      marked: marks.map(([index, strong]) => ({ index, strong })),
+      onlyClass: filters.class ?? filters.predicted,
+      looks: (frame) => {
+        const like = styleFrame(mode, filters, frame);
+        const look = JSON.stringify([mode, filters, theme, this.reported.selection]);
+        return this.looks.of(like, look, (bytes) => writeStyles(data, like, mode, filters, chosen, theme, bytes));
+      },
+    };
+  }
+
   draw(now) {
-    if (!this.boxes || !this.data || this.disposed) return;
-    const { timeline, renderer, overlay, theme, view, dpr, data } = this;
+    if (!this.data || !this.dpr || this.disposed) return;
+    const { data, timeline } = this;
     timeline.tick(now);
-    if (timeline.frame !== this.shownFrame || this.root.classList.contains("playing") !== timeline.playing) this.refresh();
-    const radius = pointRadius(data.n, view.zoom);
-    const marked = [...new Set([this.pinned?.index, this.hovered?.index])].filter((index) => index !== undefined && index < data.n);
-    renderer.begin(theme);
-    overlay.begin(dpr, marked.length === 0);
-    this.panes().forEach(({ frames }, pane) => {
-      const box = this.boxes[pane];
-      const [from, to] = [frames.from, frames.to].map((frame) => ({ frame, style: this.looks.of(frame, this.stamp, (bytes) => this.paint(frame, bytes)) }));
-      if (data.n > 0 && data.frames > 0) {
-        renderer.draw(box, view, scaleOf(view, box), radius, dpr, from, to, frames.mix);
-        if (this.pinned && this.mount.mode !== "pair") overlay.trail(box, view, timeline.at, this.pinned.index, theme);
-        overlay.labels(box, pane, view, frames, this.filters.class);
-        for (const index of marked) overlay.mark(box, view, frames, index, radius, theme, index === this.pinned?.index);
-      }
+    if (timeline.frame !== this.shownFrame || timeline.playing !== this.wasPlaying) this.showEpoch();
+    const scene = this.scene();
+    const shots = this.shots();
+    let drawn = false;
+    shots.forEach(({ pane, blend }, i) => {
+      const path = this.path?.pane === i ? this.path.corners : null;
+      drawn = pane.draw({ ...scene, path }, blend) || drawn;
     });
-    this.showTooltip();
-    this.root.querySelector('[data-do="reset"]').disabled = isFull(view);
-    this.draws += 1;
-    this.root.dataset.draws = String(this.draws);
-    if (timeline.move) this.request();
-    else if (timeline.playing) setTimeout(() => this.request(), timeline.wait(now));
-  }
-
-  paint(frame, bytes) {
-    writeStyles(this.data, frame, this.mode, this.filters, this.theme, bytes);
-  }
-
-  showTooltip() {
-    const chosen = this.hovered ?? this.pinned;
-    const pane = chosen && this.panes()[chosen.pane];
-    if (!pane || chosen.index >= this.data.n) {
-      this.tooltip.hide();
-      return;
+    this.tooltip.follow(data, this.hovered ?? this.pinned, this.pinned, shots, this.view, this.stage);
+    if (drawn) this.root.dataset.draws = String(++this.draws);
+    if (timeline.move || timeline.playing) {
+      const wait = timeline.move ? 0 : timeline.wait(now);
+      if (wait > 20) setTimeout(() => this.request(), wait);
+      else this.request();
     }
-    const { from, to, mix } = pane.frames;
-    const frame = mix < 0.5 ? from : to;
-    const box = this.boxes[chosen.pane];
-    const [x, y] = this.placeOf(chosen.index, pane.frames, box);
-    if (x < 0 || y < 0 || x > box.width || y > box.height) {
-      this.tooltip.hide();
-      return;
-    }
-    const size = { width: this.stage.clientWidth, height: this.stage.clientHeight };
-    const first = this.mount.mode === "pair" && chosen.pane === 1 ? 0 : frame;
-    this.tooltip.show(this.data, chosen.index, frame, first, box.x + x, box.y + y, size, chosen.index === this.pinned?.index);
-  }
-
-  placeOf(index, { from, to, mix }, box) {
-    const at = [0, 0];
-    positionAt(this.data, index, from, to, mix, at);
-    return toPixel(this.view, box, ...at);
+    this.root.classList.toggle("zoomed", !isFull(this.view));
   }
 
   dispose() {
     this.disposed = true;
     this.listening.abort();
+    this.source.close();
+    this.judge.close();
     this.watcher.disconnect();
-    cancelAnimationFrame(this.frame);
     clearTimeout(this.reporting);
     clearTimeout(this.hinting);
-    this.renderer.dispose();
+    for (const { renderer } of this.panes) renderer.dispose();
   }
 }

@@ -1,166 +1,118 @@
-// What lies over the points: class labels, the highlighted point and the path of the pinned one.
-// Labels are HTML, moved by transforms: redrawing a canvas of text in every frame halves the frame rate without a GPU.
+// What is drawn over the map: arrows between class centres, trails, marked points, the lasso; and the outlines where there is no WebGL.
+// All functions take any object with the methods of a 2-D context, so that the SVG export draws the same things.
 
-import { classColour } from "./palette.js";
-import { classCentres, positionAt } from "./payload.js";
-import { scaleOf, toPixel } from "./view.js";
+import { LABEL_HEIGHT } from "./labels.js";
+import { classColour, css } from "./palette.js";
+import { UNIT, centreAt, positionAt } from "./payload.js";
+import { toPixel } from "./view.js";
 
-const LABEL_HEIGHT = 18; // as in embedding.css
+export const LONGEST_TRAILS = 60; // points whose trails are drawn
+const DASHES = [[], [5, 3], [2, 3]]; // source, target, domain classifier
 
-export class Overlay {
-  constructor(canvas, labels) {
-    this.canvas = canvas;
-    this.layer = labels;
-    this.nodes = new Map(); // pane and class -> its label
-    this.context = canvas.getContext("2d");
-    this.centres = new Map(); // frame -> class centres
-  }
+/** Is there anything to paint? A hidden canvas costs nothing. */
+export function isEmpty(scene) {
+  return !scene.show.arrows && scene.trails.length === 0 && scene.marked.length === 0 && !scene.path;
+}
 
-  setData(data) {
-    const renamed = this.data?.classNames.join("\n") !== data.classNames.join("\n");
-    this.data = data;
-    this.centres.clear();
-    if (renamed) this.clear();
-  }
+/** Everything of a pane; `scene` is described in pane.js. */
+export function paint(context, scene, box, blend) {
+  if (scene.show.arrows) paintArrows(context, scene, box, blend);
+  paintTrails(context, scene, box, blend);
+  for (const { index, strong } of scene.marked) paintMark(context, scene, box, blend, index, strong);
+  if (scene.path) paintPath(context, scene);
+}
 
-  /** Takes all labels away; the next frame makes those that it needs. */
-  clear() {
-    this.layer.replaceChildren();
-    this.nodes.clear();
-  }
-
-  /** `empty` when nothing will be marked: a hidden canvas costs nothing. */
-  begin(dpr, empty) {
-    this.dpr = dpr;
-    this.canvas.hidden = empty;
-    if (empty) return;
-    this.context.setTransform(1, 0, 0, 1, 0, 0);
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-  }
-
-  inPane(pane, paint) {
-    this.context.save();
-    this.context.setTransform(this.dpr, 0, 0, this.dpr, pane.x * this.dpr, pane.y * this.dpr);
-    this.context.beginPath();
-    this.context.rect(0, 0, pane.width, pane.height);
-    this.context.clip();
-    paint(this.context);
-    this.context.restore();
-  }
-
-  centresAt(frame) {
-    if (!this.centres.has(frame)) this.centres.set(frame, classCentres(this.data, frame));
-    return this.centres.get(frame);
-  }
-
-  labels(pane, slot, view, blend, onlyClass) {
-    const after = new Map(this.centresAt(blend.to).map((centre) => [centre.class, centre]));
-    const labels = [];
-    for (const centre of this.centresAt(blend.from)) {
-      const next = after.get(centre.class);
-      if (!next || (onlyClass !== undefined && centre.class !== onlyClass)) continue;
-      const x = centre.x + (next.x - centre.x) * blend.mix;
-      const y = centre.y + (next.y - centre.y) * blend.mix;
-      const [px, py] = toPixel(view, pane, x, y);
-      if (px < 0 || py < 0 || px > pane.width || py > pane.height) continue;
-      const node = this.node(slot, centre.class);
-      labels.push({ x: px, y: py, node, width: node.width });
-    }
-    spread(labels, pane);
-    for (const [name, node] of this.nodes) if (name.startsWith(`${slot}:`)) node.used = false;
-    for (const { x, y, node, width } of labels) {
-      node.used = true;
-      node.element.style.transform = `translate(${(pane.x + x - width / 2).toFixed(1)}px, ${(pane.y + y - LABEL_HEIGHT / 2).toFixed(1)}px)`;
-    }
-    for (const node of this.nodes.values()) node.element.hidden = !node.used;
-  }
-
-  node(slot, label) {
-    const name = `${slot}:${label}`;
-    if (!this.nodes.has(name)) {
-      const element = document.createElement("span");
-      element.textContent = this.data.classNames[label] ?? String(label);
-      element.style.borderColor = classColour(label);
-      this.layer.append(element);
-      this.nodes.set(name, { element, width: element.offsetWidth, used: true });
-    }
-    return this.nodes.get(name);
-  }
-
-  /** A ring around one point; `strong` when it is pinned. */
-  mark(pane, view, blend, index, radius, theme, strong) {
-    const at = [0, 0];
-    if (!positionAt(this.data, index, blend.from, blend.to, blend.mix, at)) return;
-    const [x, y] = toPixel(view, pane, ...at);
-    this.inPane(pane, (context) => {
-      for (const [colour, width] of [[theme.background, 4.5], [theme.text, strong ? 2.5 : 1.75]]) {
+// Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
+export function paintOutlines(context, { data, view, theme }, box, { from, to, mix }) {
+  for (const [frame, share] of mix === 0 ? [[from, 1]] : [[from, 1 - mix], [to, mix]]) {
+    data.outlines[frame].forEach((rings, kind) => {
+      context.setLineDash(DASHES[kind]);
+      for (const ring of rings) {
         context.beginPath();
-        context.arc(x, y, radius + 5, 0, 2 * Math.PI);
-        context.lineWidth = width;
-        context.strokeStyle = `rgb(${colour.join(" ")})`;
+        for (let i = 0; i < ring.length; i += 2) context.lineTo(...toPixel(view, box, ring[i] / UNIT, ring[i + 1] / UNIT));
+        if (kind < 2) context.closePath();
+        context.lineWidth = kind < 2 ? 1.6 : 2;
+        context.strokeStyle = css(theme.text, 0.8 * share);
         context.stroke();
       }
     });
   }
+  context.setLineDash([]);
+}
 
-  /** Where a point has been, from the first epoch to the one shown. */
-  trail(pane, view, at, index, theme) {
-    const last = Math.min(Math.ceil(at), this.data.frames - 1);
-    const place = [0, 0];
-    this.inPane(pane, (context) => {
+/** From each class's centre in the source to its centre in the target: what adaptation still has to close. */
+function paintArrows(context, { data, view, theme, onlyClass }, box, { from, to, mix }) {
+  for (let label = 0; label < data.classNames.length; label += 1) {
+    if (onlyClass !== undefined && label !== onlyClass) continue;
+    const ends = [0, 1].map((side) => centreAt(data, side, label, from, to, mix));
+    if (!ends[0] || !ends[1]) continue;
+    const [[cx, cy], [bx, by]] = ends.map((end) => toPixel(view, box, ...end));
+    const whole = Math.hypot(bx - cx, by - cy);
+    const [ux, uy] = [(bx - cx) / whole, (by - cy) / whole];
+    // It begins at the edge of the label that stands at the centre, and is left out where nothing would be left of it.
+    const skip = Math.min(LABEL_HEIGHT / 2 / Math.abs(uy), (12 + 7 * data.classNames[label].length) / 2 / Math.abs(ux)) + 1;
+    const length = whole - skip;
+    if (!(length > 5)) continue;
+    const [ax, ay] = [cx + skip * ux, cy + skip * uy];
+    const head = Math.min(9, length);
+    const [px, py] = [bx - head * ux, by - head * uy]; // the foot of the head
+    for (const [colour, extra] of [[css(theme.background, 0.9), 2.5], [classColour(label), 0]]) {
+      context.strokeStyle = context.fillStyle = colour;
+      context.lineWidth = 2.2 + extra;
       context.beginPath();
-      for (let frame = 0; frame <= last; frame += 1) {
-        const from = frame === last ? Math.floor(at) : frame;
-        const mix = frame === last ? at - Math.floor(at) : 0;
-        if (!positionAt(this.data, index, from, frame === last ? last : frame, mix, place)) continue;
-        context.lineTo(...toPixel(view, pane, ...place));
-      }
-      context.lineJoin = "round";
-      context.lineWidth = 1.5;
-      context.strokeStyle = `rgb(${theme.text.join(" ")} / 0.75)`;
+      context.moveTo(ax, ay);
+      context.lineTo(px, py);
       context.stroke();
-    });
+      context.beginPath();
+      context.moveTo(bx, by);
+      context.lineTo(px - 0.5 * head * uy, py + 0.5 * head * ux);
+      context.lineTo(px + 0.5 * head * uy, py - 0.5 * head * ux);
+      context.closePath();
+      context.fill();
+      if (extra) context.stroke();
+    }
   }
 }
 
-/** The shown point nearest to a pixel, or -1. */
-export function nearest(data, pane, view, blend, px, py, reach, shown) {
-  const scale = scaleOf(view, pane);
+/** Where points have been, from the first epoch to the one shown. */
+function paintTrails(context, { data, view, theme, trails }, box, { from, to, mix }) {
+  const place = [0, 0];
+  context.lineJoin = "round";
+  context.lineWidth = trails.length > 8 ? 1 : 1.5;
+  context.strokeStyle = css(theme.text, trails.length > 8 ? 0.45 : 0.75);
+  for (const index of trails) {
+    context.beginPath();
+    for (let frame = 0; frame <= from; frame += 1) {
+      if (positionAt(data, index, frame, frame, 0, place)) context.lineTo(...toPixel(view, box, ...place));
+    }
+    if (mix > 0 && positionAt(data, index, from, to, mix, place)) context.lineTo(...toPixel(view, box, ...place));
+    context.stroke();
+  }
+}
+
+/** A ring around one point; `strong` when it is pinned. */
+function paintMark(context, { data, view, theme, radius }, box, blend, index, strong) {
   const at = [0, 0];
-  let best = -1;
-  let least = reach * reach;
-  for (let index = 0; index < data.n; index += 1) {
-    if (!positionAt(data, index, blend.from, blend.to, blend.mix, at)) continue;
-    const dx = pane.width / 2 + (at[0] - view.x) * scale - px;
-    const dy = pane.height / 2 - (at[1] - view.y) * scale - py;
-    const distance = dx * dx + dy * dy;
-    if (distance < least && shown(index)) {
-      least = distance;
-      best = index;
-    }
+  if (!positionAt(data, index, blend.from, blend.to, blend.mix, at)) return;
+  const [x, y] = toPixel(view, box, ...at);
+  for (const [colour, width] of [[theme.background, 4.5], [theme.text, strong ? 2.5 : 1.75]]) {
+    context.beginPath();
+    context.arc(x, y, radius + 5, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = css(colour);
+    context.stroke();
   }
-  return best;
 }
 
-// Pushes overlapping labels apart along the shorter way; a few rounds are enough for tens of classes.
-function spread(labels, pane) {
-  for (let round = 0; round < 12; round += 1) {
-    for (let i = 0; i < labels.length; i += 1) {
-      for (let j = i + 1; j < labels.length; j += 1) {
-        const [a, b] = [labels[i], labels[j]];
-        const overlapX = (a.width + b.width) / 2 + 2 - Math.abs(a.x - b.x);
-        const overlapY = LABEL_HEIGHT + 2 - Math.abs(a.y - b.y);
-        if (overlapX <= 0 || overlapY <= 0) continue;
-        const axis = overlapX < overlapY ? "x" : "y";
-        const push = Math.min(overlapX, overlapY) / 2;
-        const [low, high] = a[axis] <= b[axis] ? [a, b] : [b, a];
-        low[axis] -= push;
-        high[axis] += push;
-      }
-    }
-  }
-  for (const label of labels) {
-    label.x = Math.min(Math.max(label.x, label.width / 2 + 2), pane.width - label.width / 2 - 2);
-    label.y = Math.min(Math.max(label.y, LABEL_HEIGHT / 2 + 2), pane.height - LABEL_HEIGHT / 2 - 2);
-  }
+function paintPath(context, { path, theme }) {
+  context.beginPath();
+  for (const [x, y] of path) context.lineTo(x, y);
+  context.closePath();
+  context.fillStyle = css(theme.text, 0.08);
+  context.fill();
+  context.setLineDash([4, 3]);
+  context.lineWidth = 1.5;
+  context.strokeStyle = css(theme.text);
+  context.stroke();
+  context.setLineDash([]);
 }

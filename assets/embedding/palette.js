@@ -1,6 +1,6 @@
 // What colours, shapes and fills mean. Both renderers and the legend take them from here.
 
-import { confidenceOf, predictedClass, trueClass } from "./payload.js";
+import { confidenceOf, movedBy, predictedClass, trueClass } from "./payload.js";
 
 // Petroff (2021), ten colours that stay apart under colour-vision deficiencies.
 const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
@@ -15,15 +15,18 @@ export const RING = 2; // bold and hollow, in the text's colour: wrong
 
 export const BYTES_PER_STYLE = 8; // red, green, blue, alpha, shape, fill, size in 1/128, unused
 
+/** The colourings in the order of their keys 1 to 6. The looks of `still` ones are the same at every epoch. */
 export const MODES = [
-  { name: "class", title: "true class" },
-  { name: "predicted", title: "predicted class" },
-  { name: "domain", title: "domain" },
+  { name: "class", title: "true class", still: true },
+  { name: "domain", title: "domain", still: true },
   { name: "outcome", title: "right or wrong" },
   { name: "confidence", title: "confidence" },
+  { name: "moved", title: "distance moved" },
+  { name: "predicted", title: "predicted class" },
 ];
 
 const DIMMED = 16; // alpha of a point that the legend has filtered out
+const UNCHOSEN = 70; // alpha of a point outside the selection
 const RIGHT = 0;
 const WRONG = 1;
 
@@ -32,12 +35,19 @@ export function rgb(hex) {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
+/** After ten classes the colours come again, first darker, then lighter; direct labels tell the rest apart. */
 export function classColour(label) {
-  return CLASS_COLOURS[label % CLASS_COLOURS.length];
+  const colour = CLASS_COLOURS[label % CLASS_COLOURS.length];
+  const round = Math.floor(label / CLASS_COLOURS.length) % 3;
+  if (round === 0) return colour;
+  const towards = round === 1 ? 0 : 255;
+  return `#${rgb(colour).map((value) => Math.round(value * 0.6 + towards * 0.4).toString(16).padStart(2, "0")).join("")}`;
 }
 
-export function cividis(fraction) {
-  const at = Math.min(Math.max(fraction, 0), 1) * (CIVIDIS.length - 1);
+/** Cividis from dark to light. On a dark page its darkest quarter would not be seen, so the scale begins above it. */
+export function cividis(fraction, theme) {
+  const start = theme.background[0] < 128 ? 0.25 : 0;
+  const at = (start + (1 - start) * Math.min(Math.max(fraction, 0), 1)) * (CIVIDIS.length - 1);
   const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const [a, b] = [rgb(CIVIDIS[low]), rgb(CIVIDIS[low + 1])];
   return a.map((value, channel) => value + (b[channel] - value) * (at - low));
@@ -63,8 +73,14 @@ export function isShown(data, index, frame, filters) {
   return Object.entries(filters).every(([kind, group]) => GROUPS[kind](data, index, frame) === group);
 }
 
-/** Fills `out` with the look of every point of one frame. */
-export function writeStyles(data, frame, mode, filters, theme, out) {
+/** The frame whose looks a frame shares: looks that don't change are painted once. */
+export function styleFrame(mode, filters, frame) {
+  const still = MODES.find(({ name }) => name === mode).still && !("predicted" in filters) && !("outcome" in filters);
+  return still ? 0 : frame;
+}
+
+/** Fills `out` with the look of every point of one frame; `chosen` holds a 1 for each selected point, or is null. */
+export function writeStyles(data, frame, mode, filters, chosen, theme, out) {
   const filtered = Object.keys(filters).length > 0;
   const classes = data.classNames.map((_, label) => rgb(classColour(label)));
   const domains = DOMAIN_COLOURS.map(rgb);
@@ -80,7 +96,9 @@ export function writeStyles(data, frame, mode, filters, theme, out) {
     } else if (mode === "domain") {
       colour = domains[target ? 1 : 0];
     } else if (mode === "confidence") {
-      colour = cividis(confidenceOf(data, index, frame));
+      colour = cividis(confidenceOf(data, index, frame), theme);
+    } else if (mode === "moved") {
+      colour = cividis(movedBy(data, index, frame) / data.moved, theme);
     } else {
       const result = outcome(data, index, frame);
       fill = result === WRONG ? RING : FILLED;
@@ -91,7 +109,8 @@ export function writeStyles(data, frame, mode, filters, theme, out) {
     out[at] = colour[0];
     out[at + 1] = colour[1];
     out[at + 2] = colour[2];
-    out[at + 3] = !filtered || isShown(data, index, frame, filters) ? 255 : DIMMED;
+    if (filtered && !isShown(data, index, frame, filters)) out[at + 3] = DIMMED;
+    else out[at + 3] = chosen && !chosen[index] ? UNCHOSEN : 255;
     out[at + 4] = target ? TRIANGLE : DISC;
     out[at + 5] = fill;
     out[at + 6] = Math.round(size * 128);
@@ -129,12 +148,12 @@ export function domainLegend(data, mode, theme) {
     .filter((entry) => present.has(entry.group));
 }
 
-export function css(colour) {
-  return `rgb(${colour.join(" ")})`;
+export function css(colour, alpha = 1) {
+  return alpha === 1 ? `rgb(${colour.join(" ")})` : `rgb(${colour.join(" ")} / ${alpha})`;
 }
 
 /** Point radius in CSS pixels: smaller in a crowd, larger when zoomed in. */
 export function pointRadius(count, zoom) {
-  const base = count <= 400 ? 5 : count <= 1500 ? 4.2 : count <= 6000 ? 3.2 : 2.4;
+  const base = count <= 400 ? 5 : count <= 1500 ? 4.2 : count <= 6000 ? 2.8 : 2.4;
   return base * Math.min(zoom ** 0.35, 2.2);
 }

@@ -1,26 +1,67 @@
-// Reads the bytes that pages/parts/canvas.py packs: a length, a JSON header, then the arrays the header lists.
+// Reads the bytes that core/map_data.py packs: a length, a JSON header, then the arrays the header lists.
 
 const ARRAYS = { u1: Uint8Array, i2: Int16Array };
 
 export const NOT_PLACED = -32768; // the coordinate of a point without a place in this epoch
-export const SCALE = 32767; // coordinates are int16 fractions of 1
+export const UNIT = 16383; // int16 steps of one map unit
 
-export function readHeader(bytes) {
+/** The epochs of one answer: the header's fields, and its arrays with their differences summed up. */
+export function decode(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  return JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const part = { ...header, frames: header.epochs.length };
+  for (const { name, type, offset, length: size } of header.arrays) {
+    const from = 4 + length + offset;
+    part[name] = new ARRAYS[type](bytes.slice(from, from + size).buffer); // a copy: typed arrays start at multiples of their item
+  }
+  delete part.arrays;
+  part.positions = summed(joinPlanes(part.positions), 2 * part.n);
+  part.predictions = summed(part.predictions, part.n);
+  part.confidence = summed(part.confidence, part.n);
+  part.outlines = cutOutlines(part.outlines, part.outlineLengths);
+  if (part.grid) {
+    part.groundClasses = summed(part.groundClasses, part.grid ** 2);
+    part.groundConfidence = summed(part.groundConfidence, part.grid ** 2);
+  }
+  return part;
 }
 
-/** Samples, epochs and names as plain arrays. `frame` counts epochs from 0, `epochs[frame]` is its number in the run. */
-export function readData(bytes, header) {
-  const start = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const data = { ...header.data };
-  for (const { name, type, offset, length } of header.data.arrays) {
-    // A copy, because a typed array must start at a multiple of its item size.
-    const from = start + offset;
-    data[name] = new ARRAYS[type](bytes.slice(from, from + length).buffer);
+const GROWING = ["positions", "predictions", "confidence", "centres", "groundClasses", "groundConfidence"];
+const LISTS = ["epochs", "titles", "captions", "outlines"];
+
+/** What the browser holds with the new epochs behind it; null when they do not follow on each other. */
+export function merge(held, part) {
+  if (part.since === 0) return { ...part, moved: movedScale(part) };
+  if (!held || held.identity !== part.identity || held.frames !== part.since) return null;
+  const data = { ...held, ...part, domain: held.domain, labels: held.labels, frames: held.frames + part.frames };
+  for (const name of GROWING) {
+    if (!part[name]) continue;
+    data[name] = new held[name].constructor(held[name].length + part[name].length);
+    data[name].set(held[name]);
+    data[name].set(part[name], held[name].length);
   }
-  data.frames = data.epochs.length;
+  for (const name of LISTS) data[name] = [...held[name], ...part[name]];
+  data.moved = movedScale(data);
   return data;
+}
+
+// The low bytes of all numbers come first, then the high ones.
+function joinPlanes(bytes) {
+  const count = bytes.length / 2;
+  const joined = new Int16Array(count);
+  for (let i = 0; i < count; i += 1) joined[i] = bytes[i] | (bytes[count + i] << 8);
+  return joined;
+}
+
+// Each epoch is the difference to the one before; typed arrays wrap as the packing did.
+function summed(values, size) {
+  for (let i = size; i < values.length; i += 1) values[i] += values[i - size];
+  return values;
+}
+
+function cutOutlines(flat, lengths) {
+  let at = 0;
+  return lengths.map((epoch) => epoch.map((rings) => rings.map((points) => flat.subarray(2 * at, 2 * (at += points)))));
 }
 
 /** Writes where point `index` is between two frames into `out`; false if it has no place there. */
@@ -29,12 +70,12 @@ export function positionAt(data, index, from, to, mix, out) {
   const b = 2 * (to * data.n + index);
   const p = data.positions;
   if (p[a] === NOT_PLACED || p[b] === NOT_PLACED) return false;
-  out[0] = (p[a] + (p[b] - p[a]) * mix) / SCALE;
-  out[1] = (p[a + 1] + (p[b + 1] - p[a + 1]) * mix) / SCALE;
+  out[0] = (p[a] + (p[b] - p[a]) * mix) / UNIT;
+  out[1] = (p[a + 1] + (p[b + 1] - p[a + 1]) * mix) / UNIT;
   return true;
 }
 
-/** The class of a point by its label, or by its prediction in a frame; -1 when unknown. */
+/** The class of a point by its label; -1 when unknown. */
 export function trueClass(data, index) {
   return data.labels[index];
 }
@@ -47,20 +88,30 @@ export function confidenceOf(data, index, frame) {
   return data.confidence[frame * data.n + index] / 255;
 }
 
-/** Median place of each class among source points: [{class, x, y}], the anchor of its direct label. */
-export function classCentres(data, frame) {
-  const places = new Map();
-  const at = [0, 0];
-  for (let index = 0; index < data.n; index += 1) {
-    const label = data.labels[index];
-    if (data.domain[index] !== 0 || label < 0 || !positionAt(data, index, frame, frame, 0, at)) continue;
-    if (!places.has(label)) places.set(label, [[], []]);
-    places.get(label)[0].push(at[0]);
-    places.get(label)[1].push(at[1]);
-  }
-  return [...places].map(([label, [xs, ys]]) => ({ class: label, x: median(xs), y: median(ys) }));
+/** How far a point is from where it began, in map units; the map is 2 wide. */
+export function movedBy(data, index, frame) {
+  const p = data.positions;
+  const a = 2 * index;
+  const b = 2 * (frame * data.n + index);
+  if (p[a] === NOT_PLACED || p[b] === NOT_PLACED) return 0;
+  return Math.hypot(p[b] - p[a], p[b + 1] - p[a + 1]) / UNIT;
 }
 
-function median(values) {
-  return values.sort((a, b) => a - b)[values.length >> 1];
+// What the far end of the colour scale means: only one in fifty has moved further, in any epoch.
+function movedScale(data) {
+  const stride = Math.max(1, Math.floor((data.n * data.frames) / 5000));
+  const far = [];
+  for (let i = 0; i < data.n * data.frames; i += stride) far.push(movedBy(data, i % data.n, Math.floor(i / data.n)));
+  far.sort((a, b) => a - b);
+  return Math.max(far[Math.floor(far.length * 0.98)] ?? 0, 0.02);
+}
+
+/** The centre of a class in one domain between two frames; null where it has none. */
+export function centreAt(data, side, label, from, to, mix) {
+  const classes = data.classNames.length;
+  const a = 2 * ((from * 2 + side) * classes + label);
+  const b = 2 * ((to * 2 + side) * classes + label);
+  const c = data.centres;
+  if (c[a] === NOT_PLACED || c[b] === NOT_PLACED) return null;
+  return [(c[a] + (c[b] - c[a]) * mix) / UNIT, (c[a + 1] + (c[b + 1] - c[a + 1]) * mix) / UNIT];
 }

@@ -14,6 +14,7 @@ export class Timeline {
     this.touched = false; // the user has chosen an epoch
     this.playing = false;
     this.move = null;
+    this.speed = 1; // below 1 everything that moves by itself is slower
   }
 
   get last() {
@@ -28,7 +29,7 @@ export class Timeline {
       this.at = this.frame;
       this.move = null;
     } else {
-      const length = Math.min(duration + 30 * Math.max(distance - 1, 0), LONGEST_MS);
+      const length = Math.min(duration + 30 * Math.max(distance - 1, 0), LONGEST_MS) / this.speed;
       this.move = { from: this.at, start: now, length };
     }
   }
@@ -70,7 +71,7 @@ export class Timeline {
       this.following = true;
       return;
     }
-    this.holdUntil ??= now + (this.duration === 0 ? STEP_MS : 0) + HOLD_MS;
+    this.holdUntil ??= now + ((this.duration === 0 ? STEP_MS : 0) + HOLD_MS) / this.speed;
     if (now >= this.holdUntil) {
       this.holdUntil = null;
       this.go(this.frame + 1, now, this.duration);
@@ -88,6 +89,13 @@ export class Timeline {
     this.frames = frames;
     if (this.frame > this.last) this.go(this.last, now, 0);
     if (grew && ((follow && this.following) || !this.touched) && !this.playing) this.go(this.last, now, duration);
+  }
+
+  /** The same epochs in another projection, or thinned out: at once, nothing moves from one map to the other. */
+  recast(frame, frames) {
+    this.frames = frames;
+    this.playing = false;
+    this.go(frame < 0 ? this.last : frame, 0, 0);
   }
 
   /** The two frames between which the points are, and how far. */

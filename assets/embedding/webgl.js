@@ -1,9 +1,15 @@
 // Draws all points of a pane with one WebGL2 call. Positions of all epochs lie in one buffer that changes only with the
 // data: a tween only moves two offsets and a fraction.
 
+import { GLLabels } from "./gllabels.js";
+import { Lines } from "./gllines.js";
+import { Program } from "./glprogram.js";
+import { groundPixels } from "./ground.js";
 import { BYTES_PER_STYLE } from "./palette.js";
-import { SCALE } from "./payload.js";
+import { UNIT } from "./payload.js";
+import { scaleOf } from "./view.js";
 
+// Without a GPU the time goes into fragments: the square of a point is as small as its shape allows, and nothing branches.
 const VERTEX = `#version 300 es
 in vec2 a_from, a_to;
 in vec4 a_colour_from, a_colour_to;
@@ -11,56 +17,57 @@ in vec4 a_look;                                   // shape, fill, size, unused
 uniform float u_mix, u_radius, u_dpr;
 uniform vec2 u_centre, u_scale;
 out vec4 v_colour;
-flat out vec2 v_look;
-flat out float v_half, v_radius;
+flat out vec4 v_shape;                            // half the square, radius, 1 for a triangle, width of the stroke
+flat out vec3 v_paint;                            // opacity beside the stroke, on it, and tint of the inside
 void main() {
   v_colour = mix(a_colour_from, a_colour_to, u_mix);
-  v_look = a_look.xy;
-  v_radius = u_radius * u_dpr * a_look.z / 128.0;
-  v_half = v_radius * 1.25 + 2.0 * u_dpr;         // room for the outline and for a triangle's corners
-  gl_PointSize = 2.0 * v_half;
+  float radius = u_radius * u_dpr * a_look.z / 128.0;
+  float triangle = a_look.x;
+  float half_size = radius * mix(1.0, 1.25, triangle) + 1.05 * u_dpr;
+  bool filled = a_look.y < 0.5, ring = a_look.y > 1.5;
+  v_shape = vec4(half_size, radius, triangle, filled ? 99.0 : (ring ? 1.9 : 1.45) * u_dpr);
+  v_paint = filled ? vec3(0.85, 0.95, 0.0) : ring ? vec3(0.35, 1.0, 0.0) : vec3(0.6, 1.0, 0.22);
+  gl_PointSize = 2.0 * half_size;
   bool placed = a_from.x > -32767.5 && a_to.x > -32767.5;
-  vec2 at = mix(a_from, a_to, u_mix) / ${SCALE}.0;
+  vec2 at = mix(a_from, a_to, u_mix) / ${UNIT}.0;
   gl_Position = placed ? vec4((at - u_centre) * u_scale, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
 }`;
 
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec4 v_colour;
-flat in vec2 v_look;
-flat in float v_half, v_radius;
+flat in vec4 v_shape;
+flat in vec3 v_paint;
 uniform float u_dpr;
 uniform vec3 u_background;
 out vec4 colour;
-float triangle(vec2 p, float r) {                 // signed distance, after Inigo Quilez
-  const float k = 1.7320508;
-  p.y -= 0.18 * r;
-  p.x = abs(p.x) - r;
-  p.y = p.y + r / k;
-  if (p.x + k * p.y > 0.0) p = vec2(p.x - k * p.y, -k * p.x - p.y) / 2.0;
-  p.x -= clamp(p.x, -2.0 * r, 0.0);
-  return -length(p) * sign(p.y);
-}
 void main() {
-  vec2 p = (gl_PointCoord * 2.0 - 1.0) * vec2(v_half, -v_half);
-  float d = v_look.x < 0.5 ? length(p) - v_radius : triangle(p, v_radius * 1.08);
-  float rim = 0.8 * u_dpr;                        // thin outline in the page's colour: keeps neighbours apart
-  float outer = clamp(0.5 + rim - d, 0.0, 1.0);
-  if (outer <= 0.0) discard;
+  vec2 p = (gl_PointCoord * 2.0 - 1.0) * vec2(v_shape.x, -v_shape.x);
+  float disc = length(p) - v_shape.y;
+  float triangle = max(-p.y, abs(p.x) * 0.866 + p.y * 0.5) - 0.62 * v_shape.y;
+  float d = mix(disc, triangle, v_shape.z);       // distance to the edge, below 0 inside
+  float outer = clamp(0.5 + 0.55 * u_dpr - d, 0.0, 1.0); // with a thin outline in the page's colour, which keeps neighbours apart
   float inside = clamp(0.5 - d, 0.0, 1.0);
-  float alpha = outer * 0.85;
-  vec3 ink = mix(u_background, v_colour.rgb, inside);
-  if (v_look.y > 0.5) {                           // hollow; a ring is bolder and lets its inside through
-    float width = (v_look.y > 1.5 ? 1.9 : 1.45) * u_dpr;
-    float stroke = inside * clamp(d + width + 0.5, 0.0, 1.0);
-    ink = mix(u_background, v_colour.rgb, v_look.y > 1.5 ? stroke : max(stroke, 0.22 * inside));
-    alpha = outer * mix(v_look.y > 1.5 ? 0.35 : 0.6, 1.0, stroke);
-  } else {
-    alpha = mix(alpha, 0.95, inside);
-  }
-  alpha *= v_colour.a;
-  colour = vec4(ink * alpha, alpha);
+  float stroke = inside * clamp(d + v_shape.w + 0.5, 0.0, 1.0);
+  float alpha = outer * mix(v_paint.x, v_paint.y, stroke) * v_colour.a;
+  colour = vec4(mix(u_background, v_colour.rgb, max(stroke, v_paint.z * inside)) * alpha, alpha);
 }`;
+
+const GROUND_VERTEX = `#version 300 es
+in vec2 a_corner;
+uniform vec2 u_centre, u_scale;
+out vec2 v_at;
+void main() {
+  v_at = a_corner * 0.5 + 0.5;
+  gl_Position = vec4((a_corner - u_centre) * u_scale, 0.0, 1.0);
+}`;
+
+const GROUND_FRAGMENT = `#version 300 es
+precision mediump float;
+in vec2 v_at;
+uniform sampler2D u_ground;
+out vec4 colour;
+void main() { colour = texture(u_ground, v_at); }`;
 
 export class WebGLRenderer {
   /** null if this canvas gives no WebGL2. Opaque, which a computer without a GPU shows a quarter faster. */
@@ -77,42 +84,26 @@ export class WebGLRenderer {
   }
 
   build() {
-    const gl = this.gl;
-    this.program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(this.program, shader);
-    }
-    gl.linkProgram(this.program);
-    if (!gl.getProgramParameter(this.program, gl.LINK_STATUS) && !gl.isContextLost()) {
-      throw new Error(`The embedding's shader failed: ${gl.getProgramInfoLog(this.program)}`);
-    }
-    this.places = new Map(); // names in the shader -> where they are
+    const { gl } = this;
+    this.program = new Program(gl, VERTEX, FRAGMENT);
     this.positions = gl.createBuffer();
-    this.styles = new Map(); // style array -> {buffer, version}
+    this.styles = new Map(); // slot -> {buffer, version}
+    this.under = null; // made when there is a ground to draw
+    this.lines = new Lines(gl);
+    this.labels = new GLLabels(gl);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
 
-  uniform(name) {
-    if (!this.places.has(name)) this.places.set(name, this.gl.getUniformLocation(this.program, name));
-    return this.places.get(name);
-  }
-
-  attribute(name) {
-    if (!this.places.has(name)) this.places.set(name, this.gl.getAttribLocation(this.program, name));
-    return this.places.get(name);
-  }
-
   setData(data) {
-    const gl = this.gl;
+    const { gl } = this;
     this.data = data;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
     gl.bufferData(gl.ARRAY_BUFFER, data.positions, gl.STATIC_DRAW);
     for (const { buffer } of this.styles.values()) gl.deleteBuffer(buffer);
     this.styles.clear();
+    this.lines.setData(data);
+    if (this.under) this.under.shown = "";
   }
 
   /** The browser may take the GPU away and give it back: everything on it is made anew. */
@@ -121,47 +112,68 @@ export class WebGLRenderer {
     if (this.data) this.setData(this.data);
   }
 
-  begin(theme) {
-    const gl = this.gl;
-    gl.useProgram(this.program);
-    gl.disable(gl.SCISSOR_TEST);
+  /** Draws a pane as large as the canvas; `looks` are the styles {slot, version, bytes} of the blend's two frames. */
+  draw(scene, blend, looks) {
+    const { gl, data } = this;
+    const { view, theme, radius, dpr, box } = scene;
+    const { from, to, mix } = blend;
     const background = theme.background.map((value) => value / 255);
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(...background, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.enable(gl.SCISSOR_TEST);
-    gl.uniform3f(this.uniform("u_background"), ...background);
-  }
+    if (data.n === 0) return;
+    const scale = scaleOf(view, box);
+    const stretch = [(2 * scale) / box.width, (2 * scale) / box.height];
+    if (data.grid) this.ground(view, theme, stretch, mix < 0.5 ? from : to);
 
-  /** `pane` is a rectangle of the canvas in CSS pixels; `from` and `to` are {frame, style: {bytes, version}}. */
-  draw(pane, view, scale, radius, dpr, from, to, mix) {
-    const gl = this.gl;
-    if (!this.data || this.data.n === 0) return;
-    const bottom = this.canvas.height - Math.round((pane.y + pane.height) * dpr);
-    const box = [Math.round(pane.x * dpr), bottom, Math.round(pane.width * dpr), Math.round(pane.height * dpr)];
-    gl.viewport(...box);
-    gl.scissor(...box);
-    gl.uniform1f(this.uniform("u_mix"), mix);
-    gl.uniform1f(this.uniform("u_radius"), radius);
-    gl.uniform1f(this.uniform("u_dpr"), dpr);
-    gl.uniform2f(this.uniform("u_centre"), view.x, view.y);
-    gl.uniform2f(this.uniform("u_scale"), (2 * scale) / pane.width, (2 * scale) / pane.height);
+    const { program } = this;
+    program.use();
+    gl.uniform3f(program.uniform("u_background"), ...background);
+    gl.uniform1f(program.uniform("u_mix"), mix);
+    gl.uniform1f(program.uniform("u_radius"), radius);
+    gl.uniform1f(program.uniform("u_dpr"), dpr);
+    gl.uniform2f(program.uniform("u_centre"), view.x, view.y);
+    gl.uniform2f(program.uniform("u_scale"), ...stretch);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
-    this.pointer("a_from", 2, gl.SHORT, false, 4, from.frame * this.data.n * 4);
-    this.pointer("a_to", 2, gl.SHORT, false, 4, to.frame * this.data.n * 4);
-    this.bindStyle(from.style);
-    this.pointer("a_colour_from", 4, gl.UNSIGNED_BYTE, true, BYTES_PER_STYLE, 0);
-    const nearest = mix < 0.5 ? from : to; // shape and fill can't be blended
-    this.bindStyle(to.style);
-    this.pointer("a_colour_to", 4, gl.UNSIGNED_BYTE, true, BYTES_PER_STYLE, 0);
-    this.bindStyle(nearest.style);
-    this.pointer("a_look", 4, gl.UNSIGNED_BYTE, false, BYTES_PER_STYLE, 4);
-    gl.drawArrays(gl.POINTS, 0, this.data.n);
+    program.pointer("a_from", 2, gl.SHORT, false, 4, from * data.n * 4);
+    program.pointer("a_to", 2, gl.SHORT, false, 4, to * data.n * 4);
+    this.bindStyle(looks[0]);
+    program.pointer("a_colour_from", 4, gl.UNSIGNED_BYTE, true, BYTES_PER_STYLE, 0);
+    this.bindStyle(looks[1]);
+    program.pointer("a_colour_to", 4, gl.UNSIGNED_BYTE, true, BYTES_PER_STYLE, 0);
+    this.bindStyle(looks[mix < 0.5 ? 0 : 1]); // shape and fill can't be blended
+    program.pointer("a_look", 4, gl.UNSIGNED_BYTE, false, BYTES_PER_STYLE, 4);
+    gl.drawArrays(gl.POINTS, 0, data.n);
+
+    if (scene.show.contours) {
+      // Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
+      if (mix < 1) this.lines.draw(scene, from, 1 - mix);
+      if (mix > 0) this.lines.draw(scene, to, mix);
+    }
+    this.labels.draw(scene, blend);
   }
 
-  pointer(name, size, type, normalised, stride, offset) {
-    const slot = this.attribute(name);
-    this.gl.enableVertexAttribArray(slot);
-    this.gl.vertexAttribPointer(slot, size, type, normalised, stride, offset);
+  /** The plane of two-dimensional inputs as one textured square. */
+  ground(view, theme, stretch, frame) {
+    const { gl, data } = this;
+    this.under ??= { program: new Program(gl, GROUND_VERTEX, GROUND_FRAGMENT), texture: gl.createTexture(), corners: gl.createBuffer(), shown: "" };
+    const { program, texture, corners } = this.under;
+    program.use();
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    const shown = `${frame} ${theme.background}`;
+    if (this.under.shown !== shown) {
+      const pixels = new Uint8Array(groundPixels(data, frame, theme).buffer);
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, data.grid, data.grid, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+      for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
+      for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, wrap, gl.CLAMP_TO_EDGE);
+      this.under.shown = shown;
+    }
+    gl.uniform2f(program.uniform("u_centre"), view.x, view.y);
+    gl.uniform2f(program.uniform("u_scale"), ...stretch);
+    gl.bindBuffer(gl.ARRAY_BUFFER, corners);
+    gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
+    program.pointer("a_corner", 2, gl.FLOAT, false, 8, 0);
+    gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
   bindStyle(style) {

@@ -116,6 +116,21 @@ def stratified_split(labels: np.ndarray | None, n: int, test_fraction: float, se
     return (torch.from_numpy(np.sort(np.concatenate(train))), torch.from_numpy(np.sort(np.concatenate(test))))
 
 
+def stratified_order(labels: np.ndarray | None, n: int, seed: int) -> np.ndarray:
+    """A random order of n samples of which every first part holds the classes in proportion; plain random without labels.
+
+    Each class is shuffled and spread evenly: its j-th of c samples stands at a random place in [j/c, (j+1)/c).
+    """
+    rng = np.random.default_rng([seed, 0x4E1D])
+    if labels is None:
+        return rng.permutation(n)
+    place = np.empty(n)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + rng.random(len(members))) / len(members)
+    return np.argsort(place, kind="stable")
+
+
 @dataclass(frozen=True)
 class Pair:
     """A source and a target that fit together: same kind, same input shape, same classes."""

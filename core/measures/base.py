@@ -11,6 +11,9 @@ import numpy as np
 from core.registry import Registry
 
 
+MEASURED = 500  # samples per domain in MMD² and domain AUC: the snapshot's first ones, so that both cost the same at any snapshot size
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What a model says about held-out samples of both domains at one epoch.
@@ -28,6 +31,8 @@ class Evaluation:
         from the features before adaptation, so that the curve means one thing.
     seed : int
         Source of every random draw.
+    grid : tuple of ndarray, optional
+        Features and probabilities at the points of a grid over the plane, for two-dimensional inputs.
     """
 
     source_probabilities: np.ndarray
@@ -38,6 +43,7 @@ class Evaluation:
     target_features: np.ndarray
     bandwidth: float
     seed: int
+    grid: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,16 @@ def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 
     return DomainAuc(auc, *auc_interval(auc, len(x), len(y)), p, float(max(0.0, 2 * (1 - 2 * error))), scores)
 
 
+def domain_probability(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The probability of being a target row at each row of ``at``, by the logistic regression of `domain_auc` fitted on all rows."""
+    model = _classifier().fit(_pool(x, y), np.repeat([0, 1], [len(x), len(y)]))
+    return model.predict_proba(at.astype(np.float64))[:, 1]
+
+
+def _classifier():
+    return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
+
+
 def auc_interval(auc: float, n: int, m: int) -> tuple[float, float]:
     """95 % score interval: all θ with (θ − auc)² ≤ z² V(θ). It stays inside [0, 1] and does not collapse at 0 or 1.
 
@@ -173,7 +183,7 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
     fold = _folds(rows, labels, seed)
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000)).fit(rows[train], labels[train])
+        model = _classifier().fit(rows[train], labels[train])
         scores[test] = model.decision_function(rows[test])
         positive = labels[test] == 1
         b = int(positive.sum())

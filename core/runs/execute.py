@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,7 @@ from core.training import Epoch, train
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
+SNAPSHOTS = 61  # pictures of a run, at most: one of 4,000 samples is a megabyte
 TICK = 1.0  # seconds between two notes of progress within an epoch
 
 
@@ -149,7 +151,7 @@ def execute(
         )
         bench = Bench(experiment, pair, "cpu")
         record.write_samples(_samples(bench))
-        record.update(class_names=list(pair.class_names))
+        record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (pair.source, pair.target)])
         for line in record.epochs():
             progress.finished(line, computed=False)
         note(message="")
@@ -226,9 +228,16 @@ class Progress:
         }
 
 
+@lru_cache
+def snapshot_epochs(total: int) -> frozenset[int]:
+    """The epochs of which a picture is kept: all of a run of up to `SNAPSHOTS`, evenly spaced ones of a longer run."""
+    return frozenset(np.linspace(0, total, min(total + 1, SNAPSHOTS)).round().astype(int).tolist())
+
+
 def _add(record: Writer, epoch: Epoch) -> None:
-    snapshot = epoch.snapshot and {"features": epoch.snapshot.features, "probabilities": epoch.snapshot.probabilities}
-    record.add(epoch.as_dict(), snapshot)
+    snapshot = epoch.snapshot if epoch.number in snapshot_epochs(epoch.total) else None
+    arrays = snapshot and {"features": snapshot.features, "probabilities": snapshot.probabilities} | snapshot.plane
+    record.add(epoch.as_dict(), arrays)
     if epoch.checkpoint:
         store.write_checkpoint(record, epoch.checkpoint())
 
@@ -237,7 +246,7 @@ def _samples(bench: Bench) -> dict[str, np.ndarray]:
     samples = bench.samples()
     arrays = {"labels": samples.labels.numpy().astype(np.int64)}
     if samples.inputs.ndim == 2:
-        return arrays | {"rows": samples.inputs.numpy()}
+        return arrays | {"rows": samples.inputs.numpy()} | ({} if samples.plane is None else {"plane": samples.plane})
     pictures = samples.inputs
     if pictures.shape[-1] > PICTURE:
         pictures = F.interpolate(pictures.float(), (PICTURE, PICTURE), mode="bilinear", antialias=True).round().to(torch.uint8)

@@ -26,7 +26,9 @@ _component = st.components.v2.component(
 )
 
 
-def chart(build: Callable[[], go.Figure], *, key: str, version: str, alt: str, revision: str, height: int = 320) -> None:
+def chart(
+    build: Callable[[], go.Figure], *, key: str, version: str, alt: str, revision: str, height: int = 320, cursor: bool = False
+) -> None:
     """Draw the figure that ``build`` makes and keep zoom, hidden traces and selection while its data change.
 
     Parameters
@@ -44,8 +46,10 @@ def chart(build: Callable[[], go.Figure], *, key: str, version: str, alt: str, r
         Zoom and legend state are kept for as long as this stays the same: the run's id, not its version.
     height : int
         Height in CSS pixels. The width follows the page.
+    cursor : bool
+        The x axis counts epochs of the run that the page's map shows: a line stands at the map's epoch, and a click takes the map there.
     """
-    mount = json.dumps({"key": key, "alt": alt, "revision": revision, "height": height})
+    mount = json.dumps({"key": key, "alt": alt, "revision": revision, "height": height, "cursor": cursor})
     # One byte string, because Streamlit forwards bytes as they are and would encode a nested JSON string a second time.
     _component(key=key, data=b'{"mount":%b,"figure":%b}' % (mount.encode(), _drawn(f"{key}/{version}", build)))
 

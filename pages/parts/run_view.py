@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.figures import curves
+from core.measures import MEASURED
 from core.runs import summary
 from core.runs.record import Record
 from pages.parts.chart import chart
@@ -93,18 +94,18 @@ def main_curves(record: Record) -> None:
         st.markdown("**Accuracy**")
         oracle = summary.oracle_accuracy(epochs)
         alt = _accuracy_alt(epochs, oracle)
-        chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt)
+        chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt, cursor=True)
         st.caption(f"Held-out samples. Dashed: source-only. Dotted: oracle, trained on target labels. {_sizes(record)}")
     with right:
         st.markdown("**MMD² between source and target features**")
         alt = "MMD² over the epochs of adaptation with the band expected without a shift."
-        chart(lambda: curves.mmd(epochs, night), key="mmd", version=version, revision=run_id, alt=alt)
+        chart(lambda: curves.mmd(epochs, night), key="mmd", version=version, revision=run_id, alt=alt, cursor=True)
         st.caption(f"Inside the band there is no evidence of a shift. B = 499 permutations. {_sizes(record)}")
 
 
 def _sizes(record: Record) -> str:
     samples = record.samples()
-    n = "" if samples is None else f"n = {len(samples['labels']) // 2} per domain for maps, MMD² and AUC, "
+    n = "" if samples is None else f"n = {min(len(samples['labels']) // 2, MEASURED)} per domain for MMD² and AUC, "
     return f"{n}seed {record.experiment()['seed']}."
 
 
@@ -125,7 +126,7 @@ def losses_and_gauges(record: Record) -> None:
     with left:
         st.markdown("**Losses**")
         alt = "Each loss term over the epochs of adaptation."
-        chart(lambda: curves.losses(epochs, night), key="losses", version=version, revision=run_id, alt=alt, height=280)
+        chart(lambda: curves.losses(epochs, night), key="losses", version=version, revision=run_id, alt=alt, height=280, cursor=True)
         st.caption("Each term as it enters the sum, mean over the epoch's batches.")
     with right:
         st.markdown("**Gauges**")
@@ -145,7 +146,15 @@ def losses_and_gauges(record: Record) -> None:
             "has collapsed. Entropy of predictions in nats. Norm and effective rank of target features."
         )
         version += "".join(picked)
-        chart(lambda: curves.gauges(epochs, picked, night), key="gauge_chart", version=version, revision=run_id, alt=alt, height=280)
+        chart(
+            lambda: curves.gauges(epochs, picked, night),
+            key="gauge_chart",
+            version=version,
+            revision=run_id,
+            alt=alt,
+            height=280,
+            cursor=True,
+        )
 
 
 def numbers_table(record: Record) -> None:

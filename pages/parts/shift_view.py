@@ -9,9 +9,9 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.figures import tables
 from core.runs.summary import p_value
-from core.shift_report import ShiftReport, shift_report
-from pages.parts import header, picker
-from pages.parts.canvas import EmbeddingData, embedding
+from core.shift_report import ShiftReport, report_map, shift_report
+from pages.parts import header, map_server, picker, selection_view
+from pages.parts.canvas import embedding, read_selection
 from pages.parts.chart import chart
 from pages.parts.run_pictures import picture_row
 from pages.parts.run_view import dark
@@ -102,7 +102,7 @@ def _tiles(r: ShiftReport) -> None:
         st.metric("MMD²", f"{r.mmd.mmd2:.4f}", f"A/A control {r.mmd_control.mmd2:.4f}", **off, help=f"Unbiased. {p_value(r.mmd.p)}.")
         st.metric(
             "Samples",
-            f"{r.n} + {r.n}",
+            f"{r.measured} + {r.measured}",
             f"{r.columns} inputs, seed {r.seed}",
             **off,
             help="Held-out samples compared, the same n per domain.",
@@ -139,20 +139,17 @@ def _row(r: ShiftReport, where: np.ndarray) -> None:
     picture_row(r.pictures, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], width=56)
 
 
+@st.fragment
 def _map(r: ShiftReport, experiment: Experiment) -> None:
     st.markdown("**Map of the raw inputs (PCA)**")
-    count = 2 * r.n
-    data = EmbeddingData(
-        epochs=(0,),
-        positions=r.positions[None],
-        domain=(np.arange(count) >= r.n).astype(np.uint8),
-        labels=r.labels.astype(np.int16),
-        predictions=np.maximum(r.labels, 0).astype(np.int16)[None],
-        confidence=np.ones((1, count), np.float32),
-        class_names=r.class_names,
-        captions=(f"Domain AUC {r.auc.auc:.2f} in the full space of {r.columns} inputs",),
-        sprites=r.pictures,
-        title_of_epoch=("raw inputs",),
-        version=f"raw-{experiment.id}",
+    data = report_map(r, experiment.id)
+    chosen = embedding(
+        map_server.publish(data),
+        key=f"raw_{experiment.id}",
+        version=data.version,
+        mode="single",
+        height=420,
+        alt=f"PCA map of the raw inputs of both domains. {data.captions[0]}.",
     )
-    embedding(data, key="raw_map", mode="single", height=380, alt=f"PCA map of the raw inputs of both domains. {data.captions[0]}.")
+    st.caption("A 2-D map cannot show all of a space with many dimensions: trust the AUC under it more than the picture.")
+    selection_view.show(data, 0, read_selection(chosen.selection, len(data.domain)), key="raw")

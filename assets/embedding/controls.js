@@ -1,0 +1,80 @@
+// The buttons, lists and keys around the map: what each does, and how each shows the state.
+
+import { bindKeys } from "./gestures.js";
+import { MODES } from "./palette.js";
+
+export const SPEEDS = [1, 0.5, 0.25];
+
+/** Binds everything under `root` to the element's methods; unbound by `signal`. */
+export function bindControls(root, element, signal) {
+  const step = (by) => () => element.choose(element.timeline.frame + by);
+  const act = {
+    in: () => element.zoomBy(1.5),
+    out: () => element.zoomBy(1 / 1.5),
+    reset: () => element.reset(),
+    play: () => element.playOrPause(),
+    back: step(-1),
+    forward: step(1),
+    follow: () => element.choose(element.timeline.last),
+    speed: () => element.nextSpeed(),
+    clear: () => element.clear(),
+  };
+  const find = (selector) => [...root.querySelectorAll(selector)];
+  for (const button of find("[data-do]")) button.onclick = act[button.dataset.do];
+  for (const button of find("[data-tool]")) button.onclick = () => element.take(button.dataset.tool);
+  for (const button of find("[data-show]")) button.onclick = () => element.toggle(button.dataset.show);
+  for (const button of find("[data-save]")) button.onclick = () => { closeMenus(root); element.save(button.dataset.save); };
+
+  const keys = {
+    " ": act.play, ArrowLeft: act.back, ArrowRight: act.forward, Home: () => element.choose(0), End: act.follow, Escape: act.clear,
+    0: act.reset, "+": act.in, "=": act.in, "-": act.out, s: act.speed,
+    l: () => element.take("lasso"), b: () => element.take("box"), v: () => element.take("pan"),
+    c: () => element.toggle("contours"), a: () => element.toggle("arrows"),
+  };
+  MODES.forEach(({ name }, index) => { keys[index + 1] = () => element.colourBy(name); });
+  bindKeys(root, keys, signal);
+
+  const select = root.querySelector("select");
+  select.replaceChildren(...MODES.map(({ name, title }) => new Option(title, name)));
+  select.onchange = () => element.colourBy(select.value);
+  const slider = root.querySelector("input");
+  slider.oninput = () => element.choose(Number(slider.value), 150);
+
+  // A menu closes when something else is used, and when its own key is Escape.
+  document.addEventListener("pointerdown", (event) => {
+    for (const menu of find("details[open]")) if (!event.composedPath().includes(menu)) menu.open = false;
+  }, { signal });
+  root.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(root); }, { signal });
+}
+
+function closeMenus(root) {
+  for (const menu of root.querySelectorAll("details[open]")) menu.open = false;
+}
+
+/** Brings the controls in line with the element's state. */
+export function showControls(root, { data, timeline, mount, mode, tool, show, selected }) {
+  const find = (selector) => root.querySelector(selector);
+  const frame = timeline.frame;
+  find("select").value = mode;
+  find(".time").hidden = data.frames < 2;
+  find('[data-do="follow"]').hidden = !mount.follow || timeline.following;
+  find('[data-do="back"]').disabled = frame === 0;
+  find('[data-do="forward"]').disabled = frame === timeline.last;
+  find(".play").setAttribute("aria-label", timeline.playing ? "Pause" : "Play");
+  find(".speed").textContent = `${{ 1: "1", 0.5: "½", 0.25: "¼" }[timeline.speed]}×`;
+  const slider = find("input");
+  slider.max = String(timeline.last);
+  slider.value = String(frame);
+  slider.setAttribute("aria-valuetext", data.titles[frame] ?? "");
+  find("output").value = data.titles[frame] ?? "";
+  for (const button of root.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
+  for (const button of root.querySelectorAll("[data-show]")) button.setAttribute("aria-pressed", String(show[button.dataset.show]));
+  find('[data-save="script"]').hidden = !mount.export;
+  const chip = find(".chip");
+  chip.hidden = selected.length === 0;
+  chip.textContent = `${selected.length.toLocaleString("en")} selected ✕`;
+  root.classList.toggle("playing", timeline.playing);
+  root.classList.toggle("selecting", tool !== "pan");
+  root.classList.toggle("void", data.n === 0 || data.frames === 0);
+  find(".note").textContent = data.note;
+}

@@ -1,0 +1,36 @@
+// A WebGL2 program with the places of its inputs, looked up once.
+
+export class Program {
+  constructor(gl, vertex, fragment) {
+    this.gl = gl;
+    this.program = gl.createProgram();
+    this.places = new Map();
+    for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+      const shader = gl.createShader(kind);
+      gl.shaderSource(shader, source);
+      gl.compileShader(shader);
+      gl.attachShader(this.program, shader);
+    }
+    gl.linkProgram(this.program);
+    if (!gl.getProgramParameter(this.program, gl.LINK_STATUS) && !gl.isContextLost()) {
+      throw new Error(`The embedding's shader failed: ${gl.getProgramInfoLog(this.program)}`);
+    }
+  }
+
+  use() {
+    this.gl.useProgram(this.program);
+  }
+
+  uniform(name) {
+    if (!this.places.has(name)) this.places.set(name, this.gl.getUniformLocation(this.program, name));
+    return this.places.get(name);
+  }
+
+  /** Where an attribute of the bound buffer lies. */
+  pointer(name, size, type, normalised, stride, offset) {
+    if (!this.places.has(name)) this.places.set(name, this.gl.getAttribLocation(this.program, name));
+    const slot = this.places.get(name);
+    this.gl.enableVertexAttribArray(slot);
+    this.gl.vertexAttribPointer(slot, size, type, normalised, stride, offset);
+  }
+}

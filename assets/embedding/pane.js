@@ -1,0 +1,93 @@
+// One map: its points and what lies over them. It draws only when something that it shows has changed,
+// so the "before" beside a moving "after" costs nothing.
+//
+// A scene holds what both panes share: {data, view, theme, dpr, radius, show: {contours, arrows}, trails: [index],
+// marked: [{index, strong}], onlyClass, path, stamp, looks(frame)}. `stamp` rises when the look of points or overlay changes.
+
+import { Canvas2DRenderer } from "./canvas2d.js";
+import { MEANING, verdict } from "./judge.js";
+import { make } from "./legend.js";
+import { isEmpty, paint } from "./overlay.js";
+import { WebGLRenderer } from "./webgl.js";
+
+export class Pane {
+  constructor(figure) {
+    this.figure = figure;
+    this.plot = figure.querySelector(".plot");
+    this.title = figure.querySelector(".title");
+    this.caption = figure.querySelector("figcaption");
+    this.quality = figure.querySelector(".quality");
+    this.quality.title = MEANING;
+    this.points = figure.querySelector(".points");
+    this.over = figure.querySelector(".overlay");
+    this.context = this.over.getContext("2d");
+    this.renderer = this.startRenderer();
+    this.box = { width: 0, height: 0 };
+    this.drawn = "";
+  }
+
+  /** WebGL2, or a 2-D canvas where there is none or where its driver refuses our shaders. */
+  startRenderer() {
+    try {
+      return WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
+    } catch (problem) {
+      console.warn(problem);
+      const fresh = this.points.cloneNode(); // a canvas keeps the kind of its first context
+      this.points.replaceWith(fresh);
+      this.points = fresh;
+      return new Canvas2DRenderer(fresh);
+    }
+  }
+
+  /** Takes the size that the page gives it; true if it changed. */
+  fit(height, dpr) {
+    this.plot.style.height = `${height}px`;
+    const { clientWidth: width, clientHeight } = this.plot;
+    if (this.box.width === width && this.box.height === clientHeight && this.dpr === dpr) return false;
+    this.box = { width, height: clientHeight };
+    this.dpr = dpr;
+    for (const canvas of [this.points, this.over]) {
+      canvas.width = Math.round(width * dpr);
+      canvas.height = Math.round(clientHeight * dpr);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${clientHeight}px`;
+    }
+    this.drawn = "";
+    return true;
+  }
+
+  /** Title, caption, and how far the map can be trusted, once that is known. */
+  tell(title = "", caption = "", quality = undefined) {
+    const [words, warning] = verdict(quality);
+    this.title.textContent = title;
+    this.caption.textContent = caption;
+    this.quality.replaceChildren(...(warning ? [make("strong", "", `⚠ ${warning}`), " "] : []), words);
+  }
+
+  setData(data) {
+    this.renderer.setData(data);
+    this.drawn = "";
+  }
+
+  restore() {
+    this.renderer.restore();
+    this.drawn = "";
+  }
+
+  /** Draws if anything has changed since; true if it did. */
+  draw(scene, blend) {
+    const { view } = scene;
+    const now = [scene.stamp, blend.from, blend.to, blend.mix, view.x, view.y, view.zoom, scene.path?.length].join(" ");
+    if (now === this.drawn || this.box.width === 0) return false;
+    this.drawn = now;
+    const own = { ...scene, box: this.box };
+    this.renderer.draw(own, blend, [scene.looks(blend.from), scene.looks(blend.to)]);
+    this.over.hidden = isEmpty(scene);
+    if (!this.over.hidden) {
+      this.context.setTransform(scene.dpr, 0, 0, scene.dpr, 0, 0);
+      this.context.clearRect(0, 0, this.box.width, this.box.height);
+      paint(this.context, scene, this.box, blend);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,25 @@
+// Where the server is, and how it is asked.
+
+/** The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page. */
+export function appRoot() {
+  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
+  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
+}
+
+export function addressOf(path) {
+  return new URL(path, appRoot()).href;
+}
+
+/** The answer to a GET. Throws what the server says where it refuses (`refused` is then true), or that it did not answer. */
+export async function ask(path, signal) {
+  let response;
+  try {
+    response = await fetch(addressOf(path), { signal, cache: "no-store" });
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new Error("The server did not answer. Is Shiftscope still running?");
+  }
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => ({}));
+  throw Object.assign(new Error(answer.message ?? `The server answered ${response.status}. Reload the page.`), { refused: true });
+}

@@ -1,0 +1,78 @@
+// Holds a map's epochs and asks the server for those that are missing.
+
+import { decode, merge } from "./payload.js";
+import { ask } from "./server.js";
+
+const WAITS = [500, 1500, 4000]; // ms between tries when the server does not answer
+
+export class Source {
+  /** `onData(data)` gets everything there is so far, `onTrouble(words)` why there is nothing new. */
+  constructor(onData, onTrouble) {
+    this.onData = onData;
+    this.onTrouble = onTrouble;
+    this.data = null;
+    this.stop = new AbortController();
+  }
+
+  /** A page's address and version; asks if either is new. */
+  set(address, version) {
+    if (address !== this.address) {
+      this.stop.abort();
+      this.stop = new AbortController();
+      this.loading = null;
+      this.address = address;
+      this.data = null;
+      this.version = null;
+    }
+    if (version === this.version) return;
+    this.version = version;
+    this.refresh();
+  }
+
+  /** Asks for what is new; a second call while an answer is under way asks once more after it. */
+  refresh() {
+    if (this.loading) {
+      this.again = true;
+      return;
+    }
+    const { signal } = this.stop;
+    this.loading = this.load(signal).then(() => {
+      if (signal.aborted) return;
+      this.loading = null;
+      if (this.again) {
+        this.again = false;
+        this.refresh();
+      }
+    });
+  }
+
+  async load(signal) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const { identity = "", frames = 0 } = this.data ?? {};
+        const answer = await ask(`map/${this.address}?since=${frames}&identity=${encodeURIComponent(identity)}`, signal);
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        if (signal.aborted) return;
+        performance.mark("embedding-data");
+        this.size = Number(answer.headers.get("content-length"));
+        const data = merge(this.data, decode(bytes));
+        this.data = data ?? this.data;
+        if (!data) this.again = true; // what was held does not fit any more
+        else this.onData(data);
+        return;
+      } catch (problem) {
+        if (signal.aborted) return;
+        if (problem.refused || attempt === WAITS.length) {
+          this.version = null; // the next rerun of the page tries again
+          this.onTrouble(problem.message);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, WAITS[attempt]));
+      }
+    }
+  }
+
+  close() {
+    this.stop.abort();
+  }
+}

@@ -1,0 +1,113 @@
+// What is said and shown of one sample: its picture or row, classes, confidence, domain, how far it moved.
+
+import { make } from "./legend.js";
+import { confidenceOf, movedBy, positionAt, predictedClass, trueClass } from "./payload.js";
+import { addressOf, ask } from "./server.js";
+import { toPixel } from "./view.js";
+
+const PICTURE = 72; // pixels
+const COLUMNS = 8; // of a row, as in core/map_data.py
+
+/** "true 3 → predicted 8 (0.64)" */
+export function describe(data, index, frame) {
+  const label = trueClass(data, index);
+  const name = (value) => data.classNames[value] ?? "unknown";
+  const predicted = `predicted ${name(predictedClass(data, index, frame))} (${confidenceOf(data, index, frame).toFixed(2)})`;
+  return label < 0 ? `${predicted}, true class not known` : `true ${name(label)} → ${predicted}`;
+}
+
+/** The lines of a tooltip, the first of which is its title. */
+export function tell(data, index, frame, first, pinned, rows) {
+  const lines = [describe(data, index, frame)];
+  if (first !== frame) {
+    const moved = Math.round(50 * movedBy(data, index, frame));
+    lines.push(`${data.titles[first]}: ${describe(data, index, first).split("→ ").pop()} · moved ${moved} % of the map`);
+  }
+  if (rows) {
+    const width = rows.length / data.n;
+    const shown = [...rows.subarray(index * width, (index + 1) * width)].map((value, i) => `x${i} = ${value.toPrecision(3)}`);
+    lines.push(shown.join(", ") + (width === COLUMNS ? " …" : ""));
+  }
+  lines.push(`${data.domain[index] === 1 ? "▲ target" : "● source"} · #${index}${pinned ? " · pinned" : ""}`);
+  return lines;
+}
+
+export class Tooltip {
+  constructor(element, onRows) {
+    this.element = element;
+    this.picture = element.querySelector("canvas");
+    this.words = element.querySelector(".words");
+    this.onRows = onRows; // called when rows have come, so that what is shown is shown again
+  }
+
+  /** Loads the sprite sheet or the rows, once per address. */
+  setSamples({ sheet, rows }) {
+    if (!sheet) this.sheet = null;
+    else if (this.sheet?.url !== sheet.url) {
+      const image = new Image();
+      image.src = addressOf(sheet.url);
+      this.sheet = { ...sheet, image };
+    }
+    if (rows === this.rowsAt) return;
+    this.rowsAt = rows;
+    this.rows = null;
+    if (rows) this.load(rows);
+  }
+
+  async load(address) {
+    try {
+      const bytes = await (await ask(address)).arrayBuffer();
+      if (this.rowsAt === address) this.rows = new Float32Array(bytes);
+      this.onRows();
+    } catch {
+      this.rowsAt = null; // the next data ask again; the tooltip does without
+    }
+  }
+
+  /** Stands beside the point that is told of ({index, pane}), or goes. */
+  follow(data, told, pinned, shots, view, stage) {
+    const at = [0, 0];
+    const shot = shots[told?.pane];
+    const { from, to, mix } = shot?.blend ?? {};
+    if (!shot || told.index >= data.n || !positionAt(data, told.index, from, to, mix, at)) {
+      this.element.hidden = true;
+      return;
+    }
+    const [x, y] = toPixel(view, shot.pane.box, ...at);
+    const plot = shot.pane.plot.getBoundingClientRect();
+    const bounds = stage.getBoundingClientRect();
+    const frame = Math.round(from + mix);
+    this.show(data, told.index, frame, 0, x + plot.left - bounds.left, y + plot.top - bounds.top, bounds, told.index === pinned?.index);
+  }
+
+  /** `x`, `y` in the stage, whose size is `box`. */
+  show(data, index, frame, first, x, y, box, pinned) {
+    const [title, ...lines] = tell(data, index, frame, first, pinned, this.rows);
+    this.words.replaceChildren(make("b", "", title), ...lines.map((line) => make("small", "", line)));
+    this.paint(index);
+    this.element.classList.toggle("pinned", pinned);
+    this.element.hidden = false;
+    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const right = x + 16 + width <= box.width;
+    this.element.style.left = `${Math.max(right ? x + 16 : Math.min(x - 16 - width, box.width - width), 0)}px`;
+    this.element.style.top = `${Math.min(Math.max(y - height - 14, 0), Math.max(box.height - height, 0))}px`;
+  }
+
+  paint(index) {
+    const { sheet, picture } = this;
+    picture.hidden = !sheet;
+    if (!sheet) return;
+    const zoom = Math.max(PICTURE / Math.max(sheet.width, sheet.height), 0.01);
+    picture.width = sheet.width;
+    picture.height = sheet.height;
+    picture.style.width = `${Math.round(sheet.width * zoom)}px`;
+    picture.style.height = `${Math.round(sheet.height * zoom)}px`;
+    const draw = () => {
+      const left = (index % sheet.columns) * sheet.width;
+      const top = Math.floor(index / sheet.columns) * sheet.height;
+      picture.getContext("2d").drawImage(sheet.image, left, top, sheet.width, sheet.height, 0, 0, sheet.width, sheet.height);
+    };
+    if (sheet.image.complete && sheet.image.naturalWidth > 0) draw();
+    else sheet.image.onload = draw;
+  }
+}

@@ -1,0 +1,142 @@
+"""The map of a run: which projection, how it is laid out, what was selected on it, and its data as a table."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import InputError
+from core.map_data import MapData
+from core.runs import maps
+from core.runs.mapper import mapper
+from core.runs.record import ACTIVE, Record
+from pages.parts import map_server, selection_view
+from pages.parts.canvas import Chosen, embedding, read_selection
+from pages.parts.text import literal
+
+TITLES: dict[str, str] = {"inputs": "Inputs", "pca": "PCA", "umap": "UMAP", "discriminant": "Discriminant"}
+MEANINGS = {
+    "inputs": "The two inputs themselves. Below the points: what the network says of the plane at each epoch; dotted, where a domain "
+    "classifier on its features cannot decide.",
+    "pca": "PCA: the two directions in which the features vary most. Instant, linear.",
+    "umap": "UMAP: keeps neighbours together; distances between groups mean little. One layout for all epochs.",
+    "discriminant": "Across: the direction that tells the domains apart best (linear discriminant). Upwards: what varies most besides. "
+    "It is fitted on the points shown, so it exaggerates a small shift.",
+}
+LAYOUTS = {"Side by side": "pair", "One map": "single"}
+HELP = (
+    "PCA is instant. UMAP shows neighbourhoods; it is computed when the run is finished. "
+    "The discriminant looks for the shift itself. Two-dimensional inputs can be shown as they are."
+)
+
+
+def panel(record: Record, *, key: str, height: int = 400) -> None:
+    """Draw a run's map and answer what is selected on it."""
+    kinds = sorted(maps.kinds(record), key=list(TITLES).index)
+    options = [TITLES[kind] for kind in kinds]
+    for name, allowed in (("map", options), ("layout", list(LAYOUTS))):
+        if st.session_state.get(name) not in (None, *allowed):  # another run's, or a hand-edited link's
+            del st.session_state[name]
+    with st.container(horizontal=True):
+        title = st.segmented_control(
+            "Map", options, default=options[0], key="map", bind="query-params", label_visibility="collapsed", required=True, help=HELP
+        )
+        layout = st.segmented_control(
+            "Layout", list(LAYOUTS), default="Side by side", key="layout", bind="query-params", label_visibility="collapsed", required=True
+        )
+    asked = kinds[options.index(title)]
+    kind, note = (asked, "") if asked != "umap" else _umap(record)
+    data = maps.run_map(record, kind)
+    if data is None:
+        st.info("The map appears when the source model is trained.", icon=":material/scatter_plot:")
+        return
+    running = record.status()["state"] in ACTIVE
+    epoch, selection = _from_link(record)
+    chosen = embedding(
+        map_server.address_of(record, kind),
+        key=f"{key}_{record.id}",
+        version=data.version,
+        mode=LAYOUTS[layout],
+        alt=f"Two-dimensional {TITLES[kind]} map of source and target features before and after adaptation. {data.captions[-1]}.",
+        epoch=epoch,
+        selection=selection,
+        run=record.id if running else None,
+        follow=running,
+        height=height,
+        export=True,
+    )
+    _to_link(chosen)
+    st.caption(
+        f"{note}{MEANINGS[kind]} A 2-D map cannot show all of a {_dimensions(record)}-dimensional space: trust the AUC under it more."
+    )
+    frame = data.epochs.index(chosen.epoch) if chosen.epoch in data.epochs else len(data.epochs) - 1
+    selection_view.show(data, frame, read_selection(chosen.selection, len(data.domain)), key=key)
+    _table(data, frame, key)
+
+
+def is_awaited(record: Record) -> bool:
+    """Whether UMAP was asked for and is being computed."""
+    asked = st.session_state.get("map") == TITLES["umap"] and record.status()["state"] == "finished"
+    return asked and maps.umap_state(record)[0] in ("queued", "computing")
+
+
+def _umap(record: Record) -> tuple[str, str]:
+    """Which map is shown for UMAP, and why it is another one."""
+    if record.status()["state"] != "finished":
+        return "pca", "UMAP is computed when the run is finished; until then this is PCA. "
+    try:
+        state, fraction = maps.umap_state(record)
+    except InputError as error:
+        st.caption(literal(f"{error.what} {error.remedy}"))
+        return "pca", "This is PCA. "
+    if state == "ready":
+        return "umap", ""
+    if state == "failed":
+        st.caption(literal(f"UMAP could not be computed for this run. {mapper().reason(record.id) or ''}"))
+        return "pca", "This is PCA. "
+    st.progress(fraction, "UMAP is being computed in the background; until then this is PCA. The first time on a machine takes a minute.")
+    return "pca", "This is PCA. "
+
+
+def _from_link(record: Record) -> tuple[int | None, str]:
+    """Epoch and selection of the URL, dropped when another run comes to be shown."""
+    if st.session_state.setdefault("mapped", record.id) != record.id:
+        st.session_state["mapped"] = record.id
+        for name in ("epoch", "selected"):
+            st.query_params.pop(name, None)
+    text = st.query_params.get("epoch", "")
+    return (int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None), st.query_params.get("selected", "")
+
+
+def _to_link(chosen: Chosen) -> None:
+    for name, value in (("epoch", chosen.epoch), ("selected", chosen.selection)):
+        if value is None or value == "":
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)
+
+
+def _dimensions(record: Record) -> int:
+    return record.snapshot(record.snapshot_numbers()[0])["features"].shape[1]
+
+
+def _table(data: MapData, frame: int, key: str) -> None:
+    with st.expander("The map as a table", key=f"{key}_table", on_change="rerun") as part:
+        if not part.open:
+            return
+        names = [*data.class_names, "unknown"]
+        x, y = data.positions[frame].T.astype(float)
+        st.dataframe(
+            {
+                "sample": range(len(data.domain)),
+                "domain": ["target" if d else "source" for d in data.domain],
+                "true class": [names[i] for i in data.labels],
+                "predicted": [names[i] for i in data.predictions[frame]],
+                "confidence": data.confidence[frame].astype(float),
+                "x": x,
+                "y": y,
+            },
+            hide_index=True,
+            height=320,
+            alt=f"Positions, classes and confidences, {data.titles[frame]}.",
+        )
+        st.caption(literal(f"{data.titles[frame]}. {data.note} The download menu of the map saves it as CSV."))
