@@ -4,6 +4,7 @@ Start it with ``streamlit run app.py``.
 """
 
 import gc
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ HERE = Path(__file__).parent
 @asynccontextmanager
 async def lifespan(_app):
     """Import what jobs need before the first visitor comes: an import holds the interpreter and freezes every page."""
+    sys.setswitchinterval(0.001)  # a page waits at most so long for the interpreter while a run trains; the default is five times that
     devices.warm_up()
     mapper().start()  # a process that warms up by itself: compiling UMAP takes tens of seconds
     gc.collect()

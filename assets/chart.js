@@ -29,6 +29,12 @@ class Chart {
       this.frame = requestAnimationFrame(() => this.resize());
     });
     this.resizer.observe(element);
+    // Plotly takes 40 ms for a figure: one that is out of sight is drawn when it is about to be seen.
+    this.watcher = new IntersectionObserver(([entry]) => {
+      this.near = entry.isIntersecting;
+      if (this.near) this.draw();
+    }, { rootMargin: "300px" });
+    this.watcher.observe(element);
     // The epoch that the map shows, as a line; a click on a curve takes the map there.
     this.cursor = document.createElement("div");
     this.cursor.className = "shiftscope-cursor";
@@ -49,16 +55,23 @@ class Chart {
     this.element.dataset.cursor = this.cursor.hidden ? "" : String(lastEpoch);
   }
 
-  async update(bytes) {
+  update(bytes) {
     // Streamlit calls again with the same bytes when only the theme changed or a neighbour was redrawn.
     if (this.bytes && sameBytes(this.bytes, bytes)) return;
     this.bytes = bytes;
-    const { mount, figure } = JSON.parse(new TextDecoder().decode(bytes));
-    const element = this.element;
+    this.news = JSON.parse(new TextDecoder().decode(bytes));
+    const { mount } = this.news;
     this.mount = mount;
-    element.dataset.key = mount.key;
-    element.setAttribute("aria-label", mount.alt);
-    element.style.height = `${mount.height}px`;
+    this.element.dataset.key = mount.key;
+    this.element.setAttribute("aria-label", mount.alt);
+    this.element.style.height = `${mount.height}px`;
+    if (this.near) this.draw();
+  }
+
+  async draw() {
+    if (!this.news) return;
+    const { element, bytes, news: { mount, figure } } = this;
+    this.news = null;
     let plotly;
     try {
       plotly = await loadPlotly();
@@ -102,6 +115,7 @@ class Chart {
     this.disposed = true;
     this.listening.abort();
     this.resizer.disconnect();
+    this.watcher.disconnect();
     cancelAnimationFrame(this.frame);
     if (window.Plotly) window.Plotly.purge(this.element);
   }

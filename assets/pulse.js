@@ -39,7 +39,9 @@ class Listener {
     const root = script ? script.src.replace(/static\/.*$/, "") : `${location.origin}/`;
     this.source = new EventSource(`${root}pulse/${this.run}`);
     this.source.onmessage = (event) => {
-      dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches its epoch at once
+      const [epochs] = event.data.split("-");
+      if (epochs !== this.epochs) dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches it at once
+      this.epochs = epochs;
       this.tell(event.data);
     };
   }

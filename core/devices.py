@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from core.errors import InputError
 
@@ -48,6 +49,21 @@ def limit_threads() -> None:
     import sklearn.linear_model  # noqa: F401  (only libraries that are loaded can be limited)
 
     threadpool_limits(threads, user_api="blas")
+
+
+def one_thread():
+    """A context in which this thread's BLAS and OpenMP calls use one core: what is computed for a page while a run trains.
+
+    With more, they wait for each other by spinning, and what takes 10 ms took a second on a busy machine.
+    """
+    return _pools().limit(limits=1)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    import sklearn.neighbors  # noqa: F401  (only libraries that are loaded can be limited)
+
+    return ThreadpoolController()
 
 
 def warm_up() -> None:

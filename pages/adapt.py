@@ -49,6 +49,7 @@ top = st.container()
 settings, view = st.columns([1, 2.4], gap="medium")
 
 with settings:
+    ready = st.container()  # above the choices, so that whoever presses Run sees the curves begin
     with st.container(border=True):
         st.markdown("**1 · Data**")
         picker.data()
@@ -68,7 +69,7 @@ with top:
     if error := st.session_state.pop("refused", None):
         st.error(f"{error.what} {error.remedy}", title="This was not done", icon=":material/error:")
 
-with settings:
+with ready:
     if experiment:
         possible = preflight.box(experiment)
         known = store.finished(experiment.id)

@@ -63,7 +63,6 @@ class Embedding {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.listening = new AbortController();
     this.bind();
-    root.dataset.renderer = this.panes[0].renderer.name;
     root.dataset.hover = "-1";
   }
 
@@ -72,8 +71,10 @@ class Embedding {
   update(mount) {
     const before = this.mount;
     this.mount = mount;
-    this.theme = readTheme(this.root);
-    this.stamp += 1;
+    const theme = readTheme(this.root, this.theme);
+    // Most reruns of a page change nothing here: then nothing is drawn.
+    const same = theme === this.theme && before && JSON.stringify({ ...before, version: mount.version }) === JSON.stringify(mount);
+    this.theme = theme;
     if (!before) {
       mounts.set(mount.key, (mounts.get(mount.key) ?? 0) + 1);
       this.root.dataset.key = mount.key;
@@ -83,7 +84,9 @@ class Embedding {
     this.root.classList.toggle("single", mount.mode !== "pair");
     for (const { points } of this.panes) points.setAttribute("aria-label", mount.alt);
     this.source.set(mount.address, mount.version);
-    this.refresh();
+    for (const pane of mount.mode === "pair" ? this.panes : [this.panes[0]]) pane.start(); // while the data are on their way
+    this.root.dataset.renderer = this.panes[0].renderer.name;
+    if (!same) this.refresh();
   }
 
   receive(data) {
@@ -100,7 +103,6 @@ class Embedding {
     else if (old.identity === data.identity) this.timeline.extend(data.frames, now, this.pace, mount.follow);
     else this.timeline.recast(data.epochs.indexOf(old.epochs[this.timeline.frame]), data.frames);
     if (kind !== oldKind) this.view = fullView();
-    for (const pane of this.panes) pane.setData(data);
     this.tooltip.setSamples(data);
     this.looks = new StylePool(data.n);
     this.stamp += 1;
@@ -358,7 +360,7 @@ class Embedding {
     this.root.dataset.epoch = String(epoch ?? "");
     const shown = this.mount.mode === "pair" ? [0, frame] : [frame];
     shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
-    if (mount.export) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]));
+    if (mount.export) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), mount.follow && timeline.following);
     if (data.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch } }));
     clearTimeout(this.reporting);
     // Following a run is no choice of the user's: Python knows that epoch already.
@@ -429,6 +431,6 @@ class Embedding {
     this.watcher.disconnect();
     clearTimeout(this.reporting);
     clearTimeout(this.hinting);
-    for (const { renderer } of this.panes) renderer.dispose();
+    for (const pane of this.panes) pane.dispose();
   }
 }

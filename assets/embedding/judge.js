@@ -2,7 +2,8 @@
 
 import { ask } from "./server.js";
 
-const REST_MS = 350; // an epoch that is only passed by is not judged
+const REST_MS = 350; // an epoch that is only passed by is not judged,
+const FOLLOWING_MS = 2500; // nor one of a running job that the next one will soon take the place of
 
 export class Judge {
   constructor(onAnswer) {
@@ -12,7 +13,7 @@ export class Judge {
   }
 
   /** `identity` names the map: another one's answers don't hold. */
-  want(address, identity, epochs) {
+  want(address, identity, epochs, following) {
     if (identity !== this.identity) {
       this.identity = identity;
       this.known.clear();
@@ -20,7 +21,7 @@ export class Judge {
     }
     clearTimeout(this.waiting);
     const missing = epochs.filter((epoch) => !this.asked.has(epoch));
-    if (missing.length > 0) this.waiting = setTimeout(() => this.load(address, identity, missing), REST_MS);
+    if (missing.length > 0) this.waiting = setTimeout(() => this.load(address, identity, missing), following ? FOLLOWING_MS : REST_MS);
   }
 
   async load(address, identity, epochs) {

@@ -21,21 +21,21 @@ export class Pane {
     this.points = figure.querySelector(".points");
     this.over = figure.querySelector(".overlay");
     this.context = this.over.getContext("2d");
-    this.renderer = this.startRenderer();
     this.box = { width: 0, height: 0 };
     this.drawn = "";
   }
 
-  /** WebGL2, or a 2-D canvas where there is none or where its driver refuses our shaders. */
-  startRenderer() {
+  /** Gets ready to draw: with WebGL2, or on a 2-D canvas where there is none or where its driver refuses our shaders. */
+  start() {
+    if (this.renderer) return;
     try {
-      return WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
+      this.renderer = WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
     } catch (problem) {
       console.warn(problem);
       const fresh = this.points.cloneNode(); // a canvas keeps the kind of its first context
       this.points.replaceWith(fresh);
       this.points = fresh;
-      return new Canvas2DRenderer(fresh);
+      this.renderer = new Canvas2DRenderer(fresh);
     }
   }
 
@@ -64,22 +64,26 @@ export class Pane {
     this.quality.replaceChildren(...(warning ? [make("strong", "", `⚠ ${warning}`), " "] : []), words);
   }
 
-  setData(data) {
-    this.renderer.setData(data);
+  restore() {
+    this.renderer?.restore();
     this.drawn = "";
   }
 
-  restore() {
-    this.renderer.restore();
-    this.drawn = "";
+  dispose() {
+    this.renderer?.dispose();
   }
 
   /** Draws if anything has changed since; true if it did. */
   draw(scene, blend) {
     const { view } = scene;
-    const now = [scene.stamp, blend.from, blend.to, blend.mix, view.x, view.y, view.zoom, scene.path?.length].join(" ");
+    const now = [scene.data.version, scene.stamp, blend.from, blend.to, blend.mix, view.x, view.y, view.zoom, scene.path?.length].join(" ");
     if (now === this.drawn || this.box.width === 0) return false;
     this.drawn = now;
+    this.start();
+    if (this.data !== scene.data) {
+      this.data = scene.data;
+      this.renderer.setData(scene.data);
+    }
     const own = { ...scene, box: this.box };
     this.renderer.draw(own, blend, [scene.looks(blend.from), scene.looks(blend.to)]);
     this.over.hidden = isEmpty(scene);

@@ -26,7 +26,7 @@ export class Source {
     }
     if (version === this.version) return;
     this.version = version;
-    this.refresh();
+    if (version !== this.data?.version) this.refresh(); // a run's pulse may have brought it before the page did
   }
 
   /** Asks for what is new; a second call while an answer is under way asks once more after it. */

@@ -91,11 +91,11 @@ export class Timeline {
     if (grew && ((follow && this.following) || !this.touched) && !this.playing) this.go(this.last, now, duration);
   }
 
-  /** The same epochs in another projection, or thinned out: at once, nothing moves from one map to the other. */
+  /** The same epochs in another projection: at once, nothing moves from one map to the other. `frame` is -1 where it is not there. */
   recast(frame, frames) {
     this.frames = frames;
     this.playing = false;
-    this.go(frame < 0 ? this.last : frame, 0, 0);
+    this.go(frame < 0 || this.following || !this.touched ? this.last : frame, 0, 0);
   }
 
   /** The two frames between which the points are, and how far. */

@@ -69,6 +69,15 @@ uniform sampler2D u_ground;
 out vec4 colour;
 void main() { colour = texture(u_ground, v_at); }`;
 
+const ONE_POINT = {
+  n: 1, frames: 1, grid: 0, classNames: ["0"], positions: new Int16Array(2), centres: new Int16Array(4),
+  outlines: [[[new Int16Array([0, 0, 9, 0, 0, 9, 0, 0])]]],
+};
+const ONE_POINT_SCENE = {
+  data: ONE_POINT, view: { x: 0, y: 0, zoom: 1 }, radius: 3, dpr: 1, box: { width: 300, height: 150 }, show: { contours: true },
+  theme: { text: [0, 0, 0], background: [255, 255, 255], font: "sans-serif" },
+};
+
 export class WebGLRenderer {
   /** null if this canvas gives no WebGL2. Opaque, which a computer without a GPU shows a quarter faster. */
   static on(canvas) {
@@ -93,6 +102,14 @@ export class WebGLRenderer {
     this.labels = new GLLabels(gl);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    this.warmUp();
+  }
+
+  // Shaders are compiled when they first draw, which takes a tenth of a second: while the data are still on their way.
+  warmUp() {
+    this.setData(ONE_POINT);
+    const looks = { slot: 0, version: 0, bytes: new Uint8Array(BYTES_PER_STYLE) };
+    this.draw(ONE_POINT_SCENE, { from: 0, to: 0, mix: 0 }, [looks, looks]);
   }
 
   setData(data) {

@@ -56,7 +56,6 @@ def _template(dark: bool) -> go.layout.Template:
         "linecolor": grid,
         "zeroline": False,
         "ticks": "",
-        "automargin": True,
         "title": {"standoff": 8, "font": {"size": 13}},
     }
     return go.layout.Template(
@@ -67,7 +66,7 @@ def _template(dark: bool) -> go.layout.Template:
             "colorway": list(CLASS_COLOURS),
             "xaxis": axis,
             "yaxis": axis,
-            "margin": {"l": 56, "r": 16, "t": 12, "b": 44},
+            "margin": {"l": 64, "r": 16, "t": 12, "b": 44},
             "hovermode": "x unified",
             "hoverlabel": {"bgcolor": "#262b35" if dark else "#ffffff", "font": {"color": text}},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "bgcolor": "rgba(0,0,0,0)"},

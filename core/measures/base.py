@@ -10,7 +10,6 @@ import numpy as np
 
 from core.registry import Registry
 
-
 MEASURED = 500  # samples per domain in MMD² and domain AUC: the snapshot's first ones, so that both cost the same at any snapshot size
 
 

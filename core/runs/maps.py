@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.devices import one_thread
 from core.errors import InputError
 from core.home import home
 from core.map_data import Ground, MapData, Rings
@@ -49,6 +50,11 @@ def run_map(record: Record, kind: Kind) -> MapData | None:
     A finished run has one basis for all epochs, fitted on all of them. Until then each new epoch is placed beside the ones before,
     and no point already shown moves.
     """
+    with one_thread():
+        return _run_map(record, kind)
+
+
+def _run_map(record: Record, kind: Kind) -> MapData | None:
     finished = record.status()["state"] == "finished"
     found, seen = positions(record, kind, finished), frames(record)
     if found is None or seen is None:
@@ -138,7 +144,8 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
     answer = {}
     for number in set(epochs) & set(found.epochs):
         held = _Judged(str(record.folder), number, found.positions[found.epochs.index(number)], seen.domain, seen.labels)
-        judged = _quality(_Keyed((_identity(record, kind, found, finished), number), held))
+        with one_thread():
+            judged = _quality(_Keyed((_identity(record, kind, found, finished), number), held))
         if judged is not None:
             m = measures.get(number)
             warning = m and disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])

@@ -33,6 +33,7 @@ def embedding(
     address: str,
     *,
     key: str,
+    of: str,
     version: str,
     mode: Literal["pair", "single"],
     alt: str,
@@ -49,8 +50,8 @@ def embedding(
     ----------
     address : str
         From `map_server.address_of` or `map_server.publish`.
-    key : str
-        Identifies the element across reruns.
+    key, of : str
+        The element's place on the page, and the run or question that it shows: another one begins with a fresh element.
     version : str
         The data are asked for again when it changes.
     mode : "pair" or "single"
@@ -81,15 +82,10 @@ def embedding(
         "height": height,
         "export": export,
     }
-    state = _component(
-        key=key,
-        data=json.dumps(mount),
-        default={"epoch": epoch, "selection": selection},
-        on_epoch_change=_quiet,
-        on_selection_change=_quiet,
-    )
+    state = _component(key=f"{key}_{of}", data=json.dumps(mount), on_epoch_change=_quiet, on_selection_change=_quiet)
+    # Until the user has chosen anything, what the element began with.
     chosen, text = state.get("epoch"), state.get("selection")
-    return Chosen(None if chosen is None else int(chosen), text if isinstance(text, str) else "")
+    return Chosen(epoch if chosen is None else int(chosen), selection if text is None else str(text))
 
 
 def read_selection(text: str, count: int) -> np.ndarray:
@@ -126,15 +122,17 @@ VERSION = hashlib.sha256(b"".join(modules().values())).hexdigest()[:16]
 _LOADER = """
 const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
 const root = own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
-const at = (name) => new URL(`embedding/%(version)s/${name}`, root).href;
-for (const name of %(names)s) document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: at(name) }));
+const at = (name) => new URL(`embedding/VERSION/${name}`, root).href;
+for (const name of NAMES) {
+  document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: at(name) }));
+}
 const loading = import(at("element.js"));
 export default function (component) {
   let leave, left = false;
   loading.then((element) => { if (!left) leave = element.default(component); });
   return () => { left = true; leave?.(); };
 }
-""" % {"version": VERSION, "names": sorted(modules())}
+""".replace("VERSION", VERSION).replace("NAMES", json.dumps(sorted(modules())))
 
 _component = st.components.v2.component(
     "shiftscope_embedding",

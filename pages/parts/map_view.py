@@ -53,7 +53,8 @@ def panel(record: Record, *, key: str, height: int = 400) -> None:
     epoch, selection = _from_link(record)
     chosen = embedding(
         map_server.address_of(record, kind),
-        key=f"{key}_{record.id}",
+        key=key,
+        of=record.id,
         version=data.version,
         mode=LAYOUTS[layout],
         alt=f"Two-dimensional {TITLES[kind]} map of source and target features before and after adaptation. {data.captions[-1]}.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from core.runs import store
 LOOK = 0.015  # seconds between two looks at the record's files: two calls of stat
 SETTLE = 0.01
 REST = 0.2  # seconds between two events: a rerun that is asked for during another one starts that one over
+QUIET = 0.7  # seconds after an event in which a mere note of progress is not worth another one
 LASTS = 600  # seconds until a connection is given up; the browser opens the next one by itself
 
 _component = st.components.v2.component(
@@ -48,24 +50,26 @@ async def events(request: Request) -> Response:
 
 
 async def _beats(folder: Path, request: Request) -> AsyncIterator[str]:
-    last = _beat(folder)
+    last, told = _beat(folder), 0.0
     for look in range(int(LASTS / LOOK)):
         await asyncio.sleep(LOOK)
         beat = _beat(folder)
-        if beat != last:
+        epoch = beat[0] != last[0]
+        if epoch or (beat != last and time.monotonic() - told > QUIET):
             await asyncio.sleep(SETTLE)  # an epoch's line is followed by its status: one event for both
-            last = _beat(folder)
-            yield f"data: {last}\n\n"
-            await asyncio.sleep(REST)
+            last, told = _beat(folder), time.monotonic()
+            yield f"data: {'-'.join(last)}\n\n"
+            await asyncio.sleep(REST if epoch else REST / 2)
         elif look % 300 == 0:
             yield ": still here\n\n"  # lets the server notice that the browser has gone
             if await request.is_disconnected():
                 return
 
 
-def _beat(folder: Path) -> str:
-    marks = []
-    for name in ("epochs.jsonl", "status.json"):
+def _beat(folder: Path) -> tuple[str, str]:
+    """When the epochs and the status were last written."""
+    marks = ["0", "0"]
+    for i, name in enumerate(("epochs.jsonl", "status.json")):
         with contextlib.suppress(OSError):
-            marks.append(f"{(folder / name).stat().st_mtime_ns:x}")
-    return "-".join(marks)
+            marks[i] = f"{(folder / name).stat().st_mtime_ns:x}"
+    return marks[0], marks[1]

@@ -145,7 +145,8 @@ def _map(r: ShiftReport, experiment: Experiment) -> None:
     data = report_map(r, experiment.id)
     chosen = embedding(
         map_server.publish(data),
-        key=f"raw_{experiment.id}",
+        key="raw",
+        of=experiment.id,
         version=data.version,
         mode="single",
         height=420,

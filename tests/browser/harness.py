@@ -75,7 +75,7 @@ class Harness:
     def show(self, data: MapData, **mount) -> None:
         """Mount the map and wait until all of its epochs are drawn."""
         self.mount(data, **mount)
-        self.page.wait_for_selector(f".embedding[data-frames='{len(data.epochs)}'][data-points='{len(data.domain)}']:not([hidden])")
+        self.page.wait_for_selector(f".embedding[data-identity='{data.identity}'][data-frames='{len(data.epochs)}']:not([hidden])")
         self.page.wait_for_timeout(100)
 
     def mount(self, data: MapData, **mount) -> None:
