@@ -173,5 +173,4 @@ class ADDA(Method):
         yield Step({"domain": domain}, features.detach(), {"discriminator_accuracy": accuracy}, list(self.discriminator.parameters()))
         guesses = self.discriminator(features[n:])
         fooled = F.binary_cross_entropy_with_logits(guesses, torch.ones_like(guesses))  # labels inverted, not gradients reversed
-        encoder = [p for part in (self.network.body, self.network.bottleneck) for p in part.parameters()]
-        yield Step({"align": self.params.trade_off * fooled}, features, trains=encoder)
+        yield Step({"align": self.params.trade_off * fooled}, features, trains=self.network.encoder())

@@ -114,18 +114,25 @@ class MCD(Method):
         return sum(F.cross_entropy(head(source), batch.labels) for head in (self.network.head, self.second))
 
     def discrepancy(self, features: Tensor, batch: Batch) -> Tensor:
+        """Their weighted discrepancy on the target."""
         _, target = batch.split(features)
         return self.params.trade_off * classifier_discrepancy(self.network.head(target), self.second(target))
 
+    def features_apart(self, batch: Batch) -> Tensor:
+        """Features of both domains, each in its own pass, as in the authors' code.
+
+        Batch norm over both would let the target's features shrink to where both classifiers know nothing, and agree.
+        """
+        return torch.cat([self.network.features(batch.source), self.network.features(batch.target)])
+
     def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
-        heads = [*self.network.head.parameters(), *self.second.parameters()]
-        encoder = [p for part in (self.network.body, self.network.bottleneck) for p in part.parameters()]
-        both = torch.cat([batch.source, batch.target])
-        features = self.network.features(both)
+        features = self.features_apart(batch)
         yield Step({"task": self.both_tasks(features, batch)}, features)
-        features = self.network.features(both).detach()
-        apart = {"classifiers": self.both_tasks(features, batch) - self.discrepancy(features, batch)}
-        yield Step(apart, features, trains=heads)
+        with torch.no_grad():
+            features = self.features_apart(batch)
+        apart = self.both_tasks(features, batch) - self.discrepancy(features, batch)
+        yield Step({"classifiers": apart}, features, trains=[*self.network.head.parameters(), *self.second.parameters()])
+        source, _ = batch.split(features)
         for _ in range(self.params.repeats):
-            features = self.network.features(both)
-            yield Step({"align": self.discrepancy(features, batch)}, features, trains=encoder)
+            features = torch.cat([source, self.network.features(batch.target)])
+            yield Step({"align": self.discrepancy(features, batch)}, features, trains=self.network.encoder())
