@@ -44,6 +44,7 @@ def entropy_weights(logits: Tensor) -> Tensor:
 
 
 class CDANParams(ReversalParams):
+    hidden: int = Field(32, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
     random_size: int = Field(
         1024, ge=16, le=16_384, description="Size of the random map, which is used if features × classes are more than 4096."
     )

@@ -133,7 +133,7 @@ class InfoMax(AlignmentMethod):
     )
 
     class Params(MethodParams):
-        trade_off: float = Field(0.3, ge=0, le=10, description="Weight λ of the information against the task loss.")
+        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the information against the task loss.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return information_loss(batch.split(logits)[1])

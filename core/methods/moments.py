@@ -104,7 +104,7 @@ class CMD(AlignmentMethod):
     )
 
     class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy against the task loss.")
+        trade_off: float = Field(0.1, ge=0, le=100, description="Weight λ of the discrepancy against the task loss.")
         moments: int = Field(5, ge=1, le=10, description="Highest order K of the moments.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
@@ -131,7 +131,7 @@ class HoMM(AlignmentMethod):
     )
 
     class Params(MethodParams):
-        trade_off: float = Field(100.0, ge=0, le=1_000_000, description="Weight λ of the distance, which is divided by d^p.")
+        trade_off: float = Field(3.0, ge=0, le=1_000_000, description="Weight λ of the distance, which is divided by d^p.")
         order: int = Field(3, ge=1, le=6, description="Order p of the moments.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:

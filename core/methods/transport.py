@@ -104,7 +104,7 @@ class DeepJDOT(AlignmentMethod):
     class Params(MethodParams):
         trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the transport cost against the task loss.")
         feature_weight: float = Field(0.01, ge=0, le=10, description="Weight α of the squared distance of features.")
-        label_weight: float = Field(0.1, ge=0, le=10, description="Weight λ_t of the disagreement of label and prediction.")
+        label_weight: float = Field(0.3, ge=0, le=10, description="Weight λ_t of the disagreement of label and prediction.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         weights = self.params.feature_weight, self.params.label_weight
