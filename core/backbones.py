@@ -81,6 +81,10 @@ class Network(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         return self.bottleneck(self.body(self.prepare(x)))
 
+    def encoder(self) -> list[nn.Parameter]:
+        """Everything but the head."""
+        return [*self.body.parameters(), *self.bottleneck.parameters()]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(x)
         return features, self.head(features)

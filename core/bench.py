@@ -88,8 +88,8 @@ class Bench:
         words = np.random.SeedSequence([self.experiment.seed, *" ".join(purpose).encode()]).generate_state(2, np.uint32)
         return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
 
-    def method(self, name: str, params: dict, purpose: str) -> Method:
-        """A fresh method with a fresh network; references of one experiment start from the same weights."""
+    def method(self, name: str, params: dict, purpose: str, weights: dict[str, Tensor] | None = None) -> Method:
+        """A fresh method. Its network has ``weights``, or fresh ones: references of one experiment start from the same."""
         spec, cls = self.experiment.backbone, METHODS.get(name)
         if cls.info.trains_on == "target" and self.target.labels is None:
             raise InputError(
@@ -98,13 +98,9 @@ class Bench:
         backbone = BACKBONES.get(spec.name).params(**spec.params)
         classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
         network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))
+        if weights is not None:
+            network.load_state_dict(weights)
         return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)
-
-    def source_only(self, weights: dict[str, Tensor]) -> Method:
-        """The source-trained network, ready to be evaluated."""
-        method = self.method("source-only", {}, "reference")
-        method.network.load_state_dict(weights)
-        return method
 
     def evaluate(self, method: Method) -> Evaluation:
         """One pass over the held-out samples of both domains."""

@@ -44,8 +44,9 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     batch = Batch(bench.source.inputs[:size], bench.source.labels[:size], bench.target.inputs[:size])
 
     def step() -> None:
-        method.zero_grad()
-        sum(method.step(batch, 0.5).losses.values()).backward()
+        for update in method.steps(batch, 0.5):
+            method.zero_grad()
+            sum(update.losses.values()).backward(inputs=update.trains)
 
     step()  # the first one allocates
     per_batch = _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -108,11 +108,10 @@ def train(
         if phase == "oracle" and (bench.target.labels is None or position < resumed):
             continue
         if phase == "adapt":
-            method, epochs = bench.method(experiment.method.name, experiment.method.params, "adapt"), experiment.budget.epochs
-            before = bench.source_only(references[experiment.reference_id("source")].model)
-            if experiment.start == "source-model":
-                method.network.load_state_dict(before.network.state_dict())
-            bench.fix_before(before)
+            trained, epochs = references[experiment.reference_id("source")].model, experiment.budget.epochs
+            start = trained if experiment.start == "source-model" else None
+            method = bench.method(experiment.method.name, experiment.method.params, "adapt", start)
+            bench.fix_before(bench.method("source-only", {}, "reference", trained))
         else:
             key = experiment.reference_id(phase)
             if key in references:
@@ -158,28 +157,28 @@ def _fit(
             evaluation, losses, gauges = bench.before, {}, {}
         else:
             method.train()
-            sums: dict[str, Tensor] = {}
+            losses, gauges, pulls = _Means(), _Means(), {}
             draws = zip(*(_draws(side, budget, batches, generator) for side in (labelled, bench.target)), strict=True)
             for i, (a, b) in enumerate(draws):
                 progress = ((number - 1) * batches + i) / (epochs * batches)
                 for group in optimizer.param_groups:
                     group["lr"] = budget.lr * _decay(budget.schedule, progress)
-                step = method.step(Batch(labelled.inputs[a], labelled.labels[a], bench.target.inputs[b]), progress)
-                ratio = _gradient_ratio(step) if i == batches - 1 else {}
-                optimizer.zero_grad()
-                sum(step.losses.values()).backward()
-                if method.info.clip:
-                    torch.nn.utils.clip_grad_norm_(method.parameters(), method.info.clip)
-                optimizer.step()
-                for name, value in (*step.losses.items(), *step.gauges.items()):
-                    sums[name] = sums.get(name, 0) + torch.as_tensor(value).detach()
+                batch = Batch(labelled.inputs[a], labelled.labels[a], bench.target.inputs[b])
+                for step in method.steps(batch, progress):
+                    if i == batches - 1:
+                        pulls |= _pulls(step)
+                    optimizer.zero_grad()
+                    sum(step.losses.values()).backward(inputs=step.trains)
+                    if method.info.clip:
+                        torch.nn.utils.clip_grad_norm_(method.parameters(), method.info.clip)
+                    optimizer.step()
+                    losses.add(step.losses)
+                    gauges.add(step.gauges)
                 if on_batch:
                     on_batch(phase, number, (i + 1) / batches)
-            means = {name: float(total) / batches for name, total in sums.items()}
-            losses = {name: means[name] for name in step.losses}
+            losses, gauges = losses.values(), gauges.values() | _gradient_ratio(pulls)
             if not all(map(math.isfinite, losses.values())):
                 raise InputError("training", f"the loss became {losses} in epoch {number}.", "Lower the learning rate or the trade-off.")
-            gauges = {name: means[name] for name in step.gauges} | ratio
             evaluation = bench.evaluate(method)
         measures, snapshot = bench.measure(evaluation, phase)
         gauges = gauges | prediction_gauges(evaluation.target_probabilities) | feature_gauges(evaluation.target_features)
@@ -221,13 +220,38 @@ def _optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
     return torch.optim.SGD(method.parameters(), lr=budget.lr, momentum=0.9, nesterov=True, weight_decay=budget.weight_decay)
 
 
-def _gradient_ratio(step: Step) -> dict[str, float]:
-    """‖∂L_other/∂f‖ ÷ ‖∂L_task/∂f‖ for everything that is not the task loss; nothing if there is no such term."""
-    others = [loss for name, loss in step.losses.items() if name != "task" and loss.requires_grad]
-    if not others:
+class _Means:
+    """Means of named scalars. They are added up where they are, as reading each of them would wait for the device."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, scalars: Mapping[str, Tensor | float]) -> None:
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, 0) + torch.as_tensor(value).detach()
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def values(self) -> dict[str, float]:
+        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+
+
+def _pulls(step: Step) -> dict[str, Tensor]:
+    """‖∂L/∂f‖ of the task loss and of everything else together, as far as this update reaches the features."""
+    if not step.features.requires_grad:
         return {}
-    norms = [torch.autograd.grad(loss, step.features, retain_graph=True)[0].norm() for loss in (sum(others), step.losses["task"])]
-    return {"gradient_ratio": float(norms[0] / norms[1].clamp_min(1e-12))}
+    others = [loss for name, loss in step.losses.items() if name != "task" and loss.requires_grad]
+    parts = {"others": sum(others)} if others else {}
+    if "task" in step.losses:
+        parts["task"] = step.losses["task"]
+    return {name: torch.autograd.grad(loss, step.features, retain_graph=True)[0].norm() for name, loss in parts.items()}
+
+
+def _gradient_ratio(pulls: dict[str, Tensor]) -> dict[str, float]:
+    """‖∂L_others/∂f‖ ÷ ‖∂L_task/∂f‖; nothing if there is only one of them."""
+    if pulls.keys() != {"task", "others"}:
+        return {}
+    return {"gradient_ratio": float(pulls["others"] / pulls["task"].clamp_min(1e-12))}
 
 
 def _checkpoint(

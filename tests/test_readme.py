@@ -14,11 +14,12 @@ README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 PRELUDE = """
-import torch, torch.nn.functional as F
+import torch
+from torch import Tensor
 from pydantic import Field
 from sklearn.datasets import make_blobs
 from core.domains import Domain, NoParams, domain, stratified_split
-from core.methods import Batch, MethodInfo, MethodParams, Method, Step, method
+from core.methods import AlignmentMethod, Batch, MethodInfo, MethodParams, method
 """
 RUN = """
 from core.experiment import Experiment
@@ -34,7 +35,7 @@ print(sorted(last.losses))
 
 @pytest.mark.parametrize(
     ("number", "source", "method", "losses"),
-    [(0, "moons", "entropy", ["align", "task"]), (1, "blobs", "dan", ["align", "task"])],
+    [(0, "moons", "maximum-squares", ["align", "task"]), (1, "blobs", "dan", ["align", "task"])],
     ids=["method", "data set"],
 )
 def test_the_example_runs(number, source, method, losses):

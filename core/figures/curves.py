@@ -13,7 +13,15 @@ import plotly.graph_objects as go
 from core.figures import style
 
 Epochs = list[dict[str, Any]]
-LOSS_NAMES = {"task": "task (cross-entropy)", "align": "alignment × trade-off", "domain": "domain discriminator"}
+LOSS_NAMES = {
+    "task": "task (cross-entropy)",
+    "align": "alignment × trade-off",
+    "domain": "domain discriminator",
+    "spectral": "spectral penalty",
+    "disparity": "rival classifier",
+    "classifiers": "classifiers, driven apart",
+    "critic": "critic",
+}
 GAUGE_NAMES = {
     "gradient_ratio": "gradient ratio",
     "discriminator_accuracy": "discriminator accuracy",

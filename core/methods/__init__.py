@@ -3,7 +3,17 @@
 Importing this package registers every method in `METHODS`.
 """
 
-from core.methods import adversarial, confusion, moments, references  # noqa: F401  (they register themselves)
-from core.methods.base import METHODS, Batch, Method, MethodInfo, MethodParams, Step, method
+from core.methods import (  # noqa: F401  (they register themselves)
+    adversarial,
+    conditional,
+    confusion,
+    critic,
+    disagreement,
+    kernels,
+    moments,
+    references,
+    transport,
+)
+from core.methods.base import METHODS, AlignmentMethod, Batch, Method, MethodInfo, MethodParams, Step, method
 
-__all__ = ["METHODS", "Batch", "Method", "MethodInfo", "MethodParams", "Step", "method"]
+__all__ = ["METHODS", "AlignmentMethod", "Batch", "Method", "MethodInfo", "MethodParams", "Step", "method"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ class MethodInfo:
 
     name: str
     title: str
-    family: Literal["references", "moments and kernels", "adversarial", "norm, confusion, nuclear"]
+    family: Literal["references", "moments and kernels", "adversarial", "norm, confusion, nuclear", "optimal transport"]
     summary: str
     helps: str
     hurts: str
@@ -51,10 +53,14 @@ class Batch:
     labels: Tensor
     target: Tensor
 
+    def split(self, both: Tensor) -> tuple[Tensor, Tensor]:
+        """The source's rows and the target's rows of something that was computed on both."""
+        return both[: len(self.source)], both[len(self.source) :]
+
 
 @dataclass(frozen=True)
 class Step:
-    """The terms of one step.
+    """The terms of one update.
 
     Attributes
     ----------
@@ -64,22 +70,26 @@ class Step:
         The source and target features, 2B×D, through which the gradient of each loss can be measured.
     gauges : dict of float or Tensor
         Scalars to watch.
+    trains : list of Parameter, optional
+        What this update changes; everything that the losses depend on, if it is not given.
     """
 
     losses: dict[str, Tensor]
     features: Tensor
     gauges: dict[str, Tensor | float] = field(default_factory=dict)
+    trains: list[nn.Parameter] | None = None
 
 
 class Method(nn.Module):
-    """An iterative adaptation method. Subclasses set ``info`` and ``Params`` and write ``step``.
+    """An iterative adaptation method. Subclasses set ``info`` and ``Params`` and write ``step``, or ``steps``.
 
     It owns the network and whatever else it trains (a discriminator), so that one state dict holds everything.
+    Random draws come from a `Draws` module, for the same reason.
 
     Parameters
     ----------
     network : Network
-        Usually trained on the source already.
+        With the weights that adaptation starts from: usually trained on the source already.
     params : Params
     bottleneck, classes : int
         Width of features and of logits.
@@ -102,9 +112,58 @@ class Method(nn.Module):
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""
         raise NotImplementedError
 
+    def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
+        """The updates of one batch, in turn: a method that alternates yields one after the other.
+
+        Whoever consumes this updates the weights before asking for the next. One optimiser serves all updates:
+        momentum and Adam's moments belong to a weight, and a weight without a gradient is left as it is.
+        """
+        yield self.step(batch, progress)
+
     def forward_both(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features and logits of source and target in one pass: batch norm sees both domains pooled."""
         return self.network(torch.cat([batch.source, batch.target]))
+
+
+class AlignmentMethod(Method):
+    """Task loss on the source plus ``trade_off`` times one alignment term. Subclasses write ``alignment``."""
+
+    ramped: ClassVar[bool] = False  # λ rises from 0 by `ramp`, as in the papers that trust early predictions little
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        """The term, from features (2B×D) and logits (2B×K) of both domains."""
+        raise NotImplementedError
+
+    def step(self, batch: Batch, progress: float) -> Step:
+        features, logits = self.forward_both(batch)
+        weight = self.params.trade_off * (ramp(progress) if self.ramped else 1)
+        task = F.cross_entropy(batch.split(logits)[0], batch.labels)
+        return Step({"task": task, "align": weight * self.alignment(features, logits, batch)}, features)
+
+
+class Draws(nn.Module):
+    """A stream of random numbers whose state is part of the state dict: a resumed run draws the same ones.
+
+    Numbers are drawn on the CPU, so that a seed means the same on every device.
+    """
+
+    def __init__(self, generator: torch.Generator):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
+
+    def get_extra_state(self) -> Tensor:
+        return self.generator.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.generator.set_state(state)
+
+    def normal(self, *shape: int, like: Tensor) -> Tensor:
+        """Standard normal numbers on the device and of the type of ``like``."""
+        return torch.randn(shape, generator=self.generator).to(like)
+
+    def uniform(self, *shape: int, like: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1) on the device and of the type of ``like``."""
+        return torch.rand(shape, generator=self.generator).to(like)
 
 
 METHODS: Registry[type[Method]] = Registry("method")

@@ -1,4 +1,4 @@
-"""Methods that look only at the target's predictions: confident, diverse, not confused."""
+"""Methods that compare no clouds: confident, diverse and unconfused predictions on the target, and features of large norm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method
+from core.methods.base import AlignmentMethod, Batch, MethodInfo, MethodParams, method
 
 
 def minimum_class_confusion(logits: Tensor, temperature: float) -> Tensor:
@@ -33,8 +33,41 @@ def minimum_class_confusion(logits: Tensor, temperature: float) -> Tensor:
     return (confusion.sum() - confusion.trace()) / logits.shape[1]
 
 
+def prediction_entropy(logits: Tensor) -> Tensor:
+    """Mean entropy of the predictions, −1/B Σ_i Σ_k p_ik log p_ik (Grandvalet and Bengio 2004, eq. 5), of B×K logits."""
+    log_p = F.log_softmax(logits, dim=1)
+    return -(log_p.exp() * log_p).sum(1).mean()
+
+
+def information_loss(logits: Tensor) -> Tensor:
+    """Minus the mutual information of sample and prediction (Shi and Sha 2012, arXiv 1206.6438, eq. 6), of B×K logits.
+
+    1/B Σ_i H(p_i) − H(1/B Σ_i p_i): sure of each sample, and undecided over all of them.
+    """
+    mean = F.softmax(logits, dim=1).mean(0)
+    return prediction_entropy(logits) + (mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
+
+
+def nuclear_loss(logits: Tensor) -> Tensor:
+    """−‖P‖_* / B, P the B×K predicted probabilities (Cui et al. 2020, arXiv 2003.12237, eq. 9).
+
+    The sum of P's singular values is large if each row is sure, and if the rows differ.
+    """
+    return -torch.linalg.matrix_norm(F.softmax(logits, dim=1), "nuc") / len(logits)
+
+
+def norm_step_loss(features: Tensor, step: float) -> Tensor:
+    """Stepwise norm loss 1/N Σ_i (‖f_i‖ − (‖f_i‖₀ + Δr))² (Xu et al. 2019, arXiv 1811.07456, eq. 8), of N×D features.
+
+    ‖f_i‖₀ is the norm as it is now, held constant in the gradient. So the value is always Δr², and the gradient
+    lengthens each feature by the same pull.
+    """
+    norms = features.norm(dim=1)
+    return (norms - (norms.detach() + step)).square().mean()
+
+
 @method
-class MCC(Method):
+class MCC(AlignmentMethod):
     """Minimum class confusion on the target's predictions."""
 
     info = MethodInfo(
@@ -54,8 +87,103 @@ class MCC(Method):
         trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the confusion loss.")
         temperature: float = Field(2.5, gt=0, le=20, description="Softens the predictions before they are compared.")
 
-    def step(self, batch: Batch, progress: float) -> Step:
-        features, logits = self.forward_both(batch)
-        n = len(batch.source)
-        confusion = minimum_class_confusion(logits[n:], self.params.temperature)
-        return Step({"task": F.cross_entropy(logits[:n], batch.labels), "align": self.params.trade_off * confusion}, features)
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return minimum_class_confusion(batch.split(logits)[1], self.params.temperature)
+
+
+@method
+class EntropyMinimisation(AlignmentMethod):
+    """Entropy minimisation: confident predictions on the target."""
+
+    info = MethodInfo(
+        name="entropy",
+        title="Entropy minimisation",
+        family="norm, confusion, nuclear",
+        summary="Asks for confident predictions on the target.",
+        helps="When the source model is mostly right and the classes lie apart on the target too.",
+        hurts="When it is not: mistakes become certain, and in the end all samples may fall into a few classes.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathbb{E}_{x\sim T}\, H\big(C(F(x))\big)",
+        paper="Grandvalet and Bengio, Semi-supervised Learning by Entropy Minimization",
+        year=2004,
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return prediction_entropy(batch.split(logits)[1])
+
+
+@method
+class InfoMax(AlignmentMethod):
+    """Information maximisation: predictions on the target are confident one by one and diverse together."""
+
+    info = MethodInfo(
+        name="infomax",
+        title="InfoMax",
+        family="norm, confusion, nuclear",
+        summary="Asks for confident predictions on the target that use all classes about equally.",
+        helps="When classes are about equally frequent on the target; it does not collapse as entropy alone does.",
+        hurts="Under label shift: it spreads the predictions evenly, whatever the truth is.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\Big(\mathbb{E}_{x\sim T}\, H\big(C(F(x))\big)"
+        r" - H\big(\mathbb{E}_{x\sim T}\, C(F(x))\big)\Big)",
+        paper="Shi and Sha, Information-Theoretical Learning of Discriminative Clusters for Unsupervised Domain Adaptation",
+        year=2012,
+        arxiv="1206.6438",
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the information against the task loss.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return information_loss(batch.split(logits)[1])
+
+
+@method
+class BNM(AlignmentMethod):
+    """Batch Nuclear-norm Maximisation: predictions on the target that are both sure and diverse."""
+
+    info = MethodInfo(
+        name="bnm",
+        title="BNM",
+        family="norm, confusion, nuclear",
+        summary="Asks that the target's predictions are sure and span as many classes as they can.",
+        helps="When rare classes tend to be swallowed by frequent ones.",
+        hurts="When the source model is mostly wrong: it then grows sure of its mistakes. Also when a batch truly lacks classes.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} - \lambda\,\tfrac{1}{B}\big\lVert P_T\big\rVert_\ast",
+        paper="Cui et al., Towards Discriminability and Diversity: Batch Nuclear-norm Maximization under Label Insufficient Situations",
+        year=2020,
+        arxiv="2003.12237",
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the nuclear norm against the task loss.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return nuclear_loss(batch.split(logits)[1])
+
+
+@method
+class AFN(AlignmentMethod):
+    """Stepwise Adaptive Feature Norm: features of both domains grow longer, step by step."""
+
+    info = MethodInfo(
+        name="afn",
+        title="AFN",
+        family="norm, confusion, nuclear",
+        summary="Lets the features of both domains grow longer, as the target's are usually the shorter ones.",
+        helps="When target features are short, so that no class is sure; it also bears missing classes.",
+        hurts="When the shift moves clouds rather than shrinks them: longer features are not better matched ones.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathbb{E}_{x\sim S\cup T}"
+        r"\big(\lVert F(x)\rVert - \lVert F_0(x)\rVert - \Delta r\big)^2",
+        paper="Xu et al., Larger Norm More Transferable: An Adaptive Feature Norm Approach for Unsupervised Domain Adaptation",
+        year=2019,
+        arxiv="1811.07456",
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(0.05, ge=0, le=10, description="Weight λ of the norm loss.")
+        step: float = Field(1.0, gt=0, le=25, description="How much longer, Δr, each feature is asked to be.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return norm_step_loss(features, self.params.step)

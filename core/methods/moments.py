@@ -1,48 +1,12 @@
-"""Methods that make two feature distributions agree: kernel mean embeddings and covariances."""
+"""Methods that make moments of two feature distributions agree: covariances, central moments, tensors of moments."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method
-
-
-def mk_mmd2(x: Tensor, y: Tensor) -> Tensor:
-    """Unbiased squared MMD with the mean of five Gaussian kernels.
-
-    MMD²_u = 1/(m(m−1)) Σ_{i≠j} k(x_i,x_j) + 1/(n(n−1)) Σ_{i≠j} k(y_i,y_j) − 2/(mn) Σ_{ij} k(x_i,y_j)
-    with k(a,b) = ⅕ Σ_q exp(−‖a−b‖² / (q·h)), q ∈ {¼, ½, 1, 2, 4}, and h the mean squared distance between
-    different samples of the pooled batch, held constant in the gradient.
-    (Gretton et al. 2012, JMLR 13, eq. 3; Long et al. 2015, arXiv 1502.02791.)
-
-    Parameters
-    ----------
-    x, y : Tensor
-        m×D and n×D, m, n ≥ 2.
-
-    Returns
-    -------
-    Tensor
-        A scalar; negative values are possible, as the estimator is unbiased.
-    """
-    m, n = len(x), len(y)
-    z = torch.cat([x, y])
-    z = z - z.mean(0).detach()  # |a|²+|b|²−2ab loses its digits far from the origin
-    squares = z.square().sum(1)
-    d2 = (squares[:, None] + squares[None, :] - 2 * z @ z.T).clamp_min(0)
-    h = (d2.detach().sum() / ((m + n) * (m + n - 1))).clamp_min(torch.finfo(z.dtype).tiny)
-    power = torch.exp(-d2 / (4 * h))  # the widest kernel; the narrower ones are its squares
-    k = power
-    for _ in range(4):
-        power = power * power
-        k = k + power
-    k = k / 5
-    same_x = (k[:m, :m].sum() - k[:m, :m].diagonal().sum()) / (m * (m - 1))
-    same_y = (k[m:, m:].sum() - k[m:, m:].diagonal().sum()) / (n * (n - 1))
-    return same_x + same_y - 2 * k[:m, m:].mean()
+from core.methods.base import AlignmentMethod, Batch, MethodInfo, MethodParams, method
 
 
 def coral(x: Tensor, y: Tensor) -> Tensor:
@@ -61,47 +25,40 @@ def coral(x: Tensor, y: Tensor) -> Tensor:
     return (covariance(x) - covariance(y)).square().sum() / (4 * x.shape[1] ** 2)
 
 
-class AlignmentMethod(Method):
-    """Task loss on the source plus ``trade_off`` times a distance between the domains. Subclasses write ``distance``."""
+def central_moment_discrepancy(x: Tensor, y: Tensor, moments: int) -> Tensor:
+    """CMD of samples in an interval of length 1 (Zellinger et al. 2017, arXiv 1702.08811, eq. 10 with b − a = 1).
 
-    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
-        """Of the first n rows (source) to the others (target)."""
-        raise NotImplementedError
+    ‖E x − E y‖₂ + Σ_{k=2}^{K} ‖E(x − E x)^k − E(y − E y)^k‖₂, powers taken for each coordinate.
 
-    def step(self, batch: Batch, progress: float) -> Step:
-        features, logits = self.forward_both(batch)
-        n = len(batch.source)
-        distance = self.distance(features, logits.softmax(1), n)
-        return Step({"task": F.cross_entropy(logits[:n], batch.labels), "align": self.params.trade_off * distance}, features)
-
-
-@method
-class DAN(AlignmentMethod):
-    """Deep Adaptation Network: multi-kernel MMD between both domains, summed over the last layers.
-
-    The paper sums over fc6, fc7 and fc8. Here the layers are the bottleneck and the class probabilities; the latter
-    instead of fc8's activations, whose growth would drown the kernel.
+    Parameters
+    ----------
+    x, y : Tensor
+        m×D and n×D.
+    moments : int
+        K, the highest order.
     """
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    total = (mean_x - mean_y).norm()
+    for k in range(2, moments + 1):
+        total = total + ((x - mean_x).pow(k).mean(0) - (y - mean_y).pow(k).mean(0)).norm()
+    return total
 
-    info = MethodInfo(
-        name="dan",
-        title="DAN",
-        family="moments and kernels",
-        summary="Pulls the two clouds of features together until a kernel test cannot tell them apart.",
-        helps="When the classes are equally frequent in both domains and batches are large enough to compare clouds.",
-        hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
-        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \sum_{\ell}\mathrm{MMD}^2_u\big(z^\ell_S, z^\ell_T\big),"
-        r"\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
-        paper="Long et al., Learning Transferable Features with Deep Adaptation Networks",
-        year=2015,
-        arxiv="1502.02791",
-    )
 
-    class Params(MethodParams):
-        trade_off: float = Field(0.5, ge=0, le=100, description="Weight λ of the summed MMD² against the task loss.")
+def moment_tensor_distance(x: Tensor, y: Tensor, order: int) -> Tensor:
+    """‖E x^{⊗p} − E y^{⊗p}‖²_F / D^p, the distance of moment tensors (Chen et al. 2020, arXiv 1912.11976, eq. 4).
 
-    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
-        return mk_mmd2(features[:n], features[n:]) + mk_mmd2(probabilities[:n], probabilities[n:])
+    The inner product of two tensor powers is a power of the inner product, ⟨a^{⊗p}, b^{⊗p}⟩ = ⟨a, b⟩^p, so the D^p
+    entries are never formed: the distance is exact, and no entries have to be sampled.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        m×D and n×D.
+    order : int
+        p; 1 compares means, 2 uncentred second moments.
+    """
+    xx, yy, xy = (((a @ b.T) / a.shape[1]).pow(order).mean() for a, b in ((x, x), (y, y), (x, y)))
+    return xx + yy - 2 * xy
 
 
 @method
@@ -124,5 +81,58 @@ class DeepCORAL(AlignmentMethod):
     class Params(MethodParams):
         trade_off: float = Field(100.0, ge=0, le=100_000, description="Weight λ of the CORAL loss, which is divided by 4d².")
 
-    def distance(self, features: Tensor, probabilities: Tensor, n: int) -> Tensor:
-        return coral(features[:n], features[n:])
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return coral(*batch.split(features))
+
+
+@method
+class CMD(AlignmentMethod):
+    """Central Moment Discrepancy: equal means and equal central moments of every feature."""
+
+    info = MethodInfo(
+        name="cmd",
+        title="CMD",
+        family="moments and kernels",
+        summary="Makes mean, variance, skewness and so on of every single feature equal.",
+        helps="When features shift one by one; it needs no kernel width and grows only linearly with the batch.",
+        hurts="When the shift is in how features vary together, which it does not see. Also under label shift.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\Big(\lVert \mathbb{E}z_S - \mathbb{E}z_T\rVert_2"
+        r" + \sum_{k=2}^{K}\lVert c_k(z_S) - c_k(z_T)\rVert_2\Big),\quad z = \tanh F(x)",
+        paper="Zellinger et al., Central Moment Discrepancy for Domain-Invariant Representation Learning",
+        year=2017,
+        arxiv="1702.08811",
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(0.1, ge=0, le=100, description="Weight λ of the discrepancy against the task loss.")
+        moments: int = Field(5, ge=1, le=10, description="Highest order K of the moments.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        bounded = torch.tanh(features)  # moments determine a distribution on an interval; features are ≥ 0, so on [0, 1)
+        return central_moment_discrepancy(*batch.split(bounded), self.params.moments)
+
+
+@method
+class HoMM(AlignmentMethod):
+    """Higher-order Moment Matching, the paper's matching term alone, without its clustering of pseudo-labels."""
+
+    info = MethodInfo(
+        name="homm",
+        title="HoMM",
+        family="moments and kernels",
+        summary="Makes the products of any three features equal on average.",
+        helps="When means and covariances agree already and the shape of the clouds still differs.",
+        hurts="When a few features are large: third powers let them drown the others. Also under label shift.",
+        formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\tfrac{1}{d^p}"
+        r"\big\lVert \mathbb{E}\,F(x_S)^{\otimes p} - \mathbb{E}\,F(x_T)^{\otimes p}\big\rVert_F^2",
+        paper="Chen et al., HoMM: Higher-order Moment Matching for Unsupervised Domain Adaptation",
+        year=2020,
+        arxiv="1912.11976",
+    )
+
+    class Params(MethodParams):
+        trade_off: float = Field(3.0, ge=0, le=1_000_000, description="Weight λ of the distance, which is divided by d^p.")
+        order: int = Field(3, ge=1, le=6, description="Order p of the moments.")
+
+    def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+        return moment_tensor_distance(*batch.split(features), self.params.order)

@@ -14,7 +14,7 @@ from core.bench import Bench, load_pair
 from core.domains import Pair
 from core.errors import InputError
 from core.experiment import Experiment
-from core.methods import METHODS
+from core.methods import METHODS, conditional
 from core.preflight import estimate
 from core.shift_report import shift_report
 from core.training import Epoch, _decay, train
@@ -210,16 +210,46 @@ def test_another_seed_is_another_run():
 POINTS = {"source 1": 0, "source 2": 1, "oracle 1": 2, "oracle 2": 3, "adapt 0": 4, "adapt 1": 5, "adapt 2": 6}
 
 
-@pytest.mark.parametrize("method", NAMES)
-@pytest.mark.parametrize("point", POINTS)
-def test_a_resumed_run_equals_an_uninterrupted_one(method, point):
+def assert_resumes(method: str, point: str, stored: bool) -> None:
     epochs, checkpoints, stores = run_of(method)
     at = POINTS[point]
     checkpoint = checkpoints[at]
     assert f"{checkpoint.phase} {checkpoint.number}" == point
     torch.manual_seed(at)
-    assert_equal(list(train(tiny(method), references=dict(stores[at]), checkpoint=checkpoint)), epochs[at + 1 :])
-    assert_equal(list(train(tiny(method), references={}, checkpoint=checkpoint)), epochs[at + 1 :])
+    references = dict(stores[at]) if stored else {}
+    assert_equal(list(train(tiny(method), references=references, checkpoint=checkpoint)), epochs[at + 1 :])
+
+
+@pytest.mark.parametrize("method", NAMES)
+@pytest.mark.parametrize("point", ["adapt 0", "adapt 1"])
+def test_a_resumed_adaptation_equals_an_uninterrupted_one(method, point):
+    assert_resumes(method, point, stored=True)
+
+
+@pytest.mark.parametrize("method", ["dan", "dann", "oracle"])
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_run_resumes_in_every_phase(method, point, stored):
+    assert_resumes(method, point, stored)
+
+
+def test_resuming_keeps_the_random_maps(monkeypatch):
+    monkeypatch.setattr(conditional, "LARGEST_PRODUCT", 4)
+    epochs, checkpoints, stores = recorded(tiny("cdan"))
+    maps = {name for name in checkpoints[5].tensors if name.endswith("_map")}
+    assert maps == {"method/feature_map", "method/probability_map"}
+    assert_equal(list(train(tiny("cdan"), references=dict(stores[5]), checkpoint=checkpoints[5])), epochs[6:])
+    assert not np.array_equal(snapshots(epochs)[-1], snapshots(run_of("cdan")[0])[-1])
+
+
+@pytest.mark.parametrize("method", ["swd", "wdgrl"])
+def test_resuming_goes_on_with_the_same_stream_of_random_numbers(method):
+    _, checkpoints, stores = run_of(method)
+    state = "method/draws._extra_state"
+    assert not torch.equal(checkpoints[5].tensors[state], checkpoints[4].tensors[state])
+    rewound = replace(checkpoints[5], tensors=checkpoints[5].tensors | {state: checkpoints[4].tensors[state]})
+    resumed = list(train(tiny(method), references=dict(stores[5]), checkpoint=rewound))
+    assert not np.array_equal(snapshots(resumed)[-1], snapshots(run_of(method)[0])[-1])
 
 
 @pytest.mark.parametrize("point", POINTS)

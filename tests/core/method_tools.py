@@ -1,0 +1,90 @@
+"""What the tests of methods share: small methods and batches, and gradients by finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.backbones import MLPParams, build_network
+from core.methods import METHODS, Batch, Method, Step
+
+NAMES = METHODS.names()
+ADAPTING = [m.info.name for m in METHODS if m.info.setting == "unsupervised"]
+CLASSES, WIDTH = 3, 8
+
+
+def make(name: str, seed: int = 0, **params) -> Method:
+    cls, generator = METHODS.get(name), torch.Generator().manual_seed(seed)
+    network = build_network("mlp", MLPParams(width=16, bottleneck=WIDTH), (2,), CLASSES, generator)
+    return cls(network, cls.Params(**params), WIDTH, CLASSES, generator)
+
+
+def batch(seed: int = 0, n: int = 16, m: int = 16) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    source, target = torch.randn(n, 2, generator=generator), 0.5 * torch.randn(m, 2, generator=generator) + 1
+    return Batch(source, torch.randint(0, CLASSES, (n,), generator=generator), target)
+
+
+def double(b: Batch) -> Batch:
+    return Batch(b.source.double(), b.labels, b.target.double())
+
+
+def updates(method: Method, b: Batch, progress: float = 0.5) -> list[Step]:
+    """All updates of one batch, without any of them being carried out."""
+    return list(method.steps(b, progress))
+
+
+def learn(method: Method, steps: int = 5) -> Method:
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.02, momentum=0.9)
+    for i in range(steps):
+        for step in method.steps(batch(i), 0.5):
+            optimizer.zero_grad()
+            sum(step.losses.values()).backward(inputs=step.trains)
+            optimizer.step()
+    return method
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def numeric_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, h: float = 1e-5) -> np.ndarray:
+    """Central differences in float64."""
+    gradient = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[i] += sign * h
+            ends.append(f(moved))
+        gradient[i] = (ends[0] - ends[1]) / (2 * h)
+    return gradient
+
+
+def gradients(loss: Tensor, *inputs: Tensor) -> list[np.ndarray]:
+    return [g.numpy() for g in torch.autograd.grad(loss, inputs)]
+
+
+def agrees(loss: Callable[..., Tensor], reference: Callable[..., float], *arrays: np.ndarray, atol: float = 1e-8) -> None:
+    """The loss of float64 tensors has the reference's value, and the reference's gradient by each of them."""
+    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
+    value = loss(*tensors)
+    assert value.item() == pytest.approx(reference(*arrays), rel=1e-9, abs=1e-12)
+    for i, found in enumerate(gradients(value, *tensors)):
+        expected = numeric_gradient(lambda moved, i=i: reference(*arrays[:i], moved, *arrays[i + 1 :]), arrays[i])
+        np.testing.assert_allclose(found, expected, atol=atol)
+        assert np.abs(found).max() > 1e-4
+
+
+def clouds(m: int, n: int, d: int = 4, shift: float = 0.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(m, d)), 1.3 * rng.normal(size=(n, d)) + shift
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
