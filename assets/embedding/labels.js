@@ -33,7 +33,7 @@ export function placeLabels(data, box, view, blend, onlyClass, measured) {
 
 /** Pushes overlapping labels {x, y, width} apart along the shorter way; a few rounds are enough for tens of classes. */
 export function spread(labels, box) {
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 30; round += 1) {
     let moved = false;
     for (let i = 0; i < labels.length; i += 1) {
       for (let j = i + 1; j < labels.length; j += 1) {
@@ -49,11 +49,11 @@ export function spread(labels, box) {
         high[axis] += push;
       }
     }
+    for (const label of labels) {
+      label.x = Math.min(Math.max(label.x, label.width / 2 + 2), box.width - label.width / 2 - 2);
+      label.y = Math.min(Math.max(label.y, LABEL_HEIGHT / 2 + 2), box.height - LABEL_HEIGHT / 2 - 2);
+    }
     if (!moved) break;
-  }
-  for (const label of labels) {
-    label.x = Math.min(Math.max(label.x, label.width / 2 + 2), box.width - label.width / 2 - 2);
-    label.y = Math.min(Math.max(label.y, LABEL_HEIGHT / 2 + 2), box.height - LABEL_HEIGHT / 2 - 2);
   }
   return labels;
 }

@@ -125,8 +125,9 @@ export class WebGLRenderer {
 
   /** The browser may take the GPU away and give it back: everything on it is made anew. */
   restore() {
+    const { data } = this;
     this.build();
-    if (this.data) this.setData(this.data);
+    if (data) this.setData(data);
   }
 
   /** Draws a pane as large as the canvas; `looks` are the styles {slot, version, bytes} of the blend's two frames. */

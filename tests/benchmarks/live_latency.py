@@ -32,7 +32,8 @@ new MutationObserver(list => { for (const m of list) for (const n of m.removedNo
   const now = performance.timeOrigin + performance.now();
   const chart = document.querySelector('[data-key=accuracy]');
   if (!window.map_ || !window.map_.isConnected) {
-    const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.embedding[data-key=embedding]'));
+    const inside = e => e.shadowRoot && e.shadowRoot.querySelector('.embedding[data-key=embedding]');
+    const host = [...document.querySelectorAll('*')].find(inside);
     window.map_ = host && host.shadowRoot.querySelector('.embedding');
   }
   const canvas = window.map_;
