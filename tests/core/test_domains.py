@@ -16,7 +16,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST, USPS
 
-from core.domains import DOMAINS, Domain, make_pair, stratified_split, vision
+from core.domains import DOMAINS, Domain, make_pair, stratified_order, stratified_split, vision
 from core.errors import InputError
 from core.home import home
 
@@ -125,6 +125,33 @@ class TestStratified:
     def test_split_without_labels(self):
         train, test = stratified_split(None, 30, 1 / 3, 0)
         assert (len(train), len(test)) == (20, 10)
+
+    def test_any_first_part_of_an_order_keeps_shares(self):
+        shares = np.array([0.5, 0.375, 0.12, 0.005])
+        labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [200, 150, 48, 2]))
+        order = stratified_order(labels, 400, 0)
+        assert sorted(order.tolist()) == list(range(400))
+        counts = np.cumsum(np.eye(4)[labels[order]], axis=0)
+        expected = np.arange(1, 401)[:, None] * shares
+        # A class is within one of its share of the place reached, which is within four samples of their number.
+        assert (np.abs(counts - expected) < 1 + 4 * shares).all()
+
+    def test_an_order_is_random_and_repeatable(self):
+        labels = np.repeat([0, 1], 50)
+        order = stratified_order(labels, 100, 0)
+        np.testing.assert_array_equal(order, stratified_order(labels, 100, 0))
+        assert order.tolist() != stratified_order(labels, 100, 1).tolist()
+        for label in (0, 1):
+            members = order[labels[order] == label]
+            assert members.tolist() != sorted(members.tolist())
+            assert 25 < members[:25].mean() - 50 * label + 12.5 < 50  # no part of the class stands first
+
+    @pytest.mark.parametrize("labels", [None, np.zeros(30, int), np.arange(30)])
+    def test_an_order_without_classes_is_a_permutation(self, labels):
+        order = stratified_order(labels, 30, 0)
+        assert sorted(order.tolist()) == list(range(30))
+        assert order.tolist() != list(range(30))
+        assert order.tolist() != stratified_order(labels, 30, 1).tolist()
 
     @pytest.mark.parametrize("n", [10, 137, 400])
     def test_draw_is_exact_proportional_and_nested(self, n):
