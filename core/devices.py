@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -51,12 +54,31 @@ def limit_threads() -> None:
     threadpool_limits(threads, user_api="blas")
 
 
-def one_thread():
-    """A context in which this thread's BLAS and OpenMP calls use one core: what is computed for a page while a run trains.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """BLAS and OpenMP use one core: for what is computed for a page while a run trains.
 
-    With more, they wait for each other by spinning, and what takes 10 ms took a second on a busy machine.
+    With more, they wait for each other by spinning, and what takes 10 ms took a second on a busy machine. BLAS has one limit for the
+    whole process: the first who comes sets it, the last who leaves takes it back.
     """
-    return _pools().limit(limits=1)
+    global _inside, _limited
+    with _entering:
+        _inside += 1
+        if _inside == 1:
+            _limited = _pools().limit(limits=1, user_api="blas")
+    try:
+        with _pools().limit(limits=1, user_api="openmp"):  # each thread's own
+            yield
+    finally:
+        with _entering:
+            _inside -= 1
+            if _inside == 0:
+                _limited.restore_original_limits()
+
+
+_entering = threading.Lock()
+_inside = 0
+_limited = None
 
 
 @cache

@@ -205,7 +205,7 @@ def sprite_sheet(pictures: np.ndarray) -> Sheet:
     """Draw uint8 N×H×W or N×H×W×3 as one sheet of at most `LARGEST_SHEET` pixels a side: browsers decode all of it."""
     count, height, width = pictures.shape[:3]
     columns = int(np.ceil(np.sqrt(count)))
-    shrink = max(1, -(-max(height, width) * columns // LARGEST_SHEET))
+    shrink = max(1, -(-max(height, width) // (LARGEST_SHEET // columns)))
     pictures = pictures[:, ::shrink, ::shrink]
     height, width = pictures.shape[1:3]
     rows = -(-count // columns)

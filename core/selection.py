@@ -57,6 +57,7 @@ def summarise(data: MapData, frame: int, indices: np.ndarray) -> Selection:
     if data.judged and len(known[1]):
         tables = [confusion(data.labels[known[1]], data.predictions[at][known[1]], len(data.class_names)) for at in (0, frame)]
     moved = np.linalg.norm(data.positions[frame][indices] - data.positions[0][indices], axis=1)
+    moved = moved[np.isfinite(moved)]  # a point may have no place at an epoch
     return Selection(
         int((domain == 0).sum()),
         int((domain == 1).sum()),
@@ -65,7 +66,7 @@ def summarise(data: MapData, frame: int, indices: np.ndarray) -> Selection:
         *accuracy[1],
         *accuracy[0],
         *tables,
-        float(np.nanmean(moved)) / 2 if len(data.epochs) > 1 and np.isfinite(moved).any() else None,
+        float(moved.mean()) / 2 if len(data.epochs) > 1 and len(moved) else None,
     )
 
 

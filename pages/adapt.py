@@ -92,8 +92,8 @@ with ready:
 
 
 def polled(record: Record) -> bool:
-    """Whether there is something to wait for: the run itself, or its UMAP map."""
-    return record.status()["state"] in ACTIVE or map_view.is_awaited(record)
+    """Whether there is something to wait for."""
+    return record.status()["state"] in ACTIVE
 
 
 def live_panel(record: Record) -> None:
@@ -113,7 +113,8 @@ def live_panel(record: Record) -> None:
     run_view.main_curves(record)
     with st.container():
         st.markdown("**Features of source ● and target ▲**")
-        map_panel(record)
+        # A fragment of its own: an epoch or points chosen on the map need not draw the curves again.
+        map_view.fragment(record, key="embedding")
     panel = st.segmented_control(
         "Details",
         ["Losses and gauges", "Confusion", "Samples", "Numbers"],
@@ -131,12 +132,6 @@ def live_panel(record: Record) -> None:
     }[panel](record)
     if polled(record) != st.session_state["live"]:
         st.rerun()  # starts or ends the timer
-
-
-@st.fragment
-def map_panel(record: Record) -> None:
-    """A fragment of its own: an epoch or points chosen on the map need not draw the curves again."""
-    map_view.panel(record, key="embedding")
 
 
 def run_controls(record: Record, state: str, here: bool, status: dict) -> None:

@@ -33,11 +33,7 @@ if view == STORY:
     run_view.verdict(record)
     run_view.tiles(record)
 
-    @st.fragment
-    def pictures() -> None:
-        map_view.panel(record, key="story")
-
-    pictures()
+    map_view.fragment(record, key="story")
     run_pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):

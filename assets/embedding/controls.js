@@ -1,7 +1,7 @@
 // The buttons, lists and keys around the map: what each does, and how each shows the state.
 
 import { bindKeys } from "./gestures.js";
-import { MODES } from "./palette.js";
+import { MODES, hasMode } from "./palette.js";
 
 export const SPEEDS = [1, 0.5, 0.25];
 
@@ -44,7 +44,14 @@ export function bindControls(root, element, signal) {
   document.addEventListener("pointerdown", (event) => {
     for (const menu of find("details[open]")) if (!event.composedPath().includes(menu)) menu.open = false;
   }, { signal });
-  root.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(root); }, { signal });
+  // Before the map's own keys: the first Escape closes a menu, and only the next one clears the selection.
+  root.addEventListener("keydown", (event) => {
+    const open = root.querySelector("details[open]");
+    if (event.key !== "Escape" || !open) return;
+    event.stopImmediatePropagation();
+    open.open = false;
+    open.querySelector("summary").focus();
+  }, { signal, capture: true });
 }
 
 function closeMenus(root) {
@@ -55,7 +62,9 @@ function closeMenus(root) {
 export function showControls(root, { data, timeline, mount, mode, tool, show, selected }) {
   const find = (selector) => root.querySelector(selector);
   const frame = timeline.frame;
-  find("select").value = mode;
+  const select = find("select");
+  for (const option of select.options) option.hidden = option.disabled = !hasMode(data, option.value);
+  select.value = mode;
   find(".time").hidden = data.frames < 2;
   find('[data-do="follow"]').hidden = !mount.follow || timeline.following;
   find('[data-do="back"]').disabled = frame === 0;

@@ -1,15 +1,14 @@
 // The element that Streamlit mounts. It lives as long as its place in the page; new data only change its buffers.
 
 import { SPEEDS, bindControls, showControls } from "./controls.js";
-import { saveAs } from "./export.js";
+import { saveAs, saveScript } from "./export.js";
 import { bindPointer } from "./gestures.js";
 import { Judge } from "./judge.js";
 import { fillLegend, readTheme } from "./legend.js";
 import { LONGEST_TRAILS } from "./overlay.js";
-import { domainLegend, isShown, legendOf, pointRadius, styleFrame, writeStyles } from "./palette.js";
+import { domainLegend, hasMode, isShown, legendOf, pointRadius, styleFrame, writeStyles } from "./palette.js";
 import { Pane } from "./pane.js";
 import { combine, decodeSelection, encodeSelection, nearest, pointsInside } from "./selection.js";
-import { addressOf } from "./server.js";
 import { Source } from "./source.js";
 import { StylePool } from "./stylepool.js";
 import { Timeline } from "./timeline.js";
@@ -19,6 +18,8 @@ import { fullView, isFull, panBy, toMap, zoomAt } from "./view.js";
 const STACK_BELOW = 600; // pixels of width under which two panes stand one below the other
 const REACH = 14; // pixels from which a point is picked
 const REPORT_AFTER_MS = 400; // of rest, before Python hears of a new epoch
+
+const FOLLOWING = -1; // instead of an epoch: the newest one, whichever that is
 
 const elements = new WeakMap(); // parent element -> Embedding
 const mounts = new Map(); // key -> how often it was mounted on this page
@@ -94,6 +95,7 @@ class Embedding {
     const old = this.data;
     const now = performance.now();
     this.data = data;
+    this.holds = this.source.address;
     this.root.hidden = false;
     this.complain("");
     const [run, kind] = data.identity.split("-");
@@ -120,6 +122,7 @@ class Embedding {
     const asked = mount.epoch === null ? -1 : data.epochs.indexOf(mount.epoch);
     this.timeline = new Timeline(data.frames, asked < 0 ? Math.max(data.frames - 1, 0) : asked, mount.follow && asked < 0);
     this.timeline.touched = asked >= 0;
+    if (!hasMode(data, this.mode)) this.mode = "class";
     this.reported = { epoch: data.epochs[asked], selection: mount.selection };
     this.selected = decodeSelection(mount.selection, data.n);
     this.view = fullView();
@@ -199,6 +202,7 @@ class Embedding {
   }
 
   colourBy(mode) {
+    if (!hasMode(this.data, mode)) return;
     this.mode = mode;
     this.refresh();
   }
@@ -303,8 +307,8 @@ class Embedding {
 
   save(kind) {
     const { data, mount, timeline } = this;
-    if (kind === "script") location.assign(addressOf(`map/${mount.address}/script.py?epoch=${data.epochs[timeline.frame]}`));
-    else saveAs(kind, data, this.shots(), this.scene());
+    if (kind !== "script") saveAs(kind, data, this.shots(), this.scene());
+    else saveScript(mount.address, data, timeline.frame).catch((problem) => this.complain(problem.message));
   }
 
   // --- what is seen -----------------------------------------------------------------------------------------------
@@ -331,7 +335,7 @@ class Embedding {
 
   /** Brings the HTML in line with the state, then draws. */
   refresh() {
-    if (!this.data || !this.mount) return;
+    if (!this.data || !this.mount || this.disposed) return;
     const { data, root } = this;
     this.stamp += 1;
     this.resize();
@@ -360,14 +364,15 @@ class Embedding {
     this.root.dataset.epoch = String(epoch ?? "");
     const shown = this.mount.mode === "pair" ? [0, frame] : [frame];
     shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
-    if (mount.export) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), mount.follow && timeline.following);
+    if (mount.export && this.holds === mount.address) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), mount.follow && timeline.following);
     if (data.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch } }));
     clearTimeout(this.reporting);
     // Following a run is no choice of the user's: Python knows that epoch already.
-    if (timeline.touched && !timeline.playing && epoch !== undefined && epoch !== this.reported.epoch) {
+    const chosen = mount.follow && timeline.following ? FOLLOWING : epoch;
+    if (timeline.touched && !timeline.playing && chosen !== undefined && chosen !== this.reported.epoch) {
       this.reporting = setTimeout(() => {
-        this.reported.epoch = epoch;
-        this.report("epoch", epoch);
+        this.reported.epoch = chosen;
+        this.report("epoch", chosen);
       }, REPORT_AFTER_MS);
     }
   }

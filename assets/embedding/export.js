@@ -1,11 +1,13 @@
 // What is seen as a PNG or an SVG, and the coordinates as CSV. All made here, nothing leaves the browser but the file.
 
 import { drawMark } from "./canvas2d.js";
+import { groundPixels } from "./ground.js";
 import { drawLabel, measureLabels, placeLabels } from "./labels.js";
 import { paint, paintOutlines } from "./overlay.js";
 import { BYTES_PER_STYLE, FILLED, RING, css } from "./palette.js";
 import { confidenceOf, positionAt, predictedClass, trueClass } from "./payload.js";
-import { toPixel } from "./view.js";
+import { ask } from "./server.js";
+import { scaleOf, toPixel } from "./view.js";
 
 const GAP = 16;
 const HEAD = 26; // pixels for a title
@@ -19,6 +21,12 @@ export async function saveAs(kind, data, panes, scene) {
   if (kind === "png") download(await toPNG(shots, scene), "image/png", name);
   else if (kind === "svg") download(toSVG(shots, scene), "image/svg+xml", name);
   else download(toCSV(data, frames), "text/csv", name);
+}
+
+/** The program that draws this map again, which the server writes. */
+export async function saveScript(address, data, frame) {
+  const answer = await ask(`map/${address}/script.py?epoch=${data.epochs[frame]}`);
+  download(await answer.text(), "text/x-python", `shiftscope-${data.identity.split("-").slice(0, 2).join("-")}.py`);
 }
 
 async function toPNG(shots, scene) {
@@ -51,7 +59,8 @@ export function toCSV(data, frames) {
       const placed = positionAt(data, i, frame, frame, 0, at);
       const place = placed ? at.map((value) => value.toFixed(5)) : ["", ""];
       lines.push([data.epochs[frame], i, data.domain[i] ? "target" : "source", quoted(name(trueClass(data, i))),
-        quoted(name(predictedClass(data, i, frame))), confidenceOf(data, i, frame).toFixed(3), ...place].join(","));
+        data.judged ? quoted(name(predictedClass(data, i, frame))) : "", data.judged ? confidenceOf(data, i, frame).toFixed(3) : "",
+        ...place].join(","));
     }
   }
   return `${lines.join("\r\n")}\r\n`;
@@ -95,12 +104,27 @@ function drawAll(context, shots, scene, places, width, height) {
     context.beginPath();
     context.rect(0, 0, box.width, box.height);
     context.clip();
+    if (scene.data.grid) drawGround(context, scene, box, Math.round(blend.from + blend.mix));
     drawPoints(context, scene, box, blend);
     if (scene.show.contours) paintOutlines(context, scene, box, blend);
     paint(context, { ...scene, path: null, marked: scene.marked.filter(({ strong }) => strong) }, box, blend);
     drawLabels(context, scene, box, blend);
     context.restore();
   });
+}
+
+function drawGround(context, { data, view, theme }, box, frame) {
+  const picture = document.createElement("canvas");
+  picture.width = picture.height = data.grid;
+  const pixels = groundPixels(data, frame, theme);
+  const upright = new ImageData(data.grid, data.grid); // the grid's first row is its lowest
+  for (let row = 0; row < data.grid; row += 1) {
+    upright.data.set(pixels.subarray(4 * row * data.grid, 4 * (row + 1) * data.grid), 4 * (data.grid - 1 - row) * data.grid);
+  }
+  picture.getContext("2d").putImageData(upright, 0, 0);
+  const [x, y] = toPixel(view, box, -1, 1);
+  const side = 2 * scaleOf(view, box);
+  context.drawImage(picture, x, y, side, side);
 }
 
 function drawPoints(context, scene, box, blend) {
@@ -197,6 +221,11 @@ class SvgContext {
   fillRect(x, y, w, h) { this.beginPath(); this.rect(x, y, w, h); this.fill(); }
 
   strokeRect(x, y, w, h) { this.beginPath(); this.rect(x, y, w, h); this.stroke(); }
+
+  drawImage(picture, x, y, width, height) {
+    const [left, top] = this.point(x, y).split(" ");
+    this.parts.push(`<image x="${left}" y="${top}" width="${width.toFixed(1)}" height="${height.toFixed(1)}" href="${picture.toDataURL()}"/>`);
+  }
 
   fillText(text, x, y) {
     const [, weight = "400", size] = /^(\d{3} )?(\d+)px/.exec(this.font);

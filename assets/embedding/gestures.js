@@ -12,6 +12,7 @@ export function bindPointer(stage, act, signal) {
   const on = (type, handler, options = {}) => stage.addEventListener(type, handler, { signal, ...options });
   let drag = null;
   let pinch = null;
+  let last = null; // where the last click was: a captured pointer's double-click says only that it was on the stage
 
   on("wheel", (event) => {
     const place = act.locate(event);
@@ -29,6 +30,7 @@ export function bindPointer(stage, act, signal) {
     const place = act.locate(event);
     if (!place || event.button !== 0) return;
     stage.focus({ preventScroll: true });
+    last = place;
     const tool = act.tool() === "pan" && event.shiftKey ? "box" : act.tool();
     const touch = event.pointerType === "touch";
     drag = { ...place, x0: place.x, y0: place.y, moved: false, tool, path: [[place.x, place.y]], scrolls: touch && tool === "pan" };
@@ -64,7 +66,7 @@ export function bindPointer(stage, act, signal) {
   });
   on("pointercancel", () => finish());
   on("pointerleave", () => { if (!drag) act.leave(); });
-  on("dblclick", (event) => { if (act.locate(event) && act.tool() === "pan") act.reset(); });
+  on("dblclick", () => { if (last && act.tool() === "pan") act.reset(); });
 
   on("touchstart", (event) => {
     pinch = event.touches.length === 2 ? grip(event) : null;
@@ -74,6 +76,7 @@ export function bindPointer(stage, act, signal) {
     if (!pinch || event.touches.length !== 2) return;
     event.preventDefault();
     const next = grip(event);
+    if (!next) return;
     act.pan(next, next.x - pinch.x, next.y - pinch.y);
     act.zoom(next, next.spread / pinch.spread);
     pinch = next;
@@ -89,8 +92,8 @@ export function bindPointer(stage, act, signal) {
   function grip(event) {
     const [a, b] = event.touches;
     const middle = { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2, target: event.target };
-    const place = act.locate(middle, pinch?.pane ?? 0);
-    return { ...place, spread: Math.max(Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY), 1) };
+    const place = act.locate(middle, pinch?.pane);
+    return place && { ...place, spread: Math.max(Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY), 1) };
   }
 }
 

@@ -34,12 +34,12 @@ export class GLLabels {
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
     this.write(data, theme, dpr);
     const corners = [];
-    const { width: wide, height: high } = this.sheet;
+    const { width: wide, height: high, fine } = this.sheet;
     for (const { class: label, x, y, width } of placeLabels(data, box, view, blend, onlyClass, this.measured)) {
       // To whole pixels, or the letters blur.
       const [left, top] = [x - width / 2, y - LABEL_HEIGHT / 2].map((value) => Math.round(value * dpr) / dpr);
       const [right, bottom] = [left + width, top + LABEL_HEIGHT];
-      const [u, v0, v1] = [(width * dpr) / wide, (label * LABEL_HEIGHT * dpr) / high, ((label + 1) * LABEL_HEIGHT * dpr) / high];
+      const [u, v0, v1] = [(width * fine) / wide, (label * LABEL_HEIGHT * fine) / high, ((label + 1) * LABEL_HEIGHT * fine) / high];
       corners.push(left, top, 0, v0, right, top, u, v0, left, bottom, 0, v1, left, bottom, 0, v1, right, top, u, v0, right, bottom, u, v1);
     }
     if (corners.length === 0) return;
@@ -54,22 +54,23 @@ export class GLLabels {
 
   /** The sheet of all labels, one below the other; again only for other names, colours or pixels. */
   write(data, theme, dpr) {
-    const now = [dpr, theme.text, theme.background, ...data.classNames].join("\n");
+    const { gl } = this;
+    const fine = Math.min(dpr, gl.getParameter(gl.MAX_TEXTURE_SIZE) / (LABEL_HEIGHT * data.classNames.length)); // hundreds of classes
+    const now = [fine, theme.text, theme.background, ...data.classNames].join("\n");
     if (now === this.written) return;
     this.written = now;
     const canvas = document.createElement("canvas");
     const context = canvas.getContext("2d");
     this.measured = measureLabels(context, data, theme.font);
-    canvas.width = Math.ceil(Math.max(...this.measured.map(({ width }) => width)) * dpr);
-    canvas.height = Math.round(LABEL_HEIGHT * dpr * data.classNames.length);
-    context.scale(dpr, dpr);
+    canvas.width = Math.ceil(Math.max(...this.measured.map(({ width }) => width)) * fine);
+    canvas.height = Math.floor(LABEL_HEIGHT * fine * data.classNames.length);
+    context.scale(fine, fine);
     this.measured.forEach((label, i) => drawLabel(context, label, i, label.width / 2, (i + 0.5) * LABEL_HEIGHT, theme));
-    const { gl } = this;
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, true);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, canvas);
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
     for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
     for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, wrap, gl.CLAMP_TO_EDGE);
-    this.sheet = { width: canvas.width, height: canvas.height };
+    this.sheet = { width: canvas.width, height: canvas.height, fine };
   }
 }

@@ -28,7 +28,7 @@ export class Judge {
     for (const epoch of epochs) this.asked.add(epoch);
     try {
       const answer = await (await ask(`map/${address}/quality?epochs=${epochs}`)).json();
-      if (identity !== this.identity) return;
+      if (identity !== this.identity || this.closed) return;
       for (const [epoch, quality] of Object.entries(answer)) this.known.set(Number(epoch), quality);
     } catch {
       for (const epoch of epochs) this.asked.delete(epoch); // the next look asks again
@@ -38,6 +38,7 @@ export class Judge {
   }
 
   close() {
+    this.closed = true;
     clearTimeout(this.waiting);
   }
 }

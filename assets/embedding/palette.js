@@ -19,11 +19,17 @@ export const BYTES_PER_STYLE = 8; // red, green, blue, alpha, shape, fill, size 
 export const MODES = [
   { name: "class", title: "true class", still: true },
   { name: "domain", title: "domain", still: true },
-  { name: "outcome", title: "right or wrong" },
-  { name: "confidence", title: "confidence" },
-  { name: "moved", title: "distance moved" },
-  { name: "predicted", title: "predicted class" },
+  { name: "outcome", title: "right or wrong", judged: true },
+  { name: "confidence", title: "confidence", judged: true },
+  { name: "moved", title: "distance moved", moving: true },
+  { name: "predicted", title: "predicted class", judged: true },
 ];
+
+/** Has this map what a colouring shows? Raw inputs have no predictions, and what has one epoch has not moved. */
+export function hasMode(data, name) {
+  const { judged, moving } = MODES.find((mode) => mode.name === name);
+  return !(judged && !data.judged) && !(moving && data.frames < 2);
+}
 
 const DIMMED = 16; // alpha of a point that the legend has filtered out
 const UNCHOSEN = 70; // alpha of a point outside the selection

@@ -48,6 +48,7 @@ export class Source {
 
   async load(signal) {
     for (let attempt = 0; ; attempt += 1) {
+      let part;
       try {
         const { identity = "", frames = 0 } = this.data ?? {};
         const answer = await ask(`map/${this.address}?since=${frames}&identity=${encodeURIComponent(identity)}`, signal);
@@ -55,11 +56,7 @@ export class Source {
         if (signal.aborted) return;
         performance.mark("embedding-data");
         this.size = Number(answer.headers.get("content-length"));
-        const data = merge(this.data, decode(bytes));
-        this.data = data ?? this.data;
-        if (!data) this.again = true; // what was held does not fit any more
-        else this.onData(data);
-        return;
+        part = decode(bytes);
       } catch (problem) {
         if (signal.aborted) return;
         if (problem.refused || attempt === WAITS.length) {
@@ -68,7 +65,13 @@ export class Source {
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, WAITS[attempt]));
+        continue;
       }
+      const data = merge(this.data, part);
+      if (!data) this.data = null; // what was held does not fit any more: everything is asked for
+      if (!data) this.again = true;
+      else this.onData((this.data = data));
+      return;
     }
   }
 

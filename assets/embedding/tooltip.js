@@ -12,6 +12,7 @@ const COLUMNS = 8; // of a row, as in core/map_data.py
 export function describe(data, index, frame) {
   const label = trueClass(data, index);
   const name = (value) => data.classNames[value] ?? "unknown";
+  if (!data.judged) return label < 0 ? "class not known" : `class ${name(label)}`;
   const predicted = `predicted ${name(predictedClass(data, index, frame))} (${confidenceOf(data, index, frame).toFixed(2)})`;
   return label < 0 ? `${predicted}, true class not known` : `true ${name(label)} → ${predicted}`;
 }
@@ -83,11 +84,16 @@ export class Tooltip {
   /** `x`, `y` in the stage, whose size is `box`. */
   show(data, index, frame, first, x, y, box, pinned) {
     const [title, ...lines] = tell(data, index, frame, first, pinned, this.rows);
-    this.words.replaceChildren(make("b", "", title), ...lines.map((line) => make("small", "", line)));
-    this.paint(index);
-    this.element.classList.toggle("pinned", pinned);
-    this.element.hidden = false;
-    const { offsetWidth: width, offsetHeight: height } = this.element;
+    const says = [index, title, ...lines].join("\n");
+    if (says !== this.says || this.element.hidden) { // while it only moves, nothing is written
+      this.says = says;
+      this.words.replaceChildren(make("b", "", title), ...lines.map((line) => make("small", "", line)));
+      this.paint(index);
+      this.element.classList.toggle("pinned", pinned);
+      this.element.hidden = false;
+      this.size = [this.element.offsetWidth, this.element.offsetHeight];
+    }
+    const [width, height] = this.size;
     const right = x + 16 + width <= box.width;
     this.element.style.left = `${Math.max(right ? x + 16 : Math.min(x - 16 - width, box.width - width), 0)}px`;
     this.element.style.top = `${Math.min(Math.max(y - height - 14, 0), Math.max(box.height - height, 0))}px`;

@@ -17,7 +17,7 @@ _HEAD = '''"""Shiftscope run {run}, {kind} map: before adaptation and epoch {epo
     pip install numpy scikit-learn safetensors matplotlib
     python {name} [FOLDER]
 
-FOLDER is the run's folder, by default {folder}
+FOLDER is the run's folder; without it, the one where the run was computed.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from core.home import home
 from core.map_data import Ground, MapData, Rings
 from core.projection import (
     EpochMap,
+    MapQuality,
     class_centres,
     density_contour,
     disagreement,
@@ -32,6 +34,7 @@ from core.projection import (
 )
 from core.runs.mapper import mapper
 from core.runs.record import Record
+from core.runs.snapshots import Frames, Marks, class_names, frames, readable
 
 Kind = Literal["pca", "umap", "discriminant", "inputs"]
 KINDS: tuple[Kind, ...] = ("pca", "umap", "discriminant", "inputs")
@@ -65,7 +68,7 @@ def _run_map(record: Record, kind: Kind) -> MapData | None:
     lines = {e["number"]: e["measures"] for e in record.phase("adapt")}
     ground, domain_lines = _ground(record, found.epochs) if kind == "inputs" else (None, None)
     details = [
-        _details(_Keyed((identity, number), _Frame(found.positions[i], seen.domain, seen.labels, seen.predictions[shown[i]], len(names))))
+        _DETAILS.get((identity, number), lambda i=i: _details(found.positions[i], seen, shown[i], len(names)))
         for i, number in enumerate(found.epochs)
     ]
     outlines = tuple(rings if domain_lines is None else (*rings, domain_lines[i]) for i, (_, rings) in enumerate(details))
@@ -91,14 +94,22 @@ def _run_map(record: Record, kind: Kind) -> MapData | None:
 
 
 def _identity(record: Record, kind: Kind, found: EpochMap, finished: bool) -> str:
-    """The same as long as no point that was shown moves."""
-    return f"{record.id}-{kind}-{f'all-{len(found.epochs)}' if finished and kind != 'inputs' else 'live'}"
+    """The same as long as no point that was shown moves: the run and the projection first, as the browser reads them."""
+    basis = f"all-{len(found.epochs)}" if finished and kind != "inputs" else "live"
+    return f"{record.id}-{kind}-{basis}-{_birth(record)}"
+
+
+def _birth(record: Record) -> str:
+    """Another one when a run was deleted and computed again under its id, or is the shipped one of the same id."""
+    marks = readable(record)
+    return hashlib.sha256(f"{record.folder} {marks[0] if marks else ''}".encode()).hexdigest()[:8]
 
 
 def positions(record: Record, kind: Kind, finished: bool) -> EpochMap | None:
     """Where every sample is at every epoch so far; None while there is nothing to show."""
-    numbers = _readable(record)
-    if not numbers:
+    marks = readable(record)
+    numbers = tuple(number for number, _ in marks)
+    if not marks:
         return None
     if kind == "umap":
         arrays = record.map("umap")
@@ -107,16 +118,19 @@ def positions(record: Record, kind: Kind, finished: bool) -> EpochMap | None:
         samples = record.samples()
         centre, half = samples["plane"][:2], samples["plane"][2]
         return EpochMap("inputs", numbers, np.repeat((samples["rows"] - centre)[None] / half, len(numbers), 0).astype(np.float32))
-    return _joint(str(record.folder), kind, numbers) if finished else _live(str(record.folder), kind, numbers)
+    return (_joint if finished else _live)(str(record.folder), kind, marks)
 
 
 def compute_umap(record: Record, on_progress: Callable[[float], None] | None = None) -> None:
     """Compute and store the UMAP map of a finished run. Takes seconds, and tens of seconds on the first call on a machine."""
-    numbers = _readable(record)
-    if not numbers:
+    marks = readable(record)
+    if not marks:
         raise InputError("run", f"{record.id} has no snapshot to draw.", "Launch it again.")
     prepare_numba_cache(home() / "numba")
+    numbers = tuple(number for number, _ in marks)
     found = umap_map(_features(record, numbers), numbers, seed=record.experiment()["seed"], on_progress=on_progress)
+    if readable(record) != marks:
+        raise InputError("run", f"{record.id} has changed while its map was computed.", "Ask for the map again.")
     record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
 
 
@@ -126,9 +140,14 @@ def umap_state(record: Record) -> tuple[str, float]:
         return "ready", 1.0
     state = mapper().state(record.id)
     if state[0] in ("unknown", "ready"):  # never asked for, or deleted since
-        mapper().submit(record.id)
+        ask_for_umap(record)
         state = mapper().state(record.id)
     return state
+
+
+def ask_for_umap(record: Record) -> None:
+    """Have a finished run's UMAP computed, also where that has failed before."""
+    mapper().submit(record.id)
 
 
 def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str, Any]]:
@@ -143,9 +162,8 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
     measures = {e["number"]: e["measures"] for e in record.phase("adapt")}
     answer = {}
     for number in set(epochs) & set(found.epochs):
-        held = _Judged(str(record.folder), number, found.positions[found.epochs.index(number)], seen.domain, seen.labels)
-        with one_thread():
-            judged = _quality(_Keyed((_identity(record, kind, found, finished), number), held))
+        place = found.positions[found.epochs.index(number)]
+        judged = _QUALITIES.get((_identity(record, kind, found, finished), number), lambda n=number, p=place: _judge(record, n, p, seen))
         if judged is not None:
             m = measures.get(number)
             warning = m and disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])
@@ -153,84 +171,39 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
     return answer
 
 
-def class_names(record: Record) -> tuple[str, ...]:
-    samples = record.samples()
-    return tuple(record.status().get("class_names") or map(str, range(int(samples["labels"].max(initial=0)) + 1)))
+def _judge(record: Record, number: int, places: np.ndarray, seen: Frames) -> MapQuality | None:
+    arrays = record.snapshot(number)
+    with one_thread():
+        return None if arrays is None else map_quality(arrays["features"], places, seen.domain, seen.labels)
 
 
-@dataclass(frozen=True)
-class Frames:
-    """What every snapshot says of its 2n samples (n source ones, then n target ones), over E epochs.
+class _Cache:
+    """Remembers what was made for a key, and nothing of what it was made from; the ones longest unused go first."""
 
-    ``predictions`` int16 E×2n, ``confidence`` float32 E×2n, ``labels`` int16 2n (−1 unknown), ``domain`` uint8 2n.
-    """
+    def __init__(self, most: int):
+        self.most, self.held, self.lock = most, OrderedDict(), threading.Lock()
 
-    epochs: tuple[int, ...]
-    predictions: np.ndarray
-    confidence: np.ndarray
-    labels: np.ndarray
-    domain: np.ndarray
-    pictures: np.ndarray | None
-    rows: np.ndarray | None
-
-
-def frames(record: Record) -> Frames | None:
-    """The predictions of all snapshots so far; None before the first one."""
-    numbers, samples = _readable(record), record.samples()
-    if not numbers or samples is None:
-        return None
-    seen = [_predictions(str(record.folder), number) for number in numbers]
-    count = len(samples["labels"])
-    return Frames(
-        numbers,
-        np.stack([p for p, _ in seen]),
-        np.stack([c for _, c in seen]),
-        samples["labels"].astype(np.int16),
-        (np.arange(count) >= count // 2).astype(np.uint8),
-        samples.get("pictures"),
-        samples.get("rows"),
-    )
+    def get(self, key: tuple, make: Callable[[], Any]) -> Any:
+        with self.lock:
+            if key in self.held:
+                self.held.move_to_end(key)
+                return self.held[key]
+        made = make()
+        with self.lock:
+            self.held[key] = made
+            while len(self.held) > self.most:
+                self.held.popitem(last=False)
+        return made
 
 
-@dataclass(frozen=True)
-class _Keyed:
-    """A value that a cache knows by its key alone."""
-
-    key: tuple
-    value: Any = field(compare=False)
+_DETAILS, _QUALITIES, _LEVELS = _Cache(2048), _Cache(2048), _Cache(1024)
 
 
-@dataclass(frozen=True)
-class _Frame:
-    positions: np.ndarray
-    domain: np.ndarray
-    labels: np.ndarray
-    predictions: np.ndarray
-    classes: int
-
-
-@lru_cache(maxsize=2048)
-def _details(keyed: _Keyed) -> tuple[np.ndarray, tuple[Rings, Rings]]:
+def _details(positions: np.ndarray, seen: Frames, frame: int, classes: int) -> tuple[np.ndarray, tuple[Rings, Rings]]:
     """Class centres, of predicted classes where the true one is not known, and the density outlines of both domains."""
-    f = keyed.value
-    labels = np.where(f.labels >= 0, f.labels, f.predictions)
-    return class_centres(f.positions, labels, f.domain, f.classes), tuple(density_contour(f.positions[f.domain == d]) for d in (0, 1))
-
-
-@dataclass(frozen=True)
-class _Judged:
-    folder: str
-    number: int
-    positions: np.ndarray
-    domain: np.ndarray
-    labels: np.ndarray
-
-
-@lru_cache(maxsize=1024)
-def _quality(keyed: _Keyed):
-    j = keyed.value
-    arrays = Record(Path(j.folder)).snapshot(j.number)
-    return None if arrays is None else map_quality(arrays["features"], j.positions, j.domain, j.labels)
+    labels = np.where(seen.labels >= 0, seen.labels, seen.predictions[frame])
+    outlines = tuple(density_contour(positions[seen.domain == side]) for side in (0, 1))
+    return class_centres(positions, labels, seen.domain, classes), outlines
 
 
 def _caption(measures: dict[str, Any] | None) -> str:
@@ -255,18 +228,18 @@ def _ground(record: Record, numbers: tuple[int, ...]) -> tuple[Ground, list[Ring
     """What the network and the domain classifier say of the plane, at each epoch."""
     grids = [record.snapshot(number) for number in numbers]
     ground = Ground(np.stack([g["grid_classes"] for g in grids]), np.stack([g["grid_confidence"] for g in grids]))
-    lines = [_level(_Keyed((record.id, number), g["grid_domain"])) for number, g in zip(numbers, grids, strict=True)]
+    birth = _birth(record)
+    lines = [
+        _LEVELS.get((record.id, birth, number), lambda g=g: level_lines(g["grid_domain"].astype(np.float32), 127.5))
+        for number, g in zip(numbers, grids, strict=True)
+    ]
     return ground, lines
 
 
-@lru_cache(maxsize=2048)
-def _level(keyed: _Keyed) -> Rings:
-    return level_lines(keyed.value.astype(np.float32), 127.5)
-
-
 @lru_cache(maxsize=KEPT)
-def _joint(folder: str, kind: Kind, numbers: tuple[int, ...]) -> EpochMap:
+def _joint(folder: str, kind: Kind, marks: Marks) -> EpochMap:
     record = Record(Path(folder))
+    numbers = tuple(number for number, _ in marks)
     features = _features(record, numbers)
     if kind == "pca":
         return pca_map(features, numbers)
@@ -276,7 +249,7 @@ def _joint(folder: str, kind: Kind, numbers: tuple[int, ...]) -> EpochMap:
 
 @dataclass(frozen=True)
 class _Live:
-    numbers: tuple[int, ...] = ()
+    marks: Marks = ()
     positions: np.ndarray | None = None
     basis: Any = None
 
@@ -285,21 +258,21 @@ _LIVE: dict[tuple[str, Kind], _Live] = {}
 _LOCK = threading.Lock()
 
 
-def _live(folder: str, kind: Kind, numbers: tuple[int, ...]) -> EpochMap:
+def _live(folder: str, kind: Kind, marks: Marks) -> EpochMap:
     """What was placed at an earlier call stays where it was."""
     with _LOCK:
         known = _LIVE.pop((folder, kind), _Live())
-        if numbers[: len(known.numbers)] != known.numbers:
+        if marks[: len(known.marks)] != known.marks:
             known = _Live()
-        for number in numbers[len(known.numbers) :]:
-            known = _extended(known, kind, number, Record(Path(folder)).snapshot(number)["features"])
+        for mark in marks[len(known.marks) :]:
+            known = _extended(known, kind, mark, Record(Path(folder)).snapshot(mark[0])["features"])
         _LIVE[folder, kind] = known
         while len(_LIVE) > KEPT:
             _LIVE.pop(next(iter(_LIVE)))
-    return EpochMap(kind, numbers, known.positions)
+    return EpochMap(kind, tuple(number for number, _ in marks), known.positions)
 
 
-def _extended(known: _Live, kind: Kind, number: int, features: np.ndarray) -> _Live:
+def _extended(known: _Live, kind: Kind, mark: tuple[int, str], features: np.ndarray) -> _Live:
     if kind == "pca":
         placed, basis = live_pca(features, None if known.positions is None else known.positions[-1]), None
     else:
@@ -307,26 +280,7 @@ def _extended(known: _Live, kind: Kind, number: int, features: np.ndarray) -> _L
         placed, basis = live_discriminant(features, domain, known.basis)
     placed = placed[None].astype(np.float32)
     joined = placed if known.positions is None else np.concatenate([known.positions, placed])
-    return replace(known, numbers=(*known.numbers, number), positions=joined, basis=basis)
-
-
-def _readable(record: Record) -> tuple[int, ...]:
-    """The epochs whose snapshot can be read; a damaged one is left out."""
-    numbers = []
-    for number in record.snapshot_numbers():
-        with contextlib.suppress(FileNotFoundError):
-            _predictions(str(record.folder), number)
-            numbers.append(number)
-    return tuple(numbers)
-
-
-@lru_cache(maxsize=4096)
-def _predictions(folder: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-    arrays = Record(Path(folder)).snapshot(number)
-    if arrays is None:
-        raise FileNotFoundError(f"{folder}: the snapshot of epoch {number} cannot be read.")
-    probabilities = arrays["probabilities"]
-    return probabilities.argmax(1).astype(np.int16), probabilities.max(1).astype(np.float32)
+    return replace(known, marks=(*known.marks, mark), positions=joined, basis=basis)
 
 
 def _features(record: Record, numbers) -> list[np.ndarray]:

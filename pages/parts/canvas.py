@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import urlsafe_b64decode
-from binascii import Error as NotBase64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -85,7 +85,8 @@ def embedding(
     state = _component(key=f"{key}_{of}", data=json.dumps(mount), on_epoch_change=_quiet, on_selection_change=_quiet)
     # Until the user has chosen anything, what the element began with.
     chosen, text = state.get("epoch"), state.get("selection")
-    return Chosen(epoch if chosen is None else int(chosen), selection if text is None else str(text))
+    number = epoch if chosen is None else int(chosen)
+    return Chosen(None if number is None or number < 0 else number, selection if text is None else str(text))
 
 
 def read_selection(text: str, count: int) -> np.ndarray:
@@ -94,20 +95,14 @@ def read_selection(text: str, count: int) -> np.ndarray:
     ``b…``: a bit for each point, lowest first, as URL-safe base64. ``i…``: differences in base 36, separated by dots.
     `assets/embedding/selection.js` writes whichever is shorter.
     """
-    none = np.zeros(0, np.int64)
+    found = np.zeros(0, np.int64)
     if len(text) > LONGEST_SELECTION:
-        return none
-    try:
-        if text.startswith("b"):
-            packed = np.frombuffer(urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4)), np.uint8)
-            found = np.flatnonzero(np.unpackbits(packed, bitorder="little"))
-        elif text.startswith("i"):
-            steps = [int(part, 36) for part in text[1:].split(".")]
-            found = np.cumsum(steps) if min(steps) >= 0 and max(steps) < count else none
-        else:
-            return none
-    except (ValueError, NotBase64):
-        return none
+        return found
+    if re.fullmatch(r"b[A-Za-z0-9_-]+", text) and len(text) % 4 != 2:  # no base64 has that length: a link that lost its end
+        packed = np.frombuffer(urlsafe_b64decode(text[1:] + "=" * (-len(text[1:]) % 4)), np.uint8)
+        found = np.flatnonzero(np.unpackbits(packed, bitorder="little"))
+    elif re.fullmatch(r"i[0-9a-z]{1,6}(\.[0-9a-z]{1,6})*", text):
+        found = np.cumsum([int(part, 36) for part in text[1:].split(".")])
     return np.unique(found[found < count])
 
 

@@ -68,7 +68,10 @@ def _run(request: Request) -> tuple[Record, maps.Kind]:
     kind = request.path_params["kind"]
     if kind not in maps.KINDS:
         raise InputError("map", f"There is no map called {kind[:20]!r}.", f"Choose one of: {', '.join(maps.KINDS)}.")
-    return store.find(request.path_params["name"]), kind
+    record = store.find(request.path_params["name"])
+    if kind not in maps.kinds(record):
+        raise InputError("map", "The inputs of this run are not points of a plane.", "Choose another map.")
+    return record, kind
 
 
 def _number(request: Request, name: str) -> int:
@@ -153,7 +156,9 @@ def _samples(request: Request) -> Response:
 @_answered
 def _quality(request: Request) -> Response:
     record, kind = _run(request)
-    epochs = [int(text) for text in request.query_params.get("epochs", "").split(",") if text.isdigit() and len(text) < 7]
+    epochs = [
+        int(text) for text in request.query_params.get("epochs", "").split(",") if text.isascii() and text.isdigit() and len(text) < 7
+    ]
     return JSONResponse(maps.quality(record, kind, epochs[:ASKED]), headers=_NEVER)
 
 
@@ -161,7 +166,12 @@ def _quality(request: Request) -> Response:
 def _script(request: Request) -> Response:
     """A Python program that draws this map from the run's folder, without Shiftscope."""
     record, kind = _run(request)
+    found = maps.positions(record, kind, record.status()["state"] == "finished")
+    if found is None:
+        raise InputError("map", "This map is not ready yet.", "It appears as soon as its first epoch is finished.")
     epoch = _number(request, "epoch")
+    if epoch not in found.epochs:
+        raise InputError("map", f"The map has no epoch {epoch}.", f"Choose one from {found.epochs[0]} to {found.epochs[-1]}.")
     headers = _NEVER | {"Content-Disposition": f'attachment; filename="shiftscope-{record.id}-{kind}.py"'}
     return Response(map_script.write(record, kind, epoch), media_type="text/x-python", headers=headers)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.map_data import MapData
-from core.runs import maps
+from core.runs import maps, snapshots
 from core.runs.mapper import mapper
 from core.runs.record import ACTIVE, Record
 from pages.parts import map_server, selection_view
@@ -23,13 +23,26 @@ MEANINGS = {
     "It is fitted on the points shown, so it exaggerates a small shift.",
 }
 LAYOUTS = {"Side by side": "pair", "One map": "single"}
+POLL = 1.0  # seconds between two looks at a UMAP map that is being computed
 HELP = (
     "PCA is instant. UMAP shows neighbourhoods; it is computed when the run is finished. "
     "The discriminant looks for the shift itself. Two-dimensional inputs can be shown as they are."
 )
 
 
-def panel(record: Record, *, key: str, height: int = 400) -> None:
+def fragment(record: Record, *, key: str) -> None:
+    """The map as a fragment, which looks again by itself while its UMAP is being computed."""
+    awaited = _is_awaited(record)
+
+    def draw() -> None:
+        _panel(record, key=key)
+        if _is_awaited(record) != awaited:
+            st.rerun()  # starts or ends the timer
+
+    st.fragment(draw, run_every=POLL if awaited else None, key=f"{key}_fragment")()
+
+
+def _panel(record: Record, *, key: str, height: int = 400) -> None:
     """Draw a run's map and answer what is selected on it."""
     kinds = sorted(maps.kinds(record), key=list(TITLES).index)
     options = [TITLES[kind] for kind in kinds]
@@ -66,18 +79,16 @@ def panel(record: Record, *, key: str, height: int = 400) -> None:
         export=True,
     )
     _to_link(chosen)
-    st.caption(
-        f"{note}{MEANINGS[kind]} A 2-D map cannot show all of a {_dimensions(record)}-dimensional space: trust the AUC under it more."
-    )
+    space = f"a {snapshots.dimensions(record)}-dimensional space"
+    st.caption(f"{note}{MEANINGS[kind]} A 2-D map cannot show all of {space}: trust the AUC under it more.")
     frame = data.epochs.index(chosen.epoch) if chosen.epoch in data.epochs else len(data.epochs) - 1
     selection_view.show(data, frame, read_selection(chosen.selection, len(data.domain)), key=key)
     _table(data, frame, key)
 
 
-def is_awaited(record: Record) -> bool:
+def _is_awaited(record: Record) -> bool:
     """Whether UMAP was asked for and is being computed."""
-    asked = st.session_state.get("map") == TITLES["umap"] and record.status()["state"] == "finished"
-    return asked and maps.umap_state(record)[0] in ("queued", "computing")
+    return st.session_state.get("map") == TITLES["umap"] and mapper().state(record.id)[0] in ("queued", "computing")
 
 
 def _umap(record: Record) -> tuple[str, str]:
@@ -92,7 +103,9 @@ def _umap(record: Record) -> tuple[str, str]:
     if state == "ready":
         return "umap", ""
     if state == "failed":
-        st.caption(literal(f"UMAP could not be computed for this run. {mapper().reason(record.id) or ''}"))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(literal(f"UMAP could not be computed for this run. {mapper().reason(record.id) or ''}"))
+            st.button("Try again", key="umap_again", icon=":material/refresh:", on_click=maps.ask_for_umap, args=(record,))
         return "pca", "This is PCA. "
     st.progress(fraction, "UMAP is being computed in the background; until then this is PCA. The first time on a machine takes a minute.")
     return "pca", "This is PCA. "
@@ -114,10 +127,6 @@ def _to_link(chosen: Chosen) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != str(value):
             st.query_params[name] = str(value)
-
-
-def _dimensions(record: Record) -> int:
-    return record.snapshot(record.snapshot_numbers()[0])["features"].shape[1]
 
 
 def _table(data: MapData, frame: int, key: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.figures import tables
 from core.measures.accuracy import confusion
-from core.runs import maps
+from core.runs import snapshots
 from core.runs.record import Record
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
@@ -16,9 +16,9 @@ from pages.parts.samples import picture_row
 THUMBNAILS = 12
 
 
-def _labelled_target(record: Record) -> tuple[maps.Frames | None, np.ndarray | None]:
+def _labelled_target(record: Record) -> tuple[snapshots.Frames | None, np.ndarray | None]:
     """The predictions so far and which samples are labelled target ones; says why there is nothing, and gives None, where there is none."""
-    frames = maps.frames(record)
+    frames = snapshots.frames(record)
     target = None if frames is None else (frames.domain == 1) & (frames.labels >= 0)
     if target is None or not target.any():
         st.info("This appears when the source model is trained, for a target that has labels.", icon=":material/hourglass_empty:")
@@ -31,7 +31,7 @@ def confusion_panel(record: Record) -> None:
     frames, target = _labelled_target(record)
     if target is None:
         return
-    names = maps.class_names(record)
+    names = snapshots.class_names(record)
     before, after = (confusion(frames.labels[target], frames.predictions[i][target], len(names)) for i in (0, -1))
     night = dark()
     builders = {
@@ -54,7 +54,7 @@ def samples_panel(record: Record) -> None:
     frames, target = _labelled_target(record)
     if target is None:
         return
-    names = maps.class_names(record)
+    names = snapshots.class_names(record)
     right = [(frames.predictions[i] == frames.labels) & target for i in (0, -1)]
     for title, chosen in (("Fixed", ~right[0] & right[1]), ("Broken", right[0] & ~right[1] & target)):
         where = np.flatnonzero(chosen & target)
@@ -66,12 +66,12 @@ def samples_panel(record: Record) -> None:
     st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each, evaluation only.")
 
 
-def _change(frames: maps.Frames, names: tuple[str, ...], i: int) -> str:
+def _change(frames: snapshots.Frames, names: tuple[str, ...], i: int) -> str:
     """ "8 → 3 (0.91)": prediction before, after, and the confidence after."""
     return f"{names[frames.predictions[0][i]]} → {names[frames.predictions[-1][i]]} ({frames.confidence[-1][i]:.2f})"
 
 
-def thumbnails(frames: maps.Frames, where: np.ndarray, captions: list[str]) -> None:
+def thumbnails(frames: snapshots.Frames, where: np.ndarray, captions: list[str]) -> None:
     if not len(where):
         return
     if frames.pictures is None:
@@ -88,10 +88,10 @@ def thumbnails(frames: maps.Frames, where: np.ndarray, captions: list[str]) -> N
 
 def both_domains(record: Record) -> None:
     """Samples of source and target side by side, with what the network says of them before and after."""
-    frames = maps.frames(record)
+    frames = snapshots.frames(record)
     if frames is None:
         return
-    names = maps.class_names(record)
+    names = snapshots.class_names(record)
     for column, domain, title in zip(st.columns(2), (0, 1), ("Source", "Target"), strict=True):
         with column:
             st.markdown(f"**{title} samples**")

@@ -138,6 +138,8 @@ def test_zoom_survives_live_updates(open_page):
     assert zoomed != pytest.approx(whole, rel=0.05)
     page.wait_for_function(f"document.querySelector('[data-key=mmd]').dataset.updates >= {updates + 3}")
     assert page.evaluate(zoom) == pytest.approx(zoomed)
+    page.get_by_role("button", name="Cancel").click()  # the next test's run need not wait for this one
+    wait_for_state(page, "cancelled")
 
 
 def test_pause_step_resume_cancel(open_page, server):
@@ -184,6 +186,48 @@ def test_a_killed_server_leaves_an_interrupted_run_that_can_be_resumed(open_page
     wait_for_state(again, "cancelled")
     places = [(line["phase"], line["number"]) for line in epochs(server, run)]
     assert len(places) == len(set(places)), "an epoch stands twice"
+
+
+def test_epoch_and_selection_survive_a_rerun_and_a_reload_and_are_answered(open_page):
+    page = open_page("/")
+    shown = page.locator(".embedding").first
+    page.locator(".embedding[data-epoch='30']").wait_for()
+    page.locator(".embedding .stage").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**epoch=27*")
+    box = page.locator(".embedding .plot").nth(1).bounding_box()
+    page.keyboard.press("b")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**selected=*")
+    selected = shown.get_attribute("data-selected")
+    answer = page.get_by_text(f"{selected} selected:")
+    answer.wait_for()
+    page.get_by_text("Mean way on the map").wait_for()
+    page.get_by_text("One map", exact=True).click()  # a rerun
+    page.locator(".embedding.single").wait_for()
+    assert (shown.get_attribute("data-epoch"), shown.get_attribute("data-selected")) == ("27", selected)
+    page.reload()
+    page.locator(f".embedding[data-epoch='27'][data-selected='{selected}']").wait_for()
+    answer.wait_for()
+    assert page.locator(".embedding.single").count() == 1
+    page.get_by_text("UMAP", exact=True).first.click()  # the same samples in another projection
+    page.locator(f".embedding[data-identity*='umap'][data-epoch='27'][data-selected='{selected}']").wait_for()
+    page.get_by_text("DANN", exact=True).first.click()  # another run: neither its epoch nor its samples
+    page.locator(".embedding[data-epoch='30'][data-selected='0']").wait_for()
+    page.wait_for_function("!location.search.includes('selected=') && !location.search.includes('epoch=')")
+
+
+def test_the_curves_show_the_maps_epoch_and_take_it_elsewhere(open_page):
+    page = open_page("/?story_curves.open=true")
+    page.get_by_text("Curves of this run").click()
+    chart(page, "accuracy").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('[data-key=accuracy]')?.dataset.cursor === '30'")
+    page.evaluate("dispatchEvent(new CustomEvent('shiftscope-go', { detail: { epoch: 5 } }))")
+    page.locator(".embedding[data-epoch='5']").wait_for()
+    page.wait_for_function("document.querySelector('[data-key=accuracy]').dataset.cursor === '5'")
 
 
 @pytest.mark.parametrize("path", ["/", "/?view=Any+shift", "/adapt", "/compare"])
