@@ -8,6 +8,7 @@ import { fillLegend, readTheme } from "./legend.js";
 import { LONGEST_TRAILS } from "./overlay.js";
 import { domainLegend, hasMode, isShown, legendOf, pointRadius, styleFrame, writeStyles } from "./palette.js";
 import { Pane } from "./pane.js";
+import { nearestEpoch } from "./payload.js";
 import { combine, decodeSelection, encodeSelection, nearest, pointsInside } from "./selection.js";
 import { Source } from "./source.js";
 import { StylePool } from "./stylepool.js";
@@ -119,7 +120,7 @@ class Embedding {
 
   /** Data of another run: everything begins anew, with the epoch and the selection that the page's link carries. */
   begin(data, mount) {
-    const asked = mount.epoch === null ? -1 : data.epochs.indexOf(mount.epoch);
+    const asked = mount.epoch === null ? -1 : nearestEpoch(data, mount.epoch);
     this.timeline = new Timeline(data.frames, asked < 0 ? Math.max(data.frames - 1, 0) : asked, mount.follow && asked < 0);
     this.timeline.touched = asked >= 0;
     if (!hasMode(data, this.mode)) this.mode = "class";
@@ -185,8 +186,7 @@ class Embedding {
   /** To the epoch nearest to a number. */
   goTo(epoch) {
     if (!this.data || this.data.frames < 2) return;
-    const distance = this.data.epochs.map((number) => Math.abs(number - epoch));
-    this.choose(distance.indexOf(Math.min(...distance)));
+    this.choose(nearestEpoch(this.data, epoch));
   }
 
   playOrPause() {

@@ -115,3 +115,9 @@ export function centreAt(data, side, label, from, to, mix) {
   if (c[a] === NOT_PLACED || c[b] === NOT_PLACED) return null;
   return [(c[a] + (c[b] - c[a]) * mix) / UNIT, (c[a + 1] + (c[b + 1] - c[a + 1]) * mix) / UNIT];
 }
+
+/** The frame of the epoch nearest to a number; a long run has no picture of every epoch. */
+export function nearestEpoch(data, epoch) {
+  const distance = data.epochs.map((number) => Math.abs(number - epoch));
+  return distance.indexOf(Math.min(...distance));
+}

@@ -81,7 +81,9 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
     _to_link(chosen)
     space = f"a {snapshots.dimensions(record)}-dimensional space"
     st.caption(f"{note}{MEANINGS[kind]} A 2-D map cannot show all of {space}: trust the AUC under it more.")
-    frame = data.epochs.index(chosen.epoch) if chosen.epoch in data.epochs else len(data.epochs) - 1
+    frame = len(data.epochs) - 1
+    if chosen.epoch is not None:  # the nearest one: a long run has no picture of every epoch
+        frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - chosen.epoch))
     selection_view.show(data, frame, read_selection(chosen.selection, len(data.domain)), key=key)
     _table(data, frame, key)
 
