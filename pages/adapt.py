@@ -88,7 +88,11 @@ with ready:
         )
         if record and not same:
             differences = picker.differences(record.experiment(), experiment.model_dump(mode="json"))
-            st.caption("Differs from the run on the right in: " + literal("; ".join(differences)) + ".")
+            st.caption(
+                "Differs from the run on the right in: " + literal("; ".join(differences)) + "."
+                if differences
+                else "The run on the right was computed by an earlier version of Shiftscope."
+            )
 
 
 def polled(record: Record) -> bool:
