@@ -67,7 +67,9 @@ class Bench:
 
     def __init__(self, experiment: Experiment, pair: Pair, device: str):
         self.experiment, self.pair, self.device = experiment, pair, torch.device(device)
-        self.source, self.target = (Side.of(d, self.device, experiment.seed) for d in (pair.source, pair.target))
+        self.source = Side.of(pair.source, self.device, experiment.seed, stratified=True)
+        # Not by class: the target's labels are for scores alone, and must not even choose the samples that MMD² and AUC are measured on.
+        self.target = Side.of(pair.target, self.device, experiment.seed, stratified=False)
         budget = experiment.budget
         smallest, largest = sorted((len(self.source.inputs), len(self.target.inputs)))
         if smallest < budget.batch_size:
@@ -193,7 +195,7 @@ def _plane_view(evaluation: Evaluation) -> dict[str, np.ndarray]:
 class Side:
     """One domain on the device: training samples with labels, held-out samples in a fixed random order.
 
-    Any first part of the held-out samples holds the classes in proportion.
+    If ``stratified``, any first part of the held-out samples holds the classes in proportion.
     """
 
     inputs: Tensor
@@ -202,9 +204,9 @@ class Side:
     held_out_labels: np.ndarray | None
 
     @staticmethod
-    def of(d: Domain, device: torch.device, seed: int) -> Side:
+    def of(d: Domain, device: torch.device, seed: int, stratified: bool) -> Side:
         known = d.labels is not None
-        order = stratified_order(d.labels[d.test].numpy() if known else None, len(d.test), seed)
+        order = stratified_order(d.labels[d.test].numpy() if known and stratified else None, len(d.test), seed)
         chosen = d.test[torch.from_numpy(order[:EVALUATED])]
         return Side(
             d.inputs[d.train].to(device),

@@ -119,6 +119,6 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         outlines=(tuple(density_contour(report.positions[domain == side]) for side in (0, 1)),),
         pictures=report.pictures,
         rows=report.rows,
-        note=f"Showing {report.n:,} held-out samples per domain, each class in proportion, seed {report.seed}.",
+        note=f"Showing {report.n:,} held-out samples per domain, drawn with seed {report.seed}, source classes in proportion.",
         judged=False,
     )

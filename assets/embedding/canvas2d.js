@@ -10,6 +10,7 @@ import { scaleOf, toPixel } from "./view.js";
 export class Canvas2DRenderer {
   constructor(canvas) {
     this.name = "canvas2d";
+    this.dressed = true;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.grounds = new Map(); // frame -> canvas

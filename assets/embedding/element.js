@@ -45,7 +45,7 @@ class Embedding {
     this.root = root;
     this.stage = root.querySelector(".stage");
     this.legend = root.querySelector(".legend");
-    this.panes = [...root.querySelectorAll(".pane")].map((figure) => new Pane(figure));
+    this.panes = [...root.querySelectorAll(".pane")].map((figure) => new Pane(figure, () => this.request()));
     this.tooltip = new Tooltip(root.querySelector(".tip"), () => this.request());
     this.source = new Source((data) => this.receive(data), (words) => this.complain(words));
     this.judge = new Judge(() => this.refresh());

@@ -11,7 +11,9 @@ import { isEmpty, paint } from "./overlay.js";
 import { WebGLRenderer } from "./webgl.js";
 
 export class Pane {
-  constructor(figure) {
+  /** `onStale` is called when the pane should be drawn once more. */
+  constructor(figure, onStale) {
+    this.onStale = onStale;
     this.figure = figure;
     this.plot = figure.querySelector(".plot");
     this.title = figure.querySelector(".title");
@@ -70,6 +72,7 @@ export class Pane {
   }
 
   dispose() {
+    this.disposed = true;
     this.renderer?.dispose();
   }
 
@@ -86,6 +89,14 @@ export class Pane {
     }
     const own = { ...scene, box: this.box };
     this.renderer.draw(own, blend, [scene.looks(blend.from), scene.looks(blend.to)]);
+    if (!this.renderer.dressed) {
+      requestAnimationFrame(() => {
+        if (this.disposed || this.renderer.dressed) return;
+        this.renderer.dress();
+        this.drawn = "";
+        this.onStale();
+      });
+    }
     this.over.hidden = isEmpty(scene);
     if (!this.over.hidden) {
       this.context.setTransform(scene.dpr, 0, 0, scene.dpr, 0, 0);

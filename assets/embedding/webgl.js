@@ -70,12 +70,11 @@ out vec4 colour;
 void main() { colour = texture(u_ground, v_at); }`;
 
 const ONE_POINT = {
-  n: 1, frames: 1, grid: 0, classNames: ["0"], positions: new Int16Array(2), centres: new Int16Array(4),
-  outlines: [[[new Int16Array([0, 0, 9, 0, 0, 9, 0, 0])]]],
+  n: 1, frames: 1, grid: 0, positions: new Int16Array(2),
 };
 const ONE_POINT_SCENE = {
-  data: ONE_POINT, view: { x: 0, y: 0, zoom: 1 }, radius: 3, dpr: 1, box: { width: 300, height: 150 }, show: { contours: true },
-  theme: { text: [0, 0, 0], background: [255, 255, 255], font: "sans-serif" },
+  data: ONE_POINT, view: { x: 0, y: 0, zoom: 1 }, radius: 3, dpr: 1, box: { width: 300, height: 150 },
+  theme: { background: [255, 255, 255] },
 };
 
 export class WebGLRenderer {
@@ -98,18 +97,24 @@ export class WebGLRenderer {
     this.positions = gl.createBuffer();
     this.styles = new Map(); // slot -> {buffer, version}
     this.under = null; // made when there is a ground to draw
-    this.lines = new Lines(gl);
-    this.labels = new GLLabels(gl);
+    this.lines = this.labels = null; // made by `dress`
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-    this.warmUp();
-  }
-
-  // Shaders are compiled when they first draw, which takes a tenth of a second: while the data are still on their way.
-  warmUp() {
+    // Shaders are compiled when they first draw, which takes a tenth of a second: that of the points while the data are on their way.
     this.setData(ONE_POINT);
     const looks = { slot: 0, version: 0, bytes: new Uint8Array(BYTES_PER_STYLE) };
     this.draw(ONE_POINT_SCENE, { from: 0, to: 0, mix: 0 }, [looks, looks]);
+  }
+
+  /** Outlines and labels come after the first draw, so that the points need not wait for their shaders. */
+  get dressed() {
+    return this.lines !== null;
+  }
+
+  dress() {
+    this.lines = new Lines(this.gl);
+    this.lines.setData(this.data);
+    this.labels = new GLLabels(this.gl);
   }
 
   setData(data) {
@@ -119,7 +124,7 @@ export class WebGLRenderer {
     gl.bufferData(gl.ARRAY_BUFFER, data.positions, gl.STATIC_DRAW);
     for (const { buffer } of this.styles.values()) gl.deleteBuffer(buffer);
     this.styles.clear();
-    this.lines.setData(data);
+    this.lines?.setData(data);
     if (this.under) this.under.shown = "";
   }
 
@@ -163,6 +168,7 @@ export class WebGLRenderer {
     program.pointer("a_look", 4, gl.UNSIGNED_BYTE, false, BYTES_PER_STYLE, 4);
     gl.drawArrays(gl.POINTS, 0, data.n);
 
+    if (!this.dressed) return;
     if (scene.show.contours) {
       // Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
       if (mix < 1) this.lines.draw(scene, from, 1 - mix);
