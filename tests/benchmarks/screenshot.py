@@ -19,10 +19,10 @@ def main(path: str = "/", file: str = str(ROOT / "assets" / "screenshot.png")) -
         server.start()
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         try:
-            page = browser.new_context(viewport={"width": 1280, "height": 1060}).new_page()
+            page = browser.new_context(viewport={"width": 1280, "height": 1010}).new_page()
             page.goto(server.url + path)
             page.locator(".embedding").first.wait_for()
-            page.wait_for_timeout(3000)
+            page.wait_for_timeout(6000)
             page.screenshot(path=file)
         finally:
             browser.close()
