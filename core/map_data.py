@@ -164,8 +164,8 @@ def pack(data: MapData, since: int = 0, sheet: dict[str, Any] | None = None, row
     return gzip.compress(len(text).to_bytes(4, "little") + text + body, compresslevel=4, mtime=0)
 
 
-def pack_rows(data: MapData) -> bytes:
-    """The first columns of every sample's row, float32 N×min(D, 8), for the tooltip."""
+def pack_rows(data: Any) -> bytes:
+    """The first columns of every sample's row, float32 N×min(D, 8), for the tooltip; ``data`` has ``rows``, as `MapData` does."""
     return b"" if data.rows is None else data.rows[:, :COLUMNS].astype("<f4").tobytes()
 
 

@@ -1,6 +1,6 @@
 // The class labels as textured squares in WebGL: written once, moved every frame.
 
-import { Program } from "./glprogram.js";
+import { Program, TEXTURED, smoothTexture } from "./glprogram.js";
 import { LABEL_HEIGHT, drawLabel, measureLabels, placeLabels } from "./labels.js";
 
 const VERTEX = `#version 300 es
@@ -12,17 +12,10 @@ void main() {
   gl_Position = vec4(a_at.x * u_pixel.x - 1.0, 1.0 - a_at.y * u_pixel.y, 0.0, 1.0);
 }`;
 
-const FRAGMENT = `#version 300 es
-precision mediump float;
-in vec2 v_texture;
-uniform sampler2D u_labels;
-out vec4 colour;
-void main() { colour = texture(u_labels, v_texture); }`;
-
 export class GLLabels {
   constructor(gl) {
     this.gl = gl;
-    this.program = new Program(gl, VERTEX, FRAGMENT);
+    this.program = new Program(gl, VERTEX, TEXTURED);
     this.texture = gl.createTexture();
     this.buffer = gl.createBuffer();
     this.written = "";
@@ -69,8 +62,7 @@ export class GLLabels {
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, true);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, canvas);
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
-    for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
-    for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, wrap, gl.CLAMP_TO_EDGE);
+    smoothTexture(gl);
     this.sheet = { width: canvas.width, height: canvas.height, fine };
   }
 }

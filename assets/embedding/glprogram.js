@@ -1,5 +1,19 @@
 // A WebGL2 program with the places of its inputs, looked up once.
 
+/** The fragment shader of a textured shape; its vertex shader gives `v_texture`. */
+export const TEXTURED = `#version 300 es
+precision mediump float;
+in vec2 v_texture;
+uniform sampler2D u_texture;
+out vec4 colour;
+void main() { colour = texture(u_texture, v_texture); }`;
+
+/** The bound texture is read smoothly and not beyond its edges; sizes that are no powers of two need the latter. */
+export function smoothTexture(gl) {
+  for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
+  for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, wrap, gl.CLAMP_TO_EDGE);
+}
+
 export class Program {
   constructor(gl, vertex, fragment) {
     this.gl = gl;

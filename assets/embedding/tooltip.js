@@ -9,7 +9,7 @@ const PICTURE = 72; // pixels
 const COLUMNS = 8; // of a row, as in core/map_data.py
 
 /** "true 3 → predicted 8 (0.64)" */
-export function describe(data, index, frame) {
+function describe(data, index, frame) {
   const label = trueClass(data, index);
   const name = (value) => data.classNames[value] ?? "unknown";
   if (!data.judged) return label < 0 ? "class not known" : `class ${name(label)}`;

@@ -3,7 +3,7 @@
 
 import { GLLabels } from "./gllabels.js";
 import { Lines } from "./gllines.js";
-import { Program } from "./glprogram.js";
+import { Program, TEXTURED, smoothTexture } from "./glprogram.js";
 import { groundPixels } from "./ground.js";
 import { BYTES_PER_STYLE } from "./palette.js";
 import { UNIT } from "./payload.js";
@@ -56,18 +56,11 @@ void main() {
 const GROUND_VERTEX = `#version 300 es
 in vec2 a_corner;
 uniform vec2 u_centre, u_scale;
-out vec2 v_at;
+out vec2 v_texture;
 void main() {
-  v_at = a_corner * 0.5 + 0.5;
+  v_texture = a_corner * 0.5 + 0.5;
   gl_Position = vec4((a_corner - u_centre) * u_scale, 0.0, 1.0);
 }`;
-
-const GROUND_FRAGMENT = `#version 300 es
-precision mediump float;
-in vec2 v_at;
-uniform sampler2D u_ground;
-out vec4 colour;
-void main() { colour = texture(u_ground, v_at); }`;
 
 const ONE_POINT = {
   n: 1, frames: 1, grid: 0, positions: new Int16Array(2),
@@ -180,7 +173,7 @@ export class WebGLRenderer {
   /** The plane of two-dimensional inputs as one textured square. */
   ground(view, theme, stretch, frame) {
     const { gl, data } = this;
-    this.under ??= { program: new Program(gl, GROUND_VERTEX, GROUND_FRAGMENT), texture: gl.createTexture(), corners: gl.createBuffer(), shown: "" };
+    this.under ??= { program: new Program(gl, GROUND_VERTEX, TEXTURED), texture: gl.createTexture(), corners: gl.createBuffer(), shown: "" };
     const { program, texture, corners } = this.under;
     program.use();
     gl.bindTexture(gl.TEXTURE_2D, texture);
@@ -188,8 +181,7 @@ export class WebGLRenderer {
     if (this.under.shown !== shown) {
       const pixels = new Uint8Array(groundPixels(data, frame, theme).buffer);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, data.grid, data.grid, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-      for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
-      for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, wrap, gl.CLAMP_TO_EDGE);
+      smoothTexture(gl);
       this.under.shown = shown;
     }
     gl.uniform2f(program.uniform("u_centre"), view.x, view.y);

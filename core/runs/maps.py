@@ -34,7 +34,7 @@ from core.projection import (
 )
 from core.runs.mapper import mapper
 from core.runs.record import Record
-from core.runs.snapshots import Frames, Marks, class_names, frames, readable
+from core.runs.snapshots import Frames, Marks, class_names, domains, frames, readable
 
 Kind = Literal["pca", "umap", "discriminant", "inputs"]
 KINDS: tuple[Kind, ...] = ("pca", "umap", "discriminant", "inputs")
@@ -160,10 +160,10 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
     if found is None or seen is None:
         return {}
     measures = {e["number"]: e["measures"] for e in record.phase("adapt")}
-    answer = {}
+    identity, answer = _identity(record, kind, found, finished), {}
     for number in set(epochs) & set(found.epochs):
         place = found.positions[found.epochs.index(number)]
-        judged = _QUALITIES.get((_identity(record, kind, found, finished), number), lambda n=number, p=place: _judge(record, n, p, seen))
+        judged = _QUALITIES.get((identity, number), lambda n=number, p=place: _judge(record, n, p, seen))
         if judged is not None:
             m = measures.get(number)
             warning = m and disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])
@@ -243,8 +243,7 @@ def _joint(folder: str, kind: Kind, marks: Marks) -> EpochMap:
     features = _features(record, numbers)
     if kind == "pca":
         return pca_map(features, numbers)
-    count = len(features[0])
-    return discriminant_map(features, numbers, (np.arange(count) >= count // 2).astype(np.uint8))
+    return discriminant_map(features, numbers, domains(len(features[0])))
 
 
 @dataclass(frozen=True)
@@ -276,8 +275,7 @@ def _extended(known: _Live, kind: Kind, mark: tuple[int, str], features: np.ndar
     if kind == "pca":
         placed, basis = live_pca(features, None if known.positions is None else known.positions[-1]), None
     else:
-        domain = (np.arange(len(features)) >= len(features) // 2).astype(np.uint8)
-        placed, basis = live_discriminant(features, domain, known.basis)
+        placed, basis = live_discriminant(features, domains(len(features)), known.basis)
     placed = placed[None].astype(np.float32)
     joined = placed if known.positions is None else np.concatenate([known.positions, placed])
     return replace(known, marks=(*known.marks, mark), positions=joined, basis=basis)

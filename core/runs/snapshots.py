@@ -45,6 +45,11 @@ def class_names(record: Record) -> tuple[str, ...]:
     return tuple(record.status().get("class_names") or map(str, range(int(samples["labels"].max(initial=0)) + 1)))
 
 
+def domains(count: int) -> np.ndarray:
+    """uint8, the domain of each of a snapshot's samples: the source's come first, and there are as many of the target."""
+    return (np.arange(count) >= count // 2).astype(np.uint8)
+
+
 @dataclass(frozen=True)
 class Frames:
     """What every snapshot says of its 2n samples (n source ones, then n target ones), over E epochs.
@@ -67,13 +72,12 @@ def frames(record: Record) -> Frames | None:
     if not marks or samples is None:
         return None
     seen = [predictions(str(record.folder), *mark) for mark in marks]
-    count = len(samples["labels"])
     return Frames(
         tuple(number for number, _ in marks),
         np.stack([predicted for predicted, _, _ in seen]),
         np.stack([confidence for _, confidence, _ in seen]),
         samples["labels"].astype(np.int16),
-        (np.arange(count) >= count // 2).astype(np.uint8),
+        domains(len(samples["labels"])),
         samples.get("pictures"),
         samples.get("rows"),
     )

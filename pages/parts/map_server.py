@@ -19,9 +19,11 @@ from starlette.routing import Route
 from core.errors import InputError
 from core.figures import map_script
 from core.map_data import MapData, Sheet, pack, pack_rows, sprite_sheet
-from core.runs import maps, store
+from core.runs import maps, snapshots, store
 from core.runs.record import Record
+from core.runs.snapshots import Frames
 from pages.parts import canvas
+from pages.parts.text import whole_number
 
 PUBLISHED = 32  # maps that belong to no run, the oldest are forgotten first
 ASKED = 32  # epochs whose quality is asked for at once
@@ -75,8 +77,7 @@ def _run(request: Request) -> tuple[Record, maps.Kind]:
 
 
 def _number(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+    return whole_number(request.query_params.get(name, "")) or 0
 
 
 @_answered
@@ -127,7 +128,7 @@ def _places(data: MapData, place: str) -> tuple[dict[str, Any] | None, str | Non
 _SHEETS: OrderedDict[str, Sheet] = OrderedDict()
 
 
-def _sheet_of(data: MapData) -> tuple[str, Sheet]:
+def _sheet_of(data: MapData | Frames) -> tuple[str, Sheet]:
     """Drawn once: epochs come in all the time, the samples stay."""
     digest = hashlib.sha256(data.pictures).hexdigest()[:16]
     with _LOCK:
@@ -141,11 +142,8 @@ def _sheet_of(data: MapData) -> tuple[str, Sheet]:
 @_answered
 def _samples(request: Request) -> Response:
     """The sprite sheet, or the rows where the samples are no pictures."""
-    if request.path_params["source"] == "data":
-        data = _published(request)
-    else:
-        record = store.find(request.path_params["name"])
-        data = next(filter(None, (maps.run_map(record, kind) for kind in ("pca", "umap"))), None)
+    published = request.path_params["source"] == "data"
+    data = _published(request) if published else snapshots.frames(store.find(request.path_params["name"]))
     if data is None:
         raise _missing()
     if data.pictures is None:
@@ -156,9 +154,8 @@ def _samples(request: Request) -> Response:
 @_answered
 def _quality(request: Request) -> Response:
     record, kind = _run(request)
-    epochs = [
-        int(text) for text in request.query_params.get("epochs", "").split(",") if text.isascii() and text.isdigit() and len(text) < 7
-    ]
+    numbers = map(whole_number, request.query_params.get("epochs", "").split(","))
+    epochs = [number for number in numbers if number is not None]
     return JSONResponse(maps.quality(record, kind, epochs[:ASKED]), headers=_NEVER)
 
 
@@ -190,5 +187,5 @@ ROUTES = [
     Route("/map/{source}/{name}/samples", _samples),
     Route("/map/run/{name}/{kind}/quality", _quality),
     Route("/map/run/{name}/{kind}/script.py", _script),
-    Route("/map/{source:str}/{name}/{kind}", _map),
+    Route("/map/{source}/{name}/{kind}", _map),
 ]

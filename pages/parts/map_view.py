@@ -11,7 +11,7 @@ from core.runs.mapper import mapper
 from core.runs.record import ACTIVE, Record
 from pages.parts import map_server, selection_view
 from pages.parts.canvas import Chosen, embedding, read_selection
-from pages.parts.text import literal
+from pages.parts.text import literal, whole_number
 
 TITLES: dict[str, str] = {"inputs": "Inputs", "pca": "PCA", "umap": "UMAP", "discriminant": "Discriminant"}
 MEANINGS = {
@@ -119,8 +119,7 @@ def _from_link(record: Record) -> tuple[int | None, str]:
         st.session_state["mapped"] = record.id
         for name in ("epoch", "selected"):
             st.query_params.pop(name, None)
-    text = st.query_params.get("epoch", "")
-    return (int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None), st.query_params.get("selected", "")
+    return whole_number(st.query_params.get("epoch", "")), st.query_params.get("selected", "")
 
 
 def _to_link(chosen: Chosen) -> None:
