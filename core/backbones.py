@@ -181,6 +181,17 @@ def mlp(shape, params: MLPParams):
 
 
 @backbone(
+    "identity",
+    title="Raw features",
+    kinds=("image", "features"),
+    params=Params,
+    summary="No layers of its own: the inputs as they are. For tables and ready-made features, and for methods on frozen features.",
+)
+def identity(shape, params: Params):
+    return Scale(), nn.Flatten(), math.prod(shape)
+
+
+@backbone(
     "small-cnn",
     title="Small CNN",
     kinds=("image",),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,7 +23,8 @@ from core.measures import MEASURED, MEASURES, Evaluation, measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.classifier import domain_probability
 from core.measures.mmd import base_bandwidth, normalise
-from core.methods import METHODS, Method
+from core.methods import METHODS, Batch, Method, Seen
+from core.methods import Side as SideName
 
 EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
 GRID = 64  # points a side at which a network of two-dimensional inputs is asked about the plane
@@ -71,14 +73,13 @@ class Bench:
         # Not by class: the target's labels are for scores alone, and must not even choose the samples that MMD² and AUC are measured on.
         self.target = Side.of(pair.target, self.device, experiment.seed, stratified=False)
         budget = experiment.budget
-        smallest, largest = sorted((len(self.source.inputs), len(self.target.inputs)))
+        smallest = min(len(self.source.inputs), len(self.target.inputs))
         if smallest < budget.batch_size:
             raise InputError(
                 "budget.batch_size",
                 f"{budget.batch_size} is more than the {smallest} training samples of one domain.",
                 f"Choose at most {smallest}.",
             )
-        self.batches_per_epoch = largest // budget.batch_size
         n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
         self.shown = n
         self.bandwidth = math.nan
@@ -93,7 +94,7 @@ class Bench:
     def method(self, name: str, params: dict, purpose: str, weights: dict[str, Tensor] | None = None) -> Method:
         """A fresh method. Its network has ``weights``, or fresh ones: references of one experiment start from the same."""
         spec, cls = self.experiment.backbone, METHODS.get(name)
-        if cls.info.trains_on == "target" and self.target.labels is None:
+        if cls.info.trains_on != "source" and self.target.labels is None:
             raise InputError(
                 "method", f"{name} needs target labels, and the target has none.", "Choose another method or a labelled target."
             )
@@ -104,11 +105,38 @@ class Bench:
             network.load_state_dict(weights)
         return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)
 
+    def seen(self, method: Method) -> Seen:
+        """What the method may look at. A reference that trains on target labels is given them as if they were the source's."""
+        source, target, info = self.source, self.target, method.info
+        parts = {"source": [source], "target": [target], "both": [source, target]}[info.trains_on if info.sees_source else "source"]
+        inputs, labels = ([getattr(side, name) for side in parts] for name in ("inputs", "labels"))
+        inputs, labels = (one[0] if len(one) == 1 else torch.cat(one) for one in (inputs, labels))
+        count = len(inputs) if info.sees_source else 0
+        rows = self.shot_rows
+        return Seen(
+            inputs[:count], labels[:count], target.inputs, target.inputs[rows], rows if target.labels is None else target.labels[rows]
+        )
+
+    @cached_property
+    def shot_rows(self) -> Tensor:
+        """int64, which of the target's training samples are labelled ones: ``shots`` of each class, or all where it has fewer."""
+        labels, k = self.target.labels, self.experiment.shots
+        if not k:
+            return torch.empty(0, dtype=torch.int64, device=self.device)
+        if labels is None:
+            raise InputError("shots", "the target has no labels to give away.", "Choose a method that needs none.")
+        order = torch.randperm(len(labels), generator=self.generator("shots")).to(self.device)
+        chosen = [order[labels[order] == c][:k] for c in range(len(self.pair.class_names))]
+        for name, found in zip(self.pair.class_names, chosen, strict=True):
+            if not len(found):
+                raise InputError("shots", f"class {name} has no training sample on the target.", "Choose another target or method.")
+        return torch.cat(chosen)
+
     def evaluate(self, method: Method) -> Evaluation:
         """One pass over the held-out samples of both domains."""
         method.eval()
-        sides = [self.source, self.target]
-        features, probabilities = zip(*(self.predict(method, side.held_out) for side in sides), strict=True)
+        sides: dict[SideName, Side] = {"source": self.source, "target": self.target}
+        features, probabilities = zip(*(self.predict(method, side.held_out, name) for name, side in sides.items()), strict=True)
         n = self.shown
         return Evaluation(
             *probabilities,
@@ -118,22 +146,22 @@ class Bench:
             features[1][:n],
             self.bandwidth,
             self.experiment.seed,
-            None if self.plane is None else self.predict(method, _grid(self.plane).to(self.device)),
+            None if self.plane is None else self.predict(method, _grid(self.plane).to(self.device), "target"),
         )
 
     @staticmethod
     @torch.inference_mode()
-    def predict(method: Method, inputs: Tensor, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
-        """Features and softmax probabilities of all inputs, as float32 arrays."""
+    def predict(method: Method, inputs: Tensor, side: SideName, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+        """Features and softmax probabilities of all inputs of one side, as float32 arrays."""
         features, probabilities = [], []
         for part in inputs.split(chunk):
-            f, logits = method.network(part)
+            f, logits = method.infer(part, side)
             features.append(f)
             probabilities.append(logits.softmax(1))
         return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
 
     def fix_before(self, method: Method) -> None:
-        """Evaluate the source-trained network, and fix the kernel of the run's MMD by its features."""
+        """Evaluate what has not adapted yet, and fix the kernel of the run's MMD by its features."""
         before = self.evaluate(method)
         self.bandwidth = base_bandwidth(*(normalise(f[:MEASURED]) for f in (before.source_features, before.target_features)))
         self.before = replace(before, bandwidth=self.bandwidth)
@@ -168,6 +196,31 @@ class Bench:
         labels = [np.full(n, -1) if s.held_out_labels is None else s.held_out_labels[:n] for s in sides]
         inputs = torch.cat([s.held_out[:n].cpu() for s in sides])
         return Samples(inputs, torch.from_numpy(np.concatenate(labels)), self.pair.class_names, self.plane)
+
+
+def batch_count(seen: Seen, size: int, adapts: bool) -> int:
+    """Full batches of an epoch: of the larger domain in adaptation, of the labelled samples alone in a reference's training."""
+    return (max(len(seen.source), len(seen.target)) if adapts else len(seen.source)) // size
+
+
+def batches(seen: Seen, size: int, count: int, generator: torch.Generator) -> Iterator[Batch]:
+    """``count`` batches of ``size`` samples of each domain, and of the shots as many as there are up to that."""
+    parts = (seen.source, seen.target, seen.shots)
+    for a, b, c in zip(*(_draws(part, min(size, len(part)), count, generator) for part in parts), strict=True):
+        yield Batch(seen.source[a], seen.labels[a], seen.target[b], b, seen.shots[c], seen.shot_labels[c])
+
+
+def _draws(inputs: Tensor, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Indices of ``count`` full batches: shuffled passes over the inputs, the last partial batch of a pass dropped."""
+    n, given = len(inputs), 0
+    while given < count:
+        if not n:
+            yield torch.empty(0, dtype=torch.int64, device=inputs.device)
+            given += 1
+            continue
+        for batch in torch.randperm(n, generator=generator)[: n - n % size].split(size)[: count - given]:
+            given += 1
+            yield batch.to(inputs.device)
 
 
 def _plane(inputs: Tensor) -> np.ndarray:

@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from core.backbones import BACKBONES
-from core.domains import DOMAINS
+from core.domains import DOMAINS, DomainEntry
 from core.errors import InputError
 from core.methods import METHODS
 from core.shifts import SHIFTS
 
 # Part of every id. Raise it when a change makes old results incomparable with new ones.
 SCHEMA = 2
+# Settings that came later, with the value that means what was done before: they are left out of the id where they have it, so that
+# an old link still finds its run.
+LATER = {"shots": 0, "joint": False}
 
 
 class _Frozen(BaseModel):
@@ -106,6 +109,8 @@ class Experiment(_Frozen):
     budget: Budget = Budget()
     seed: int = Field(0, ge=0, le=2**31 - 1)
     snapshot: int = Field(2000, ge=20, le=10_000, description="Held-out samples per domain kept for maps; MMD and AUC take the first 500.")
+    shots: int = Field(0, ge=0, le=50, description="Labelled target samples per class, for methods that learn from a few of them.")
+    joint: bool = Field(False, description="Also train on the labels of both domains together, as a second upper line.")
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
@@ -117,7 +122,32 @@ class Experiment(_Frozen):
             if entry.kind is not None and entry.kind not in kinds:
                 good = ", ".join(b.name for b in BACKBONES if entry.kind in b.kinds)
                 raise InputError("backbone", f"{self.backbone.name} cannot read {entry.name}.", f"Choose one of: {good}.")
+        self._fits_method(source)
         return self
+
+    def _fits_method(self, source: DomainEntry) -> None:
+        info = METHODS.get(self.method.name).info
+        if info.kinds and source.kind not in (None, *info.kinds):
+            raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {source.name}.", "Choose another method.")
+        if info.setting == "semi-supervised" and not self.shots:
+            raise InputError(
+                "shots", f"{info.title} learns from labelled target samples, and 0 per class is none.", "Give 1 or more, say 3."
+            )
+        if self.shots and info.setting != "semi-supervised":
+            raise InputError("shots", f"{info.title} takes no target labels.", "Set shots to 0, or choose a method for few target labels.")
+        if self.start == "scratch" and (info.instant or not info.sees_source):
+            raise InputError("start", f"{info.title} needs a network that was trained on the source.", "Set start to source-model.")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of adaptation: one for methods in closed form, the budget's for all others."""
+        return 1 if METHODS.get(self.method.name).info.instant else self.budget.epochs
+
+    @property
+    def phases(self) -> dict[str, int]:
+        """The phases of a run, in order, with their epochs. A target without labels has no oracle and no joint phase."""
+        references = ["source", "oracle", *(["joint"] if self.joint else [])]
+        return dict.fromkeys(references, self.budget.source_epochs) | {"adapt": self.epochs}
 
     @classmethod
     def parse(cls, data: dict[str, Any] | str | bytes) -> Experiment:
@@ -130,9 +160,10 @@ class Experiment(_Frozen):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the canonical JSON: the run's name."""
-        return _digest(self.model_dump(mode="json"))
+        data = self.model_dump(mode="json")
+        return _digest({name: value for name, value in data.items() if name not in LATER or value != LATER[name]})
 
-    def reference_id(self, role: Literal["source", "oracle"]) -> str:
+    def reference_id(self, role: Literal["source", "oracle", "joint"]) -> str:
         """The address of the network trained on labels alone, shared by every method that starts from it."""
         data = self.model_dump(mode="json", include={"source", "target", "backbone", "budget", "seed"})
         del data["budget"]["epochs"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from core.bench import Bench, load_pair
+from core.bench import Bench, batch_count, batches, load_pair
 from core.experiment import Experiment
-from core.methods import Batch
+from core.methods import Batch, Method
 
 BATCHES = 3
 
@@ -40,24 +40,21 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     pair = load_pair(experiment)
     bench = Bench(experiment, pair, device)
     method = bench.method(experiment.method.name, experiment.method.params, "adapt")
-    size = experiment.budget.batch_size
-    batch = Batch(bench.source.inputs[:size], bench.source.labels[:size], bench.target.inputs[:size])
-
-    def step() -> None:
-        for update in method.steps(batch, 0.5):
-            method.zero_grad()
-            sum(update.losses.values()).backward(inputs=update.trains)
-
-    step()  # the first one allocates
-    per_batch = _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
+    seen, size = bench.seen(method), experiment.budget.batch_size
+    method.begin(seen)
+    per_batch = per_epoch = 0.0
+    if not method.info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
+        per_epoch = _time(lambda: method.epoch(seen, 0.0), device)
+        per_batch = _seconds_per_batch(method, next(batches(seen, size, 1, bench.generator("estimate"))), device)
     method.eval()
-    per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size]), device) / min(size, len(bench.target.held_out))
+    per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size], "target"), device) / min(
+        size, len(bench.target.held_out)
+    )
     held_out = len(bench.source.held_out) + len(bench.target.held_out)
-    per_epoch = per_batch * bench.batches_per_epoch * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
-    budget = experiment.budget
+    per_epoch += per_batch * batch_count(seen, size, True) * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
     # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
-    references = 1 if pair.target.labels is None else 2
-    seconds = per_epoch * (references * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs
+    references = 0 if pair.target.labels is None else len(experiment.phases) - 2
+    seconds = per_epoch * ((1 + references) * 0.6 * experiment.budget.source_epochs + experiment.epochs) + 0.06 * experiment.epochs
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -72,6 +69,16 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
         sum(t.nbytes for side in (bench.source, bench.target) for t in (side.inputs, side.held_out)),
         tuple(warnings),
     )
+
+
+def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
+    def step() -> None:
+        for update in method.steps(batch, 0.5):
+            method.zero_grad()
+            sum(update.losses.values()).backward(inputs=update.trains)
+
+    step()  # the first one allocates
+    return _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
 
 
 def _time(work, device: str) -> float:

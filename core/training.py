@@ -1,4 +1,4 @@
-"""train(experiment) -> Iterator[Epoch]: source training, the oracle line, then adaptation.
+"""train(experiment) -> Iterator[Epoch]: source training, the lines of the references, then adaptation.
 
 To pause is not to call ``next``, to step is to call it once, to cancel is to ``close()`` it, to resume is to start
 from a checkpoint. The command line, the background thread and the tests consume the same iterator.
@@ -15,15 +15,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from core.bench import Bench, Side, Snapshot, load_pair
+from core.bench import Bench, Snapshot, batch_count, batches, load_pair
 from core.domains import Pair
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.measures.gauges import feature_gauges, prediction_gauges
-from core.methods import Batch, Method, Step
+from core.methods import Method, Step
 
-Phase = Literal["source", "oracle", "adapt"]
-PHASES: tuple[Phase, ...] = ("source", "oracle", "adapt")
+Phase = Literal["source", "oracle", "joint", "adapt"]
 
 
 @dataclass(frozen=True)
@@ -103,15 +102,16 @@ def train(
     """
     references = {} if references is None else references
     bench = Bench(experiment, pair or load_pair(experiment), device)
-    resumed = PHASES.index(checkpoint.phase) if checkpoint else -1
-    for position, phase in enumerate(PHASES):
-        if phase == "oracle" and (bench.target.labels is None or position < resumed):
+    resumed = list(experiment.phases).index(checkpoint.phase) if checkpoint else -1
+    for position, (phase, epochs) in enumerate(experiment.phases.items()):
+        if phase in ("oracle", "joint") and (bench.target.labels is None or position < resumed):
             continue
         if phase == "adapt":
-            trained, epochs = references[experiment.reference_id("source")].model, experiment.budget.epochs
+            trained = references[experiment.reference_id("source")].model
             start = trained if experiment.start == "source-model" else None
             method = bench.method(experiment.method.name, experiment.method.params, "adapt", start)
-            bench.fix_before(bench.method("source-only", {}, "reference", trained))
+            method.begin(bench.seen(method))
+            bench.fix_before(method if method.info.instant else bench.method("source-only", {}, "reference", trained))
         else:
             key = experiment.reference_id(phase)
             if key in references:
@@ -119,8 +119,7 @@ def train(
                 if position >= resumed:
                     yield from (Epoch(**line) for line in references[key].epochs if line["number"] > done)
                 continue
-            method = bench.method("source-only" if phase == "source" else "oracle", {}, "reference")
-            epochs = experiment.budget.source_epochs
+            method = bench.method("source-only" if phase == "source" else phase, {}, "reference")
         mine = checkpoint if position == resumed else None
         past = list(mine.past) if mine else []
         for epoch in _fit(bench, method, phase, epochs, mine, on_batch, past):
@@ -148,8 +147,8 @@ def _fit(
     if checkpoint:
         _restore(checkpoint, method, optimizer, generator)
         first = checkpoint.number + 1
-    labelled = bench.target if method.info.trains_on == "target" else bench.source
-    batches = bench.batches_per_epoch if phase == "adapt" else len(labelled.inputs) // budget.batch_size
+    seen = bench.seen(method)
+    count = 0 if method.info.instant else batch_count(seen, budget.batch_size, phase == "adapt")
 
     for number in range(first, epochs + 1):
         started = time.perf_counter()
@@ -158,14 +157,13 @@ def _fit(
         else:
             method.train()
             losses, gauges, pulls = _Means(), _Means(), {}
-            draws = zip(*(_draws(side, budget, batches, generator) for side in (labelled, bench.target)), strict=True)
-            for i, (a, b) in enumerate(draws):
-                progress = ((number - 1) * batches + i) / (epochs * batches)
+            whole = method.epoch(seen, (number - 1) / epochs)
+            for i, batch in enumerate(batches(seen, budget.batch_size, count, generator)):
+                progress = ((number - 1) * count + i) / (epochs * count)
                 for group in optimizer.param_groups:
                     group["lr"] = budget.lr * _decay(budget.schedule, progress)
-                batch = Batch(labelled.inputs[a], labelled.labels[a], bench.target.inputs[b])
                 for step in method.steps(batch, progress):
-                    if i == batches - 1:
+                    if i == count - 1:
                         pulls |= _pulls(step)
                     optimizer.zero_grad()
                     sum(step.losses.values()).backward(inputs=step.trains)
@@ -175,8 +173,8 @@ def _fit(
                     losses.add(step.losses)
                     gauges.add(step.gauges)
                 if on_batch:
-                    on_batch(phase, number, (i + 1) / batches)
-            losses, gauges = losses.values(), gauges.values() | _gradient_ratio(pulls)
+                    on_batch(phase, number, (i + 1) / count)
+            losses, gauges = losses.values(), whole | gauges.values() | _gradient_ratio(pulls)
             if not all(map(math.isfinite, losses.values())):
                 raise InputError("training", f"the loss became {losses} in epoch {number}.", "Lower the learning rate or the trade-off.")
             evaluation = bench.evaluate(method)
@@ -195,17 +193,6 @@ def _fit(
         )
         past.append(epoch.as_dict())
         yield epoch
-
-
-def _draws(side: Side, budget: Budget, batches: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Indices of ``batches`` full batches: shuffled passes over the side, the last partial batch of a pass dropped."""
-    n, size, given = len(side.inputs), budget.batch_size, 0
-    while True:
-        for batch in torch.randperm(n, generator=generator)[: n - n % size].split(size):
-            if given == batches:
-                return
-            given += 1
-            yield batch.to(side.inputs.device)
 
 
 def _decay(schedule: str, progress: float) -> float:

@@ -169,7 +169,7 @@ def run_controls(record: Record, state: str, here: bool, status: dict) -> None:
 
 
 def progress_text(state: str, status: dict, facts: dict) -> str:
-    phase = {"source": "Source training", "oracle": "Oracle line", "adapt": "Adaptation"}.get(facts.get("phase"), "")
+    phase = {"source": "Source training", "oracle": "Oracle line", "joint": "Joint line", "adapt": "Adaptation"}.get(facts.get("phase"), "")
     parts = [f"on {status['device_title']}" if status.get("device_title") else ""]
     if state in ("running", "pausing", "paused") and facts:
         parts.insert(0, f"{phase}, epoch {facts['epoch']} of {facts['of']} done")

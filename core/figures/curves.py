@@ -37,8 +37,8 @@ def axis_epoch(epoch: dict[str, Any]) -> int:
 
 
 def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) -> go.Figure:
-    """Source and target accuracy with the source-only (dashed) and oracle (dotted) lines, in percent."""
-    shown = _without_repeat([e for e in epochs if e["phase"] != "oracle"])
+    """Source and target accuracy with the source-only (dashed), oracle (dotted) and joint (dash-dotted) lines, in percent."""
+    shown = _without_repeat([e for e in epochs if e["phase"] in ("source", "adapt")])
     fig = style.figure(dark, x="epoch of adaptation", y="held-out accuracy (%)")
     x = _array(axis_epoch(e) for e in shown)
     _band(
@@ -65,7 +65,13 @@ def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) ->
                 )
             )
     start = next((e["measures"].get("source_only_target_accuracy") for e in shown if e["phase"] == "adapt"), None)
-    marks = [_level(start, "source-only", style.GREY, "dash"), _level(oracle, "oracle", style.ink(dark), "dot"), _start(shown)]
+    joint = next((e["measures"]["target_accuracy"] for e in epochs if e["phase"] == "joint" and e["number"] == e["total"]), None)
+    marks = [
+        _level(start, "source-only", style.GREY, "dash"),
+        _level(oracle, "oracle", style.ink(dark), "dot"),
+        _level(joint, "joint", style.GREY, "dashdot"),
+        _start(shown),
+    ]
     _mark(fig, [line for lines, _ in marks for line in lines], [text for _, texts in marks for text in texts])
     fig.update_yaxes(range=[0, 103])
     return _epochs_axis(fig)

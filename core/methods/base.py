@@ -1,4 +1,4 @@
-"""The method contract: facts, hyper-parameters, and one training step."""
+"""The method contract: facts, hyper-parameters, what a method may look at, and one training step."""
 
 from __future__ import annotations
 
@@ -15,18 +15,48 @@ from torch import Tensor, nn
 from core.backbones import Network
 from core.registry import Registry
 
+Side = Literal["source", "target"]
+Family = Literal[
+    "references",
+    "moments and kernels",
+    "adversarial",
+    "norm, confusion, nuclear",
+    "optimal transport",
+    "self-training",
+    "source-free and test-time",
+    "image translation",
+    "shallow, on frozen features",
+    "few target labels",
+]
+
 
 @dataclass(frozen=True)
 class MethodInfo:
     """What a reader wants to know before choosing.
 
-    ``trains_on`` is "target" only for references that are shown the target's labels; it is the one door through
-    which these labels reach a network, and `core.training` opens it by handing the target over *as* the source.
+    Attributes
+    ----------
+    transfers : str
+        What is carried from source to target (Pan and Yang 2010): ``"instances"`` (samples are re-weighted, labelled or redrawn),
+        ``"features"`` (they are made alike), ``"model"`` (its weights are the starting point, and go on learning).
+    setting : str
+        What the method is given. ``"unsupervised"``: labelled source, unlabelled target. ``"semi-supervised"``: a few target
+        labels as well. ``"source-free"``: the source's network and the target, no source data. ``"test-time"``: the same, in
+        passing, with batch norm alone. ``"supervised"`` and ``"none"`` are references.
+    sees_source : bool
+        Whether source data are handed over in adaptation; if not, batches hold none.
+    instant : bool
+        Closed form: one epoch without batches, all of it in `Method.epoch`.
+    kinds : tuple of str
+        Kinds of inputs the method can read; empty if it works on the features of any.
+    trains_on : str
+        ``"target"`` or ``"both"`` only for references that are shown all target labels; it is the one door through which
+        these labels reach a network, and `core.training` opens it by handing the target over *as* the source.
     """
 
     name: str
     title: str
-    family: Literal["references", "moments and kernels", "adversarial", "norm, confusion, nuclear", "optimal transport"]
+    family: Family
     summary: str
     helps: str
     hurts: str
@@ -34,9 +64,18 @@ class MethodInfo:
     paper: str
     year: int | None = None
     arxiv: str | None = None
-    setting: Literal["none", "unsupervised", "supervised"] = "unsupervised"
-    trains_on: Literal["source", "target"] = "source"
+    transfers: Literal["nothing", "instances", "features", "model"] = "features"
+    setting: Literal["none", "unsupervised", "semi-supervised", "source-free", "test-time", "supervised"] = "unsupervised"
+    sees_source: bool = True
+    instant: bool = False
+    kinds: tuple[str, ...] = ()
+    trains_on: Literal["source", "target", "both"] = "source"
     clip: float | None = None
+
+    @property
+    def adapts(self) -> bool:
+        """Whether this is a method, rather than a reference to judge methods by."""
+        return self.setting not in ("none", "supervised")
 
 
 class MethodParams(BaseModel):
@@ -46,12 +85,40 @@ class MethodParams(BaseModel):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What a method may see: labelled source samples, unlabelled target samples."""
+class Seen:
+    """All that a method may look at as a whole: training samples, and no target labels but those of the shots.
+
+    Attributes
+    ----------
+    source, labels : Tensor
+        The source's training samples and int64 labels; of length 0 for methods that see no source.
+    target : Tensor
+        The target's training samples.
+    shots, shot_labels : Tensor
+        The experiment's labelled target samples, a few of each class; of length 0 in all other settings.
+    """
 
     source: Tensor
     labels: Tensor
     target: Tensor
+    shots: Tensor
+    shot_labels: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a method may see at one step: labelled source samples, unlabelled target samples, labelled shots if any.
+
+    ``index`` are the target samples' rows in `Seen.target`, for methods that remember something of each. ``source`` has
+    length 0 for methods that see no source, ``shots`` in all settings without them.
+    """
+
+    source: Tensor
+    labels: Tensor
+    target: Tensor
+    index: Tensor
+    shots: Tensor
+    shot_labels: Tensor
 
     def split(self, both: Tensor) -> tuple[Tensor, Tensor]:
         """The source's rows and the target's rows of something that was computed on both."""
@@ -81,7 +148,7 @@ class Step:
 
 
 class Method(nn.Module):
-    """An iterative adaptation method. Subclasses set ``info`` and ``Params`` and write ``step``, or ``steps``.
+    """An adaptation method. Subclasses set ``info`` and ``Params`` and write ``step``, or ``steps``, or ``epoch``.
 
     It owns the network and whatever else it trains (a discriminator), so that one state dict holds everything.
     Random draws come from a `Draws` module, for the same reason.
@@ -107,6 +174,23 @@ class Method(nn.Module):
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""
+
+    def begin(self, seen: Seen) -> None:
+        """Told once what there is, before the first epoch and before a checkpoint is restored: the place for buffers of the data's size."""
+
+    def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
+        """Work on everything at once before an epoch's batches (the whole work of an instant method); returns gauges.
+
+        Whatever it leaves behind must be in the state dict or follow from it and ``seen``: a run may be resumed after any epoch.
+        """
+        return {}
+
+    def infer(self, inputs: Tensor, side: Side) -> tuple[Tensor, Tensor]:
+        """Features N×bottleneck and logits N×K of samples of one side, in evaluation mode.
+
+        An instant method must answer before `epoch` as well: so it would predict without adaptation, and that is what it is judged by.
+        """
+        return self.network(inputs)
 
     def step(self, batch: Batch, progress: float) -> Step:
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""

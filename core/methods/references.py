@@ -1,4 +1,4 @@
-"""The two lines every adaptation is judged by: no adaptation, and training on the target's own labels."""
+"""The lines every adaptation is judged by: no adaptation, and training on the target's own labels, alone or with the source's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class SourceOnly(Method):
         name="source-only",
         title="Source-only",
         family="references",
+        transfers="nothing",
         setting="none",
         summary="Trains on the source and hopes for the best.",
         helps="As the line that every method has to beat.",
@@ -37,6 +38,7 @@ class Oracle(SourceOnly):
         name="oracle",
         title="Oracle",
         family="references",
+        transfers="nothing",
         setting="supervised",
         trains_on="target",
         summary="Trains on the target's own labels: what could be reached if they were known.",
@@ -44,4 +46,23 @@ class Oracle(SourceOnly):
         hurts="It uses the labels that adaptation does without, so it is no method to choose.",
         formula=r"\min_{F,C}\; \mathbb{E}_{(x,y)\sim T}\; \ell(C(F(x)), y)",
         paper="Empirical risk minimisation on the target",
+    )
+
+
+@method
+class Joint(SourceOnly):
+    """The same training, on the labelled training parts of both domains together."""
+
+    info = MethodInfo(
+        name="joint",
+        title="Joint",
+        family="references",
+        transfers="nothing",
+        setting="supervised",
+        trains_on="both",
+        summary="Trains on the labels of source and target together: what one network can do for both.",
+        helps="As a second upper line: where it lies below the oracle, the domains want different decisions.",
+        hurts="It uses the labels that adaptation does without, so it is no method to choose.",
+        formula=r"\min_{F,C}\; \mathbb{E}_{(x,y)\sim S\cup T}\; \ell(C(F(x)), y)",
+        paper="Empirical risk minimisation on the union of both domains",
     )

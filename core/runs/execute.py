@@ -193,8 +193,7 @@ class Progress:
     """How far a run is and how long it will still take, from the time of its own recent epochs."""
 
     def __init__(self, experiment: Experiment):
-        budget = experiment.budget
-        self.totals = {"source": budget.source_epochs, "oracle": budget.source_epochs, "adapt": budget.epochs}
+        self.totals = experiment.phases
         self.done = dict.fromkeys(self.totals, 0)
         self.recent: list[float] = []
         self.fraction, self.phase, self.last_note = 0.0, "source", 0.0

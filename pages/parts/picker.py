@@ -29,7 +29,7 @@ def titles(registry) -> dict[str, str]:
 DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
 SHIFT_TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
 BACKBONE_TITLES = titles(BACKBONES)
-METHOD_TITLES = {m.info.name: m.info.title for m in METHODS if m.info.trains_on == "source"}
+METHOD_TITLES = {m.info.name: m.info.title for m in METHODS if m.info.setting != "supervised"}
 
 
 def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:

@@ -110,7 +110,7 @@ def _sizes(record: Record) -> str:
 
 
 def _accuracy_alt(epochs: list[dict[str, Any]], oracle: float | None) -> str:
-    seen = [e["measures"] for e in epochs if e["phase"] != "oracle"]
+    seen = [e["measures"] for e in epochs if e["phase"] in ("source", "adapt")]
     if not seen or seen[-1]["target_accuracy"] is None:
         return "Accuracy over the epochs; no target accuracy is known."
     source, target = (summary.percent(seen[-1][f"{side}_accuracy"]) for side in ("source", "target"))

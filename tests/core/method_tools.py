@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,27 +11,46 @@ import torch
 from torch import Tensor
 
 from core.backbones import MLPParams, build_network
-from core.methods import METHODS, Batch, Method, Step
+from core.methods import METHODS, Batch, Method, Seen, Step
 
 NAMES = METHODS.names()
-ADAPTING = [m.info.name for m in METHODS if m.info.setting == "unsupervised"]
-CLASSES, WIDTH = 3, 8
+ADAPTING = [m.info.name for m in METHODS if m.info.adapts]
+ITERATIVE = [m.info.name for m in METHODS if not m.info.instant]
+CLASSES, WIDTH, SIDE = 3, 8, 8
 
 
 def make(name: str, seed: int = 0, **params) -> Method:
+    """A small method that has been told what there is: `seen` of its own kind."""
     cls, generator = METHODS.get(name), torch.Generator().manual_seed(seed)
-    network = build_network("mlp", MLPParams(width=16, bottleneck=WIDTH), (2,), CLASSES, generator)
-    return cls(network, cls.Params(**params), WIDTH, CLASSES, generator)
+    shape = (1, SIDE, SIDE) if cls.info.kinds == ("image",) else (2,)
+    network = build_network("mlp", MLPParams(width=16, bottleneck=WIDTH), shape, CLASSES, generator)
+    method = cls(network, cls.Params(**params), WIDTH, CLASSES, generator)
+    method.begin(seen(name))
+    return method
 
 
-def batch(seed: int = 0, n: int = 16, m: int = 16) -> Batch:
-    generator = torch.Generator().manual_seed(seed)
-    source, target = torch.randn(n, 2, generator=generator), 0.5 * torch.randn(m, 2, generator=generator) + 1
-    return Batch(source, torch.randint(0, CLASSES, (n,), generator=generator), target)
+def seen(name: str, seed: int = 0, n: int = 48, m: int = 48) -> Seen:
+    """All that the method may look at: points in the plane, or small images for a method that needs images."""
+    info, generator = METHODS.get(name).info, torch.Generator().manual_seed(seed)
+    shape = (1, SIDE, SIDE) if info.kinds == ("image",) else (2,)
+    source, target = torch.randn(n, *shape, generator=generator), 0.5 * torch.randn(m, *shape, generator=generator) + 1
+    if info.kinds == ("image",):
+        source, target = ((127 + 60 * x).clamp(0, 255).to(torch.uint8) for x in (source, target))
+    labels, given = torch.arange(n) % CLASSES, torch.arange(6) % CLASSES
+    n, k = n if info.sees_source else 0, 6 if info.setting == "semi-supervised" else 0
+    return Seen(source[:n], labels[:n], target, target[:k], given[:k])
+
+
+def batch(seed: int = 0, n: int = 16, m: int = 16, name: str = "source-only") -> Batch:
+    """A batch as the method would be given it."""
+    whole, generator = seen(name), torch.Generator().manual_seed(seed)
+    a, b = torch.randint(0, 48, (n,), generator=generator), torch.randperm(48, generator=generator)[:m]
+    a = a if len(whole.source) else a[:0]
+    return Batch(whole.source[a], whole.labels[a], whole.target[b], b, whole.shots, whole.shot_labels)
 
 
 def double(b: Batch) -> Batch:
-    return Batch(b.source.double(), b.labels, b.target.double())
+    return replace(b, source=b.source.double(), target=b.target.double(), shots=b.shots.double())
 
 
 def updates(method: Method, b: Batch, progress: float = 0.5) -> list[Step]:
@@ -41,7 +61,7 @@ def updates(method: Method, b: Batch, progress: float = 0.5) -> list[Step]:
 def learn(method: Method, steps: int = 5) -> Method:
     optimizer = torch.optim.SGD(method.parameters(), lr=0.02, momentum=0.9)
     for i in range(steps):
-        for step in method.steps(batch(i), 0.5):
+        for step in method.steps(batch(i, name=method.name), 0.5):
             optimizer.zero_grad()
             sum(step.losses.values()).backward(inputs=step.trains)
             optimizer.step()

@@ -60,7 +60,7 @@ def test_a_snapshot_of_points_says_what_the_network_sees_everywhere():
     x, y, half = bench.plane
     for row, column in ((0, 0), (0, GRID - 1), (GRID - 1, 0), (20, 45)):  # first row at the bottom
         place = [x + half * (2 * column / (GRID - 1) - 1), y + half * (2 * row / (GRID - 1) - 1)]
-        probabilities = bench.predict(method, torch.tensor([place], dtype=torch.float32))[1][0]
+        probabilities = bench.predict(method, torch.tensor([place], dtype=torch.float32), "target")[1][0]
         assert snapshot.plane["grid_classes"][row, column] == probabilities.argmax()
         assert snapshot.plane["grid_confidence"][row, column] == pytest.approx(255 * probabilities.max(), abs=1)
 
