@@ -15,6 +15,7 @@ from core.errors import InputError
 
 SMALL = {
     "mlp": {"width": 16, "bottleneck": 12},
+    "identity": {"bottleneck": 12},
     "small-cnn": {"width": 4, "bottleneck": 12},
     "lenet": {"bottleneck": 12},
     "resnet18": {"bottleneck": 12, "side": 32},
