@@ -14,6 +14,6 @@ from core.methods import (  # noqa: F401  (they register themselves)
     references,
     transport,
 )
-from core.methods.base import METHODS, AlignmentMethod, Batch, Method, MethodInfo, MethodParams, Seen, Side, Step, method
+from core.methods.base import METHODS, AlignmentMethod, Batch, Family, Method, MethodInfo, MethodParams, Seen, Side, Step, method
 
-__all__ = ["METHODS", "AlignmentMethod", "Batch", "Method", "MethodInfo", "MethodParams", "Seen", "Side", "Step", "method"]
+__all__ = ["METHODS", "AlignmentMethod", "Batch", "Family", "Method", "MethodInfo", "MethodParams", "Seen", "Side", "Step", "method"]

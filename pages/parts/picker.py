@@ -14,10 +14,14 @@ from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from core.shifts import SHIFTS
+from pages.parts import catalogue
 
 NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
+SHOTS = 3  # of each class, where a method needs labelled target samples
+LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "lr": "Learning rate"}
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
+EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
 # Parameters of the URL that are no part of an experiment.
 PAGE_KEYS = {"run", "view", "story", "map", "layout", "epoch", "selected", "panel", "runs", "gauges", "embed", "embed_options"}
 
@@ -29,7 +33,7 @@ def titles(registry) -> dict[str, str]:
 DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
 SHIFT_TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
 BACKBONE_TITLES = titles(BACKBONES)
-METHOD_TITLES = {m.info.name: m.info.title for m in METHODS if m.info.setting != "supervised"}
+METHOD_TITLES = {info.name: info.title for info in catalogue.CHOICES}
 
 
 def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:
@@ -61,10 +65,16 @@ def backbone() -> None:
 
 
 def method() -> None:
-    choose("Method", METHOD_TITLES, "method", DEFAULT["method"]["name"])
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        choose("Method", METHOD_TITLES, "method", DEFAULT["method"]["name"])
+        if st.button("Browse", icon=":material/category:", help=f"All {len(METHOD_TITLES)} methods, grouped and filtered."):
+            catalogue.catalogue()
     cls = METHODS.get(st.session_state["method"])
     info = cls.info
+    catalogue.labels(info)
     st.caption(f"{info.summary}  \n**Helps:** {info.helps}  \n**Hurts:** {info.hurts}")
+    if info.setting == "semi-supervised":
+        field("shots", Experiment.model_fields["shots"], "shots", default=SHOTS)
     form(cls.Params, info.name, "Hyper-parameters")
     with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
         if part.open:
@@ -88,7 +98,7 @@ def budget() -> None:
             )
     with st.expander("Training settings", key="training_settings"):
         widgets(Budget, "")
-        for name in ("start", "seed", "snapshot"):
+        for name in EXTRA:
             field(name, Experiment.model_fields[name], name)
 
 
@@ -108,9 +118,9 @@ def widgets(model: type[BaseModel], prefix: str) -> None:
         field(name, info, prefix + name)
 
 
-def field(name: str, info: FieldInfo, key: str) -> None:
-    """One bound widget for one field of a model: its default, range and meaning come from the model."""
-    label, help_text = name.replace("_", " ").capitalize(), info.description
+def field(name: str, info: FieldInfo, key: str, default: Any = None) -> None:
+    """One bound widget for one field of a model: its range and meaning come from the model, and its default unless one is given."""
+    label, help_text = LABELS.get(name) or name.replace("_", " ").capitalize(), info.description
     kind = info.annotation
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
@@ -124,7 +134,7 @@ def field(name: str, info: FieldInfo, key: str) -> None:
             label,
             kind(low),
             kind(high),
-            info.default,
+            info.default if default is None else default,
             step,
             key=key,
             bind="query-params",
@@ -161,7 +171,9 @@ def chosen() -> dict[str, Any]:
         model = entry.Params if part == "method" else entry.params
         result[part] = {"name": name, "params": _values(model, f"{name}.")}
     result["budget"] = _values(Budget, "")
-    return result | {name: state[name] for name in ("start", "seed", "snapshot") if name in state}
+    if METHODS.get(result["method"]["name"]).info.setting == "semi-supervised":
+        result["shots"] = state.get("shots", SHOTS)
+    return result | {name: state[name] for name in EXTRA if name in state}
 
 
 def experiment() -> Experiment | None:
@@ -191,7 +203,9 @@ def fill(data: dict[str, Any]) -> None:
     for part in ("backbone", "method"):
         values[part] = data[part]["name"]
         values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
-    values |= data["budget"] | {name: data[name] for name in ("start", "seed", "snapshot")}
+    values |= data["budget"] | {name: data[name] for name in EXTRA if name in data}
+    if data.get("shots"):
+        values["shots"] = data["shots"]
     for key, value in values.items():
         if key not in st.query_params:
             st.session_state[key] = value
@@ -210,7 +224,7 @@ def complaints() -> list[str]:
     models = {"": Budget} | {f"{b.name}.": b.params for b in BACKBONES} | {f"{m.info.name}.": m.Params for m in METHODS}
     models |= {f"{side}.{d.name}.": d.params for d in DOMAINS for side in ("source", "target")}
     fields = {prefix + name: info for prefix, model in models.items() for name, info in model.model_fields.items()}
-    fields |= {name: Experiment.model_fields[name] for name in ("start", "seed", "snapshot")}
+    fields |= {name: Experiment.model_fields[name] for name in (*EXTRA, "shots")}
     found = []
     for key, text in st.query_params.items():
         shown = text[:40]
