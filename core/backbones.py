@@ -69,8 +69,11 @@ def backbone(name: str, *, title: str, summary: str, kinds: tuple[str, ...], par
 class Network(nn.Module):
     """Backbone, bottleneck and head.
 
-    ``forward(x)`` takes raw inputs and returns ``(features, logits)`` of shapes N×bottleneck and N×classes.
+    ``forward(x)`` takes raw inputs and returns ``(features, logits)`` of shapes N×bottleneck and N×classes, float32. Where
+    ``half`` is set the backbone's layers compute in bfloat16; bottleneck, head and every loss stay in float32.
     """
+
+    half = False
 
     def __init__(self, prepare: nn.Module, body: nn.Module, width: int, bottleneck: int, classes: int):
         super().__init__()
@@ -79,7 +82,12 @@ class Network(nn.Module):
         self.head = nn.Linear(bottleneck, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        return self.bottleneck(self.body(self.prepare(x)))
+        x = self.prepare(x)
+        if self.half:
+            with torch.autocast(x.device.type, torch.bfloat16):
+                x = self.body(x)
+            return self.bottleneck(x.float())
+        return self.bottleneck(self.body(x))
 
     def encoder(self) -> list[nn.Parameter]:
         """Everything but the head."""

@@ -101,6 +101,7 @@ class Bench:
         backbone = BACKBONES.get(spec.name).params(**spec.params)
         classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
         network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))
+        network.half = self.experiment.budget.precision == "bfloat16"
         if weights is not None:
             network.load_state_dict(weights)
         return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)

@@ -49,6 +49,7 @@ OTHER_NAMES = {
     "start": "scratch",
     "budget.optimizer": "sgd",
     "budget.schedule": "cosine",
+    "budget.precision": "bfloat16",
     "joint": True,
 }
 # Another domain, backbone or method has other parameters, so the whole part changes.
@@ -125,7 +126,7 @@ def test_every_field_changes_the_id(path, value, tmp_path, monkeypatch):
 def test_settings_that_came_later_leave_old_ids_alone():
     """Recorded before there were shots and a joint line: links and the gallery name runs by their ids."""
     assert Experiment().id == "11299383f1da"
-    assert Experiment.parse({"joint": False, "shots": 0}).id == "11299383f1da"
+    assert Experiment.parse({"joint": False, "shots": 0, "budget": {"precision": "float32"}}).id == "11299383f1da"
 
 
 def test_a_files_content_is_part_of_the_id_and_not_only_its_path(tmp_path):
@@ -144,6 +145,7 @@ OWN = {
     "budget.lr": 0.01,
     "budget.batch_size": 32,
     "budget.optimizer": "sgd",
+    "budget.precision": "bfloat16",
     "backbone.params.width": 32,
     "source.params.noise": 0.2,
     "target.shifts.0.severity": 0.5,

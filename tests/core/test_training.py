@@ -244,6 +244,20 @@ def test_a_run_resumes_in_every_phase(method, point, stored):
     assert_resumes(method, point, stored)
 
 
+def test_half_precision_is_the_backbones_alone():
+    experiment = tiny("dan", budget={"precision": "bfloat16"})
+    bench = Bench(experiment, load_pair(experiment), "cpu")
+    network = bench.method("source-only", {}, "reference").network
+    assert network.body(bench.source.inputs[:4]).dtype == torch.float32  # its weights are kept whole
+    kinds = []
+    network.body.register_forward_hook(lambda body, inputs, output: kinds.append(output.dtype))
+    features, logits = network(bench.source.inputs[:8])
+    assert (kinds, features.dtype, logits.dtype) == ([torch.bfloat16], torch.float32, torch.float32)
+    epochs, checkpoints, stores = recorded(experiment)
+    assert not np.array_equal(snapshots(epochs)[-1], snapshots(run_of("dan")[0])[-1])
+    assert_equal(list(train(experiment, references=dict(stores[5]), checkpoint=checkpoints[5])), epochs[6:])
+
+
 def test_resuming_keeps_the_random_maps(monkeypatch):
     monkeypatch.setattr(conditional, "LARGEST_PRODUCT", 4)
     epochs, checkpoints, stores = recorded(tiny("cdan"))
