@@ -1,0 +1,82 @@
+"""Situations: small questions of which each shows something, so that every method can be seen to shine and to fail.
+
+A situation is an experiment without its method. It runs in seconds on one core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.experiment import Experiment
+from core.methods import METHODS
+from core.registry import Registry
+
+SHOTS = 3
+
+
+@dataclass(frozen=True)
+class Situation:
+    """``settings`` is an experiment's dictionary without method; ``title`` completes "runs it on …"."""
+
+    name: str
+    title: str
+    summary: str
+    settings: dict[str, Any] = field(hash=False)
+
+
+SITUATIONS: Registry[Situation] = Registry("situation")
+
+_PLANE = {
+    "backbone": {"name": "mlp", "params": {"width": 32, "depth": 2, "bottleneck": 16}},
+    "budget": {"source_epochs": 15, "epochs": 15, "batch_size": 32, "lr": 0.005},
+    "snapshot": 300,
+}
+_DIGITS = {
+    "source": {"name": "printed-digits", "params": {"n": 900}},
+    "target": {"name": "handwritten-digits"},
+    "backbone": {"name": "small-cnn", "params": {"width": 8}},
+    "budget": {"source_epochs": 8, "epochs": 6},
+    "snapshot": 500,
+}
+
+
+def _points(name: str, *shifts: tuple[str, float], batch_size: int = 32) -> dict[str, Any]:
+    moved = [{"name": shift, "severity": severity} for shift, severity in shifts]
+    sides = {"source": {"name": name, "params": {"n": 600}}, "target": {"name": name, "params": {"n": 600}, "shifts": moved}}
+    return {**_PLANE, **sides, "budget": _PLANE["budget"] | {"batch_size": batch_size}}
+
+
+for _situation in (
+    Situation(
+        "turned-moons",
+        "turned moons",
+        "Two moons, the target turned by 32°: the classes stay next to where they were.",
+        _points("moons", ("rotation", 0.35)),
+    ),
+    Situation(
+        "far-turned-moons",
+        "moons turned too far",
+        "Two moons, the target turned by 81°: the nearest cloud belongs to the wrong class.",
+        _points("moons", ("rotation", 0.9)),
+    ),
+    Situation(
+        "same-moons",
+        "moons without a shift",
+        "Two draws of the same moons: there is nothing to gain.",
+        _points("moons"),
+    ),
+    Situation(
+        "small-digits",
+        "few digits",
+        "900 printed digits to handwritten ones, with a small network: a real gap, in seconds.",
+        _DIGITS,
+    ),
+):
+    SITUATIONS.add(_situation)
+
+
+def posed(situation: Situation, method: str, seed: int = 0, params: dict[str, Any] | None = None) -> Experiment:
+    """The situation as an experiment with a method, which gets its labelled target samples if it lives on some."""
+    shots = SHOTS if METHODS.get(method).info.setting == "semi-supervised" else 0
+    return Experiment.parse(situation.settings | {"method": {"name": method, "params": params or {}}, "seed": seed, "shots": shots})

@@ -1,0 +1,233 @@
+"""Seconds of one training step: the product's loop against a tight hand-written one, a DataLoader loop, pytorch-adapt and skada.
+
+``uv run --with pytorch-adapt==0.0.83 --with skada==0.6.0 --with skorch --with "setuptools<81" python tests/benchmarks/step_speed.py``
+
+All train the same small CNN on the same images with Adam, on one thread. Loops take turns, round after round; what is printed is the
+median of the rounds' ratios, so that a busy machine slows both. Time is that of the process, not of the wall. Libraries that are not
+there are left out.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from core.backbones import BACKBONES, Scale, build_network
+from core.bench import Bench, load_pair
+from core.experiment import Experiment
+from core.methods.adversarial import domain_loss, perceptron, reverse_gradient
+from core.methods.base import ramp
+from core.methods.conditional import multilinear
+from core.methods.kernels import mk_mmd2
+from core.methods.moments import coral
+from core.training import train
+
+ROUNDS, STEPS, SIZE = 7, 31, 64
+METHODS = ("source-only", "dann", "dan", "deepcoral", "cdan")
+
+
+def parts(bench: Bench, seed: int = 0) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
+    """A network, a discriminator of what the method shows it, and their optimiser."""
+    spec, generator = bench.experiment, torch.Generator().manual_seed(seed)
+    params = BACKBONES.get("small-cnn").params()
+    network = build_network("small-cnn", params, (1, 16, 16), 10, generator).train()
+    seen, hidden = (params.bottleneck * 10, 32) if spec.method.name == "cdan" else (params.bottleneck, 128)
+    discriminator = perceptron(seen, hidden, generator)
+    weights = [*network.parameters(), *(discriminator.parameters() if spec.method.name in ("dann", "cdan") else [])]
+    return network, discriminator, torch.optim.Adam(weights, lr=2e-3, weight_decay=5e-4)
+
+
+def losses(name: str, network: nn.Module, discriminator: nn.Module, x, y, t, progress: float) -> torch.Tensor:
+    """The method's loss as one would write it by hand."""
+    if name == "source-only":
+        return F.cross_entropy(network(x)[1], y)
+    features, logits = network(torch.cat([x, t]))
+    task, n = F.cross_entropy(logits[: len(x)], y), len(x)
+    if name == "dan":
+        p = logits.softmax(1)
+        return task + 0.5 * (mk_mmd2(features[:n], features[n:]) + mk_mmd2(p[:n], p[n:]))
+    if name == "deepcoral":
+        return task + 100 * coral(features[:n], features[n:])
+    back = reverse_gradient(features, ramp(progress))
+    seen = back if name == "dann" else multilinear(back, logits.softmax(1).detach())
+    return task + domain_loss(discriminator(seen), n)[0]
+
+
+def ours(bench: Bench, references: dict) -> float:
+    """The product's own loop, between two batches."""
+    times: list[float] = []
+    run = train(
+        bench.experiment, references=references, on_batch=lambda phase, number, fraction: times.append(time.process_time()), pair=bench.pair
+    )
+    for epoch in run:
+        if epoch.phase == "adapt" and epoch.number == 1:
+            break
+    return median(b - a for a, b in zip(times, times[1:], strict=False))
+
+
+def by_hand(bench: Bench, references: dict) -> float:
+    network, discriminator, optimizer = parts(bench)
+    x, y, t, name = bench.source.inputs, bench.source.labels, bench.target.inputs, bench.experiment.method.name
+    generator, times = torch.Generator().manual_seed(0), [time.process_time()]
+    orders = [torch.randperm(len(one), generator=generator) for one in (x, t)]
+    for i in range(STEPS):
+        for group in optimizer.param_groups:
+            group["lr"] = 2e-3 * (1 + 10 * i / STEPS) ** -0.75
+        a, b = (order[(i * SIZE) % (len(order) - SIZE) :][:SIZE] for order in orders)
+        optimizer.zero_grad()
+        loss = losses(name, network, discriminator, x[a], y[a], t[b], i / STEPS)
+        loss.backward()
+        if name in ("dann", "cdan"):
+            nn.utils.clip_grad_norm_([*network.parameters(), *discriminator.parameters()], 5)
+        optimizer.step()
+        times.append(time.process_time())
+    return median(b - a for a, b in zip(times, times[1:], strict=False))
+
+
+def with_data_loader(bench: Bench, references: dict) -> float:
+    network, discriminator, optimizer = parts(bench)
+    name = bench.experiment.method.name
+    loaders = [
+        DataLoader(TensorDataset(*tensors), SIZE, shuffle=True, drop_last=True)
+        for tensors in ((bench.source.inputs, bench.source.labels), (bench.target.inputs,))
+    ]
+    times = [time.process_time()]
+    for i, ((x, y), (t,)) in enumerate(zip(*loaders, strict=False)):
+        optimizer.zero_grad()
+        losses(name, network, discriminator, x, y, t, i / STEPS).backward()
+        optimizer.step()
+        times.append(time.process_time())
+    return median(b - a for a, b in zip(times, times[1:], strict=False))
+
+
+def pytorch_adapt(bench: Bench, references: dict) -> float:
+    from pytorch_adapt.hooks import AlignerPlusCHook, ClassifierHook, DANNHook
+    from pytorch_adapt.layers import CORALLoss, MMDLoss
+    from pytorch_adapt.layers.utils import get_kernel_scales
+
+    network, discriminator, _ = parts(bench)
+    features = nn.Sequential(network.prepare, network.body, network.bottleneck)
+    models = {"G": features, "C": network.head, "D": discriminator}
+    name = bench.experiment.method.name
+    trained = ["G", "C", "D"] if name == "dann" else ["G", "C"]
+    optimizers = [torch.optim.Adam(models[key].parameters(), lr=2e-3, weight_decay=5e-4) for key in trained]
+    hook = {
+        "source-only": lambda: ClassifierHook(optimizers),
+        "dann": lambda: DANNHook(optimizers),
+        "dan": lambda: AlignerPlusCHook(optimizers, loss_fn=MMDLoss(kernel_scales=get_kernel_scales(-2, 2, 5))),
+        "deepcoral": lambda: AlignerPlusCHook(optimizers, loss_fn=CORALLoss()),
+    }[name]()
+    x, y, t = bench.source.inputs, bench.source.labels, bench.target.inputs
+    generator, times = torch.Generator().manual_seed(0), [time.process_time()]
+    orders = [torch.randperm(len(one), generator=generator) for one in (x, t)]
+    for i in range(STEPS):
+        a, b = (order[(i * SIZE) % (len(order) - SIZE) :][:SIZE] for order in orders)
+        domains = {"src_domain": torch.zeros(SIZE), "target_domain": torch.ones(SIZE)}
+        hook(models | {"src_imgs": x[a], "target_imgs": t[b], "src_labels": y[a]} | domains)
+        times.append(time.process_time())
+    return median(b - a for a, b in zip(times, times[1:], strict=False))
+
+
+def skada(bench: Bench, references: dict) -> float:
+    import numpy as np
+    from skada.deep import CDAN, DANN, DeepCoral, SourceOnly
+
+    name = bench.experiment.method.name
+    if name == "dan":  # its kernel exponentiates the distance, not its square: another method
+        raise ImportError
+    network, discriminator, _ = parts(bench)
+    module = nn.Sequential(Scale(), network.body, network.bottleneck, network.head)
+    more = (
+        {}
+        if name in ("source-only", "deepcoral")
+        else {"domain_classifier": nn.Sequential(discriminator, nn.Sigmoid())}
+    )
+    make = {"source-only": SourceOnly, "dann": DANN, "deepcoral": DeepCoral, "cdan": CDAN}[name]
+    common = {"max_epochs": 1, "batch_size": SIZE, "train_split": None, "verbose": 0, "optimizer": torch.optim.Adam, "lr": 2e-3}
+    net = make(module, **({} if name == "source-only" else {"layer_name": "2"}), **more, **common)
+    n = min(len(bench.source.inputs), len(bench.target.inputs)) // SIZE * SIZE
+    inputs = torch.cat([bench.source.inputs[:n], bench.target.inputs[:n]]).float().numpy() / 127.5 - 1
+    labels = np.concatenate([bench.source.labels[:n].numpy(), np.full(n, -1)])
+    domains = np.concatenate([np.ones(n), np.full(n, -2)]).astype(int)
+    started = time.process_time()
+    net.fit(inputs, labels, sample_domain=domains)
+    return (time.process_time() - started) / (n // SIZE)
+
+
+def mmd_alone() -> dict[str, Callable[[], float]]:
+    x, y = (torch.randn(64, 128, generator=torch.Generator().manual_seed(i)).requires_grad_() for i in range(2))
+
+    def timed(loss) -> Callable[[], float]:
+        def run() -> float:
+            started = time.process_time()
+            for _ in range(50):
+                loss(x, y).backward()
+            return (time.process_time() - started) / 50
+
+        return run
+
+    found = {"ours": timed(lambda a, b: mk_mmd2(a, b))}
+    try:
+        from pytorch_adapt.layers import MMDLoss
+        from pytorch_adapt.layers.utils import get_kernel_scales
+
+        theirs = MMDLoss(kernel_scales=get_kernel_scales(-2, 2, 5))
+        found["pytorch-adapt"] = timed(theirs)
+    except ImportError:
+        print("pytorch-adapt is not installed")
+    return found
+
+
+def compare(loops: dict[str, Callable[[], float]]) -> str:
+    """Cells: milliseconds of ours, then how many times as long the others take."""
+    rounds: dict[str, list[float]] = {name: [] for name in loops}
+    for number in range(ROUNDS + 1):
+        for name in list(loops):
+            try:
+                gc.collect()
+                seconds = loops[name]()
+            except ImportError:
+                del loops[name], rounds[name]
+                continue
+            if number:  # the first round warms up
+                rounds[name].append(seconds)
+    own = rounds.pop("ours")
+    cells = [f"{1e3 * median(own):.2f} ms"]
+    for name in COLUMNS:
+        ratios = [b / a for a, b in zip(own, rounds[name], strict=True)] if name in rounds else []
+        cells.append(f"{median(ratios):.2f}" if ratios else "–")
+    return " | ".join(cells)
+
+
+COLUMNS = ("by hand", "DataLoader", "pytorch-adapt", "skada")
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    print(f"| step of | ours | {' | '.join(f'{name} ÷ ours' for name in COLUMNS)} |\n| --- {'| --- ' * (1 + len(COLUMNS))}|")
+    references: dict = {}
+    for name in METHODS:
+        experiment = Experiment.parse({"method": {"name": name}, "budget": {"source_epochs": 1, "epochs": 1}})
+        bench = Bench(experiment, load_pair(experiment), "cpu")
+        loops = {"ours": ours, "by hand": by_hand, "DataLoader": with_data_loader, "pytorch-adapt": pytorch_adapt, "skada": skada}
+        if name == "cdan":  # pytorch-adapt's takes turns between the networks instead of reversing a gradient: another algorithm
+            del loops["pytorch-adapt"]
+        print(f"| {name} | {compare({key: partial(loop, bench, references) for key, loop in loops.items()})} |", flush=True)
+    print(f"| MK-MMD, 64 + 64 × 128, forward and backward | {compare(mmd_alone())} |")
+
+
+if __name__ == "__main__":
+    main()
