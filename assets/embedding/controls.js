@@ -81,7 +81,8 @@ export function showControls(root, { data, timeline, mount, mode, tool, show, se
   find('[data-save="script"]').hidden = !mount.export;
   const chip = find(".chip");
   chip.hidden = selected.length === 0;
-  chip.textContent = `${selected.length.toLocaleString("en")} selected ✕`;
+  // Only when it is seen: the first number written so takes 20 ms.
+  if (selected.length > 0) chip.textContent = `${selected.length.toLocaleString("en")} selected ✕`;
   root.classList.toggle("playing", timeline.playing);
   root.classList.toggle("selecting", tool !== "pan");
   root.classList.toggle("void", data.n === 0 || data.frames === 0);

@@ -4,7 +4,7 @@ import { SPEEDS, bindControls, showControls } from "./controls.js";
 import { saveAs, saveScript } from "./export.js";
 import { bindPointer } from "./gestures.js";
 import { Judge } from "./judge.js";
-import { fillLegend, readTheme } from "./legend.js";
+import { fillLegend } from "./legend.js";
 import { LONGEST_TRAILS } from "./overlay.js";
 import { domainLegend, hasMode, isShown, legendOf, pointRadius, styleFrame, writeStyles } from "./palette.js";
 import { Pane } from "./pane.js";
@@ -12,6 +12,7 @@ import { nearestEpoch } from "./payload.js";
 import { combine, decodeSelection, encodeSelection, nearest, pointsInside } from "./selection.js";
 import { Source } from "./source.js";
 import { StylePool } from "./stylepool.js";
+import { readTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { Tooltip } from "./tooltip.js";
 import { fullView, isFull, panBy, toMap, zoomAt } from "./view.js";
@@ -86,8 +87,12 @@ class Embedding {
     this.root.classList.toggle("single", mount.mode !== "pair");
     for (const { points } of this.panes) points.setAttribute("aria-label", mount.alt);
     this.source.set(mount.address, mount.version);
-    for (const pane of mount.mode === "pair" ? this.panes : [this.panes[0]]) pane.start(); // while the data are on their way
+    // While the data are on their way: the place is kept free, and everything is as large as it will be.
+    for (const pane of mount.mode === "pair" ? this.panes : [this.panes[0]]) pane.start();
     this.root.dataset.renderer = this.panes[0].renderer.name;
+    if (!before) this.root.classList.add("waiting");
+    this.root.hidden = false;
+    this.resize();
     if (!same) this.refresh();
   }
 
@@ -97,7 +102,6 @@ class Embedding {
     const now = performance.now();
     this.data = data;
     this.holds = this.source.address;
-    this.root.hidden = false;
     this.complain("");
     const [run, kind] = data.identity.split("-");
     const [oldRun, oldKind] = old?.identity.split("-") ?? [];
@@ -106,15 +110,17 @@ class Embedding {
     else if (old.identity === data.identity) this.timeline.extend(data.frames, now, this.pace, mount.follow);
     else this.timeline.recast(data.epochs.indexOf(old.epochs[this.timeline.frame]), data.frames);
     if (kind !== oldKind) this.view = fullView();
-    this.tooltip.setSamples(data);
     this.looks = new StylePool(data.n);
     this.stamp += 1;
     this.root.dataset.points = String(data.n);
     this.root.dataset.frames = String(data.frames);
     this.root.dataset.identity = data.identity;
     this.root.dataset.bytes = String(this.source.size);
-    this.refresh();
-    this.draw(now); // at once: nothing is gained by waiting for the next frame
+    this.resize();
+    this.draw(now); // at once, and first: while the points are drawn, the rest is written
+    this.describe();
+    this.request();
+    this.tooltip.setSamples(data);
     performance.mark("embedding-drawn");
   }
 
@@ -136,7 +142,7 @@ class Embedding {
     const trouble = this.root.querySelector(".trouble");
     trouble.textContent = words;
     trouble.hidden = !words;
-    if (words) this.root.hidden = false;
+    this.root.classList.remove("waiting");
     this.root.classList.toggle("empty", Boolean(words) && !this.data);
   }
 
@@ -164,10 +170,6 @@ class Embedding {
     bindControls(this.root, this, signal);
     this.watcher = new ResizeObserver(() => { if (this.resize()) this.draw(performance.now()); });
     this.watcher.observe(this.stage);
-    for (const pane of this.panes) {
-      pane.points.addEventListener("webglcontextlost", (event) => event.preventDefault(), { signal });
-      pane.points.addEventListener("webglcontextrestored", () => { pane.restore(); this.request(); }, { signal });
-    }
     // A run's pulse: the new epoch is fetched before the page has been drawn again.
     addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.source.refresh(); }, { signal });
     // A click on a curve.
@@ -322,7 +324,7 @@ class Embedding {
 
   /** Gives the panes their size; true if that changed one. */
   resize() {
-    if (!this.mount || !this.data) return false;
+    if (!this.mount) return false;
     const width = this.stage.clientWidth;
     if (width === 0) return false; // in a closed tab or expander
     const pair = this.mount.mode === "pair";
@@ -336,9 +338,15 @@ class Embedding {
   /** Brings the HTML in line with the state, then draws. */
   refresh() {
     if (!this.data || !this.mount || this.disposed) return;
-    const { data, root } = this;
     this.stamp += 1;
     this.resize();
+    this.describe();
+    this.request();
+  }
+
+  /** Legend, controls, titles and captions. */
+  describe() {
+    const { data, root } = this;
     // A kept legend entry must not lose the focus, so the legend is only rebuilt when it reads differently.
     const parts = [this.filters, this.theme, legendOf(data, this.mode, this.theme), domainLegend(data, this.mode, this.theme), data.moved];
     const reads = JSON.stringify([this.mode, ...parts]);
@@ -351,7 +359,6 @@ class Embedding {
     root.dataset.pinned = String(this.pinned?.index ?? -1);
     root.dataset.selected = String(this.selected.length);
     this.showEpoch();
-    this.request();
   }
 
   showEpoch() {
