@@ -2,7 +2,17 @@
 
 import { DISC, FILLED, HOLLOW, RING, TRIANGLE, cividis, css, domainLegend, legendOf } from "./palette.js";
 
-export function fillLegend(element, data, mode, filters, theme, onChoose) {
+/** Fills the legend if it reads differently from `known`, and returns what it reads now: a kept entry must not lose the focus. */
+export function showLegend(element, known, data, mode, filters, theme, onChoose) {
+  const says = JSON.stringify([mode, filters, theme, legendOf(data, mode, theme), domainLegend(data, mode, theme), data.moved]);
+  if (says === known) return says;
+  const focused = element.getRootNode().activeElement?.closest?.(".legend button");
+  fillLegend(element, data, mode, filters, theme, onChoose);
+  if (focused) element.querySelector(`[data-kind="${focused.dataset.kind}"][data-group="${focused.dataset.group}"]`)?.focus();
+  return says;
+}
+
+function fillLegend(element, data, mode, filters, theme, onChoose) {
   const nodes = legendOf(data, mode, theme).map((entry) => legendButton(entry, filters, onChoose));
   if (mode === "confidence") nodes.push(colourScale("0", "1", theme));
   if (mode === "moved") nodes.push(colourScale("0", `${Math.round(50 * data.moved)} % of the map`, theme));
