@@ -181,9 +181,3 @@ function loadPlotly() {
   });
   return loading;
 }
-
-// The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page.
-function appRoot() {
-  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
-  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
-}

@@ -34,10 +34,7 @@ class Listener {
 
   open() {
     if (this.source || !this.run) return;
-    // The page may be at /adapt or below a base path: the server's root is where Streamlit's own script came from.
-    const script = document.querySelector("script[src*='static/']");
-    const root = script ? script.src.replace(/static\/.*$/, "") : `${location.origin}/`;
-    this.source = new EventSource(`${root}pulse/${this.run}`);
+    this.source = new EventSource(new URL(`pulse/${this.run}`, appRoot()));
     this.source.onmessage = (event) => {
       const [epochs] = event.data.split("-");
       if (epochs !== this.epochs) dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches it at once

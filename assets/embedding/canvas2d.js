@@ -21,8 +21,6 @@ export class Canvas2DRenderer {
     this.grounds.clear();
   }
 
-  restore() {}
-
   /** Draws a pane as large as the canvas; `looks` are the styles {bytes} of the blend's two frames. */
   draw(scene, blend, looks) {
     const { context, data } = this;
@@ -67,8 +65,6 @@ export class Canvas2DRenderer {
     this.context.drawImage(grounds.get(name), 0, 0, side, side);
     this.context.restore();
   }
-
-  dispose() {}
 }
 
 /** One point's mark, on a canvas or in an SVG. */

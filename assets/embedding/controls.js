@@ -3,42 +3,40 @@
 import { bindKeys } from "./gestures.js";
 import { MODES, hasMode } from "./palette.js";
 
-export const SPEEDS = [1, 0.5, 0.25];
-
-/** Binds everything under `root` to the element's methods; unbound by `signal`. */
+/** Binds everything under `root` to what the element's parts do; unbound by `signal`. */
 export function bindControls(root, element, signal) {
-  const step = (by) => () => element.choose(element.timeline.frame + by);
+  const { choices, player } = element;
   const act = {
-    in: () => element.zoomBy(1.5),
-    out: () => element.zoomBy(1 / 1.5),
-    reset: () => element.reset(),
-    play: () => element.playOrPause(),
-    back: step(-1),
-    forward: step(1),
-    follow: () => element.choose(element.timeline.last),
-    speed: () => element.nextSpeed(),
-    clear: () => element.clear(),
+    in: () => choices.zoomBy(1.5),
+    out: () => choices.zoomBy(1 / 1.5),
+    reset: () => choices.reset(),
+    play: () => player.playOrPause(),
+    back: () => player.step(-1),
+    forward: () => player.step(1),
+    follow: () => player.toLast(),
+    speed: () => player.nextSpeed(),
+    clear: () => choices.clear(),
   };
   const find = (selector) => [...root.querySelectorAll(selector)];
   for (const button of find("[data-do]")) button.onclick = act[button.dataset.do];
-  for (const button of find("[data-tool]")) button.onclick = () => element.take(button.dataset.tool);
-  for (const button of find("[data-show]")) button.onclick = () => element.toggle(button.dataset.show);
+  for (const button of find("[data-tool]")) button.onclick = () => choices.take(button.dataset.tool);
+  for (const button of find("[data-show]")) button.onclick = () => choices.toggle(button.dataset.show);
   for (const button of find("[data-save]")) button.onclick = () => { closeMenus(root); element.save(button.dataset.save); };
 
   const keys = {
-    " ": act.play, ArrowLeft: act.back, ArrowRight: act.forward, Home: () => element.choose(0), End: act.follow, Escape: act.clear,
+    " ": act.play, ArrowLeft: act.back, ArrowRight: act.forward, Home: () => player.choose(0), End: act.follow, Escape: act.clear,
     0: act.reset, "+": act.in, "=": act.in, "-": act.out, s: act.speed,
-    l: () => element.take("lasso"), b: () => element.take("box"), v: () => element.take("pan"),
-    c: () => element.toggle("contours"), a: () => element.toggle("arrows"),
+    l: () => choices.take("lasso"), b: () => choices.take("box"), v: () => choices.take("pan"),
+    c: () => choices.toggle("contours"), a: () => choices.toggle("arrows"),
   };
-  MODES.forEach(({ name }, index) => { keys[index + 1] = () => element.colourBy(name); });
+  MODES.forEach(({ name }, index) => { keys[index + 1] = () => choices.colourBy(name); });
   bindKeys(root, keys, signal);
 
   const select = root.querySelector("select");
   select.replaceChildren(...MODES.map(({ name, title }) => new Option(title, name)));
-  select.onchange = () => element.colourBy(select.value);
+  select.onchange = () => choices.colourBy(select.value);
   const slider = root.querySelector("input");
-  slider.oninput = () => element.choose(Number(slider.value), 150);
+  slider.oninput = () => player.choose(Number(slider.value), 150);
 
   // A menu closes when something else is used, and when its own key is Escape.
   document.addEventListener("pointerdown", (event) => {
@@ -59,7 +57,7 @@ function closeMenus(root) {
 }
 
 /** Brings the controls in line with the element's state. */
-export function showControls(root, { data, timeline, mount, mode, tool, show, selected }) {
+export function showControls(root, { data, mount, player: { timeline }, choices: { mode, tool, show, selected } }) {
   const find = (selector) => root.querySelector(selector);
   const frame = timeline.frame;
   const select = find("select");
@@ -81,7 +79,8 @@ export function showControls(root, { data, timeline, mount, mode, tool, show, se
   find('[data-save="script"]').hidden = !mount.export;
   const chip = find(".chip");
   chip.hidden = selected.length === 0;
-  chip.textContent = `${selected.length.toLocaleString("en")} selected ✕`;
+  // Only when it is seen: the first number written so takes 20 ms.
+  if (selected.length > 0) chip.textContent = `${selected.length.toLocaleString("en")} selected ✕`;
   root.classList.toggle("playing", timeline.playing);
   root.classList.toggle("selecting", tool !== "pan");
   root.classList.toggle("void", data.n === 0 || data.frames === 0);

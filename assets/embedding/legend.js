@@ -1,28 +1,18 @@
-// The legend, whose entries isolate a group, and the theme that all parts read.
+// The legend, whose entries isolate a group.
 
 import { DISC, FILLED, HOLLOW, RING, TRIANGLE, cividis, css, domainLegend, legendOf } from "./palette.js";
 
-/** Text, background and muted colours of the app's theme as [r, g, b], and its font; `known` itself if nothing has changed. */
-export function readTheme(element, known) {
-  const style = getComputedStyle(element);
-  const names = ["--st-text-color", "--st-background-color"].map((name) => style.getPropertyValue(name).trim());
-  const reads = [...names, style.fontFamily].join();
-  if (reads === known?.reads) return known;
-  const text = parseColour(names[0] || "#31333f");
-  const background = parseColour(names[1] || "#ffffff");
-  const muted = text.map((value, channel) => Math.round(value * 0.38 + background[channel] * 0.62));
-  return { text, background, muted, font: style.fontFamily, reads };
+/** Fills the legend if it reads differently from `known`, and returns what it reads now: a kept entry must not lose the focus. */
+export function showLegend(element, known, data, mode, filters, theme, onChoose) {
+  const says = JSON.stringify([mode, filters, theme, legendOf(data, mode, theme), domainLegend(data, mode, theme), data.moved]);
+  if (says === known) return says;
+  const focused = element.getRootNode().activeElement?.closest?.(".legend button");
+  fillLegend(element, data, mode, filters, theme, onChoose);
+  if (focused) element.querySelector(`[data-kind="${focused.dataset.kind}"][data-group="${focused.dataset.group}"]`)?.focus();
+  return says;
 }
 
-function parseColour(colour) {
-  // Not on the GPU: reading from there waits until it has drawn everything that it was asked for.
-  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  context.fillStyle = colour;
-  context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
-}
-
-export function fillLegend(element, data, mode, filters, theme, onChoose) {
+function fillLegend(element, data, mode, filters, theme, onChoose) {
   const nodes = legendOf(data, mode, theme).map((entry) => legendButton(entry, filters, onChoose));
   if (mode === "confidence") nodes.push(colourScale("0", "1", theme));
   if (mode === "moved") nodes.push(colourScale("0", `${Math.round(50 * data.moved)} % of the map`, theme));

@@ -8,7 +8,7 @@ import { Canvas2DRenderer } from "./canvas2d.js";
 import { MEANING, verdict } from "./judge.js";
 import { make } from "./legend.js";
 import { isEmpty, paint } from "./overlay.js";
-import { WebGLRenderer } from "./webgl.js";
+import { giveBack, takeRenderer } from "./spare.js";
 
 export class Pane {
   /** `onStale` is called when the pane should be drawn once more. */
@@ -25,20 +25,21 @@ export class Pane {
     this.context = this.over.getContext("2d");
     this.box = { width: 0, height: 0 };
     this.drawn = "";
+    this.listening = new AbortController();
   }
 
   /** Gets ready to draw: with WebGL2, or on a 2-D canvas where there is none or where its driver refuses our shaders. */
   start() {
     if (this.renderer) return;
-    try {
-      this.renderer = WebGLRenderer.on(this.points) ?? new Canvas2DRenderer(this.points);
-    } catch (problem) {
-      console.warn(problem);
-      const fresh = this.points.cloneNode(); // a canvas keeps the kind of its first context
-      this.points.replaceWith(fresh);
-      this.points = fresh;
-      this.renderer = new Canvas2DRenderer(fresh);
-    }
+    this.renderer = takeRenderer() ?? new Canvas2DRenderer(this.points);
+    const { canvas } = this.renderer;
+    if (canvas === this.points) return;
+    for (const { name, value } of this.points.attributes) canvas.setAttribute(name, value);
+    this.points.replaceWith(canvas);
+    this.points = canvas;
+    const { signal } = this.listening;
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault(), { signal });
+    canvas.addEventListener("webglcontextrestored", () => { this.renderer.restore(); this.drawn = ""; this.onStale(); }, { signal });
   }
 
   /** Takes the size that the page gives it; true if it changed. */
@@ -48,14 +49,22 @@ export class Pane {
     if (this.box.width === width && this.box.height === clientHeight && this.dpr === dpr) return false;
     this.box = { width, height: clientHeight };
     this.dpr = dpr;
-    for (const canvas of [this.points, this.over]) {
-      canvas.width = Math.round(width * dpr);
-      canvas.height = Math.round(clientHeight * dpr);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${clientHeight}px`;
-    }
     this.drawn = "";
+    this.stretched = false;
     return true;
+  }
+
+  /** Gives the canvases the pane's size. Not before there is something to draw: it waits for all that the driver was asked for. */
+  stretch() {
+    if (this.stretched) return;
+    this.stretched = true;
+    const { width, height } = this.box;
+    for (const canvas of [this.points, this.over]) {
+      canvas.width = Math.round(width * this.dpr);
+      canvas.height = Math.round(height * this.dpr);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
   }
 
   /** Title, caption, and how far the map can be trusted, once that is known. */
@@ -66,14 +75,12 @@ export class Pane {
     this.quality.replaceChildren(...(warning ? [make("strong", "", `⚠ ${warning}`), " "] : []), words);
   }
 
-  restore() {
-    this.renderer?.restore();
-    this.drawn = "";
-  }
-
   dispose() {
     this.disposed = true;
-    this.renderer?.dispose();
+    this.listening.abort();
+    if (this.renderer?.name !== "webgl2") return;
+    this.points.replaceWith(this.points.cloneNode());
+    giveBack(this.renderer);
   }
 
   /** Draws if anything has changed since; true if it did. */
@@ -83,6 +90,7 @@ export class Pane {
     if (now === this.drawn || this.box.width === 0) return false;
     this.drawn = now;
     this.start();
+    this.stretch();
     if (this.data !== scene.data) {
       this.data = scene.data;
       this.renderer.setData(scene.data);

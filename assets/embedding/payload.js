@@ -12,10 +12,11 @@ export function decode(bytes) {
   const part = { ...header, frames: header.epochs.length };
   for (const { name, type, offset, length: size } of header.arrays) {
     const from = 4 + length + offset;
-    part[name] = new ARRAYS[type](bytes.slice(from, from + size).buffer); // a copy: typed arrays start at multiples of their item
+    // Typed arrays start at multiples of their item: larger ones are copied.
+    part[name] = type === "u1" ? bytes.subarray(from, from + size) : new ARRAYS[type](bytes.slice(from, from + size).buffer);
   }
   delete part.arrays;
-  part.positions = summed(joinPlanes(part.positions), 2 * part.n);
+  part.positions = joined(part.positions, 2 * part.n);
   part.predictions = summed(part.predictions, part.n);
   part.confidence = summed(part.confidence, part.n);
   part.outlines = cutOutlines(part.outlines, part.outlineLengths);
@@ -45,15 +46,18 @@ export function merge(held, part) {
   return data;
 }
 
-// The low bytes of all numbers come first, then the high ones.
-function joinPlanes(bytes) {
+// Each epoch is the difference to the one before; typed arrays wrap as the packing did.
+// The low bytes of all numbers come first, then the high ones. In one pass, because the first draw waits for it.
+function joined(bytes, size) {
   const count = bytes.length / 2;
-  const joined = new Int16Array(count);
-  for (let i = 0; i < count; i += 1) joined[i] = bytes[i] | (bytes[count + i] << 8);
-  return joined;
+  const whole = new Int16Array(count);
+  for (let i = 0; i < count; i += 1) {
+    const step = bytes[i] | (bytes[count + i] << 8);
+    whole[i] = i < size ? step : whole[i - size] + step;
+  }
+  return whole;
 }
 
-// Each epoch is the difference to the one before; typed arrays wrap as the packing did.
 function summed(values, size) {
   for (let i = size; i < values.length; i += 1) values[i] += values[i - size];
   return values;
@@ -100,9 +104,9 @@ export function movedBy(data, index, frame) {
 // What the far end of the colour scale means: only one in fifty has moved further, in any epoch.
 function movedScale(data) {
   const stride = Math.max(1, Math.floor((data.n * data.frames) / 5000));
-  const far = [];
-  for (let i = 0; i < data.n * data.frames; i += stride) far.push(movedBy(data, i % data.n, Math.floor(i / data.n)));
-  far.sort((a, b) => a - b);
+  const far = new Float32Array(Math.ceil((data.n * data.frames) / stride)); // sorts ten times as fast as a list
+  for (let i = 0; i < far.length; i += 1) far[i] = movedBy(data, (i * stride) % data.n, Math.floor((i * stride) / data.n));
+  far.sort();
   return Math.max(far[Math.floor(far.length * 0.98)] ?? 0, 0.02);
 }
 

@@ -1,10 +1,6 @@
-// Where the server is, and how it is asked.
+// How the server is asked.
 
-/** The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page. */
-function appRoot() {
-  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
-  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
-}
+import { appRoot } from "./root.js";
 
 export function addressOf(path) {
   return new URL(path, appRoot()).href;

@@ -93,7 +93,10 @@ export class WebGLRenderer {
     this.lines = this.labels = null; // made by `dress`
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-    // Shaders are compiled when they first draw, which takes a tenth of a second: that of the points while the data are on their way.
+  }
+
+  /** Draws one point where nobody sees it: a driver compiles a shader when it first draws. */
+  warm() {
     this.setData(ONE_POINT);
     const looks = { slot: 0, version: 0, bytes: new Uint8Array(BYTES_PER_STYLE) };
     this.draw(ONE_POINT_SCENE, { from: 0, to: 0, mix: 0 }, [looks, looks]);
@@ -160,6 +163,7 @@ export class WebGLRenderer {
     this.bindStyle(looks[mix < 0.5 ? 0 : 1]); // shape and fill can't be blended
     program.pointer("a_look", 4, gl.UNSIGNED_BYTE, false, BYTES_PER_STYLE, 4);
     gl.drawArrays(gl.POINTS, 0, data.n);
+    gl.flush(); // the driver draws while the next pane and the page are written
 
     if (!this.dressed) return;
     if (scene.show.contours) {
@@ -204,6 +208,14 @@ export class WebGLRenderer {
       gl.bufferData(gl.ARRAY_BUFFER, style.bytes, gl.DYNAMIC_DRAW);
       entry.version = style.version;
     }
+  }
+
+  /** Lets go of the data, to be used for others; false if it can't be. */
+  rest() {
+    if (this.gl.isContextLost()) return false;
+    this.setData(ONE_POINT);
+    [this.canvas.width, this.canvas.height] = [1, 1];
+    return true;
   }
 
   dispose() {

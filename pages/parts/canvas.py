@@ -11,13 +11,14 @@ import json
 import re
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import streamlit as st
 
-_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "embedding"
+from pages.parts.script import ASSETS, with_root
+
+_FOLDER = ASSETS / "embedding"
 LONGEST_SELECTION = 4000  # characters; 20,000 points need 3,334
 
 
@@ -111,29 +112,38 @@ def modules() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(_FOLDER.glob("*.js"))}
 
 
+def loading_order(first: str) -> list[str]:
+    """All modules' file names: ``first`` and what it imports, then the others. A browser loads few files at a time."""
+    texts = {name: text.decode() for name, text in modules().items()}
+    order = [first]
+    for name in order:
+        order += [found for found in re.findall(r'from "\./(.+?)"', texts[name]) if found not in order]
+    return order + [name for name in texts if name not in order]
+
+
 VERSION = hashlib.sha256(b"".join(modules().values())).hexdigest()[:16]
 
 # Streamlit sends a component's script with each of its messages. This one is a few lines that load the real ones, once and together.
+# Shaders are compiled while most of them are still on their way.
 _LOADER = """
-const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
-const root = own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
-const at = (name) => new URL(`embedding/VERSION/${name}`, root).href;
+const at = (name) => new URL(`embedding/VERSION/${name}`, appRoot()).href;
 for (const name of NAMES) {
   document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: at(name) }));
 }
+import(at("spare.js"));
 const loading = import(at("element.js"));
 export default function (component) {
   let leave, left = false;
   loading.then((element) => { if (!left) leave = element.default(component); });
   return () => { left = true; leave?.(); };
 }
-""".replace("VERSION", VERSION).replace("NAMES", json.dumps(sorted(modules())))
+""".replace("VERSION", VERSION).replace("NAMES", json.dumps(loading_order("spare.js")))
 
 _component = st.components.v2.component(
     "shiftscope_embedding",
     html=(_FOLDER / "embedding.html").read_text("utf-8"),
     css=(_FOLDER / "embedding.css").read_text("utf-8"),
-    js=_LOADER,
+    js=with_root(_LOADER),
 )
 
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
 
-_ASSETS = Path(__file__).resolve().parents[2] / "assets"
+from pages.parts.script import ASSETS, with_root
 
 # Styles are not isolated because Plotly writes its style sheet into the document, and a shadow root would not see it:
 # the legend and the tool bar would fall out of place.
 _component = st.components.v2.component(
     "shiftscope_chart",
     html='<div class="shiftscope-chart"></div>',
-    css=(_ASSETS / "chart.css").read_text("utf-8"),
-    js=(_ASSETS / "chart.js").read_text("utf-8"),
+    css=(ASSETS / "chart.css").read_text("utf-8"),
+    js=with_root((ASSETS / "chart.js").read_text("utf-8")),
     isolate_styles=False,
 )
 

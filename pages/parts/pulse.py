@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from core.runs import store
+from pages.parts.script import ASSETS, with_root
 
 LOOK = 0.015  # seconds between two looks at the record's files: two calls of stat
 SETTLE = 0.01
@@ -26,7 +27,7 @@ QUIET = 0.7  # seconds after an event in which a mere note of progress is not wo
 LASTS = 600  # seconds until a connection is given up; the browser opens the next one by itself
 
 _component = st.components.v2.component(
-    "shiftscope_pulse", html="<span hidden></span>", js=(Path(__file__).resolve().parents[2] / "assets" / "pulse.js").read_text("utf-8")
+    "shiftscope_pulse", html="<span hidden></span>", js=with_root((ASSETS / "pulse.js").read_text("utf-8"))
 )
 
 

@@ -8,6 +8,7 @@ import { LABEL_HEIGHT, spread } from "../../assets/embedding/labels.js";
 import { BYTES_PER_STYLE, FILLED, HOLLOW, RING, TRIANGLE, cividis, classColour, isShown, styleFrame, writeStyles } from "../../assets/embedding/palette.js";
 import { UNIT } from "../../assets/embedding/payload.js";
 import { verdict } from "../../assets/embedding/judge.js";
+import { parseColour } from "../../assets/embedding/theme.js";
 import { fullView, panBy, toMap, toPixel, zoomAt } from "../../assets/embedding/view.js";
 import { mapOf, still } from "./data.mjs";
 
@@ -49,6 +50,18 @@ test("colours differ for thirty classes, and the scale's ends are apart on eithe
     assert.ok(brightness[0] < brightness[1] && brightness[1] < brightness[2]);
     assert.ok(Math.abs(brightness[0] - 3 * theme.background[0]) > 100, "the low end is seen on the page");
   }
+});
+
+test("a theme's colour is read as it is written, any other one from a canvas", () => {
+  assert.deepEqual(parseColour("#1D2129"), [29, 33, 41]);
+  assert.deepEqual(parseColour("#fa0"), [255, 170, 0]);
+  assert.deepEqual(parseColour("rgb(18, 21, 27)"), [18, 21, 27]);
+  const asked = [];
+  const context = { set fillStyle(colour) { asked.push(colour); }, fillRect() {}, getImageData: () => ({ data: Uint8ClampedArray.of(1, 2, 3, 255) }) };
+  globalThis.document = { createElement: () => ({ getContext: () => context }) };
+  const others = ["rebeccapurple", "hsl(210 50% 40%)", "rgb(10% 20% 30%)", "#12345678", "rgba(18, 21, 27, 0.5)"];
+  for (const other of others) assert.deepEqual(parseColour(other), [1, 2, 3]);
+  assert.deepEqual(asked, others);
 });
 
 test("pixels and map units are each other's inverse, and a zoom holds the point under the hand", () => {

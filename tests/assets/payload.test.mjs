@@ -54,6 +54,16 @@ test("new epochs go behind those that are held, others are refused", () => {
   assert.equal(merge(null, more), null);
 });
 
+test("the far end of the scale is what one point in fifty goes beyond", () => {
+  const far = Array.from({ length: 100 }, (_, i) => [0.005 * ((37 * i) % 100), 0]); // in no order
+  const frames = [far.map(() => [0, 0]), far];
+  const { positions } = mapOf(frames);
+  const part = { ...mapOf(frames), since: 0, positions };
+  const distances = [...far.map(() => 0), ...far.map(([x]) => x)].sort((a, b) => a - b);
+  assert.ok(Math.abs(merge(null, part).moved - distances[196]) < 1e-3);
+  assert.equal(merge(null, { ...mapOf([[[0, 0]]]), since: 0 }).moved, 0.02, "what does not move has a scale, too");
+});
+
 test("a point is between its frames, and nowhere without a place", () => {
   const data = mapOf([[[0, 0], [1, 1]], [[1, -1], null]]);
   const at = [0, 0];

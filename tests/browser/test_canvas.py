@@ -16,6 +16,16 @@ NO_WEBGL = """HTMLCanvasElement.prototype.getContext = (get => function (kind, .
 REMOVALS = """window.gone = 0; new MutationObserver((list) => { for (const m of list) for (const n of m.removedNodes)
   if (n.nodeType === 1 && n.matches('.embedding, .pane, canvas')) window.gone += 1;
 }).observe(document.body, { childList: true, subtree: true })"""
+COUNTING = """(() => { window.contexts = new Set(); window.compiled = window.drawn = 0;
+  const get = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+    const context = get.call(this, kind, ...more); if (kind === 'webgl2') window.contexts.add(context); return context; };
+  const { compileShader, drawArrays } = WebGL2RenderingContext.prototype;
+  WebGL2RenderingContext.prototype.compileShader = function (shader) { window.compiled += 1; compileShader.call(this, shader); };
+  WebGL2RenderingContext.prototype.drawArrays = function (...what) { window.drawn += 1; drawArrays.apply(this, what); };
+  const mark = performance.mark.bind(performance);
+  performance.mark = (name) => { if (name === 'embedding-drawn') window.compiledAtDraw = window.compiled; return mark(name); };
+})()"""
 MARGIN = 0.93  # as in assets/embedding/view.js
 
 
@@ -298,6 +308,50 @@ def test_a_lost_graphics_context_comes_back(shown):
     one.page.wait_for_timeout(600)
     after = as_array(one.page.locator(".plot").first.screenshot())
     assert np.abs(before - after).mean() < 1
+
+
+def test_the_first_draw_waits_for_no_shader(shown):
+    one = shown(script=COUNTING)
+    compiled, drawn, contexts = (one.page.evaluate(what) for what in ("window.compiled", "window.drawn", "window.contexts.size"))
+    assert (contexts, drawn) == (2, 2), "a canvas per pane has drawn before any map is there"
+    one.show(harness.made_up(300))
+    assert one.page.evaluate("window.compiledAtDraw") == compiled > 0
+    assert one.page.evaluate("window.contexts.size") == 2
+
+
+@pytest.mark.parametrize("modes", [("pair", "pair"), ("single", "pair", "single", "pair")])
+def test_a_map_that_goes_leaves_its_canvases_to_the_next(shown, modes):
+    first, second = harness.made_up(300), harness.made_up(200, seed=1)
+    one = shown(script=COUNTING)
+    one.show(second, mode=modes[-1])
+    expected = [as_array(plot.screenshot()) for plot in one.page.locator(".plot").all() if plot.is_visible()]
+    for mode in modes:
+        one.page.evaluate("window.leave()")
+        one.page.evaluate("document.querySelector('.embedding').hidden = true")
+        one.show(first, mode=mode)
+        assert one.page.locator(".points").count() == 2
+    one.page.evaluate("window.leave()")
+    one.show(second, mode=modes[-1])
+    one.page.wait_for_timeout(200)
+    found = [as_array(plot.screenshot()) for plot in one.page.locator(".plot").all() if plot.is_visible()]
+    assert all(np.abs(a - b).mean() < 0.5 for a, b in zip(expected, found, strict=True)), "nothing of the other map is left"
+    assert one.page.evaluate("window.contexts.size") == 2
+
+
+def test_the_place_is_kept_while_the_data_travel(shown):
+    data = harness.made_up(100)
+    one = shown()
+    held = []
+    one.page.route("**/map/**", lambda route: held.append(route))
+    one.mount(data)
+    one.page.wait_for_timeout(300)
+    box = one.page.locator(".stage").bounding_box()
+    assert box["height"] > 400
+    assert not one.page.locator(".stage").is_visible()
+    held[0].continue_()
+    one.page.wait_for_selector(f".embedding[data-identity='{data.identity}']")
+    assert one.page.locator(".stage").is_visible()
+    assert one.page.locator(".stage").bounding_box()["height"] == box["height"]
 
 
 def test_reduced_motion_jumps(shown):

@@ -362,3 +362,10 @@ def test_scripts_are_served_under_their_version():
         assert answer.status == 404
         assert b"Reload the page" in answer.body
         assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_compiles_shaders_is_loaded_first():
+    order = canvas.loading_order("spare.js")
+    assert order[:2] == ["spare.js", "webgl.js"]
+    assert sorted(order) == sorted(canvas.modules())
+    assert order.index("glprogram.js") < order.index("view.js") < order.index("element.js")

@@ -1,0 +1,60 @@
+// Goes from epoch to epoch as the user asks, in a pace that they can bear.
+
+import { nearestEpoch } from "./payload.js";
+import { Timeline } from "./timeline.js";
+
+const SPEEDS = [1, 0.5, 0.25];
+const STEP_MS = 400;
+
+export class Player {
+  /** `element` has data, refresh() and hint(words), as in element.js. */
+  constructor(element) {
+    this.element = element;
+    this.timeline = null;
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+  }
+
+  /** Another run: its last epoch, or the one nearest to `epoch` if that is not null; returns the epoch that was asked for. */
+  begin(data, epoch, follow) {
+    const asked = epoch === null ? -1 : nearestEpoch(data, epoch);
+    this.timeline = new Timeline(data.frames, asked < 0 ? Math.max(data.frames - 1, 0) : asked, follow && asked < 0);
+    this.timeline.touched = asked >= 0;
+    return data.epochs[asked];
+  }
+
+  /** Milliseconds from one epoch to the next; 0 is at once. */
+  get pace() {
+    return this.still.matches ? 0 : STEP_MS;
+  }
+
+  choose(frame, duration = STEP_MS) {
+    this.timeline.choose(frame, performance.now(), Math.min(this.pace, duration));
+    this.element.refresh();
+  }
+
+  step(by) {
+    this.choose(this.timeline.frame + by);
+  }
+
+  toLast() {
+    this.choose(this.timeline.last);
+  }
+
+  /** To the epoch nearest to a number. */
+  goTo(epoch) {
+    const { data } = this.element;
+    if (data && data.frames > 1) this.choose(nearestEpoch(data, epoch));
+  }
+
+  playOrPause() {
+    if (this.timeline.playing) this.timeline.pause();
+    else this.timeline.play(performance.now(), this.pace);
+    this.element.refresh();
+  }
+
+  nextSpeed() {
+    this.timeline.speed = SPEEDS[(SPEEDS.indexOf(this.timeline.speed) + 1) % SPEEDS.length];
+    this.element.hint(this.timeline.speed === 1 ? "Normal speed" : "Slow motion");
+    this.element.refresh();
+  }
+}
