@@ -39,8 +39,13 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     """
     pair = load_pair(experiment)
     bench = Bench(experiment, pair, device)
+    sides, size = (bench.source, bench.target), experiment.budget.batch_size
+    few = min(size, *(len(side.held_out) for side in sides))
+    samples = sum(len(part) for side in sides for part in (side.inputs, side.held_out))
+    # A frozen backbone sees every sample once.
+    once = _time(lambda: bench.freeze(samples=few), device) * samples / (4 * few) if bench.freezes else 0.0
+    size = few if bench.freezes else size
     method = bench.method(experiment.method.name, experiment.method.params, "adapt")
-    size = experiment.budget.batch_size
     batch = Batch(bench.source.inputs[:size], bench.source.labels[:size], bench.target.inputs[:size])
 
     def step() -> None:
@@ -52,12 +57,12 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     per_batch = _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
     method.eval()
     per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size]), device) / min(size, len(bench.target.held_out))
-    held_out = len(bench.source.held_out) + len(bench.target.held_out)
+    held_out = sum(len(side.held_out) for side in sides)
     per_epoch = per_batch * bench.batches_per_epoch * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
     budget = experiment.budget
     # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
     references = 1 if pair.target.labels is None else 2
-    seconds = per_epoch * (references * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs
+    seconds = per_epoch * (references * 0.6 * budget.source_epochs + budget.epochs) + 0.06 * budget.epochs + once
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -65,11 +70,11 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
         warnings.append(f"Only {bench.shown} held-out samples per domain: intervals will be wide.")
     return Estimate(
         seconds,
-        (len(bench.source.inputs), len(bench.target.inputs)),
-        (len(bench.source.held_out), len(bench.target.held_out)),
+        tuple(len(side.inputs) for side in sides),
+        tuple(len(side.held_out) for side in sides),
         bench.shown,
         sum(p.numel() for p in method.parameters()),
-        sum(t.nbytes for side in (bench.source, bench.target) for t in (side.inputs, side.held_out)),
+        sum(t.nbytes for side in sides for t in (side.inputs, side.held_out)),
         tuple(warnings),
     )
 

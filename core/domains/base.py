@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from core.errors import InputError
+from core.originals import Originals
 from core.registry import Registry
 from core.shifts import apply_shift
 
@@ -243,6 +244,30 @@ def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     for name, severity in shifts:
         x = apply_shift(name, x, severity, seed, kind=d.kind)
     return replace(d, inputs=x)
+
+
+def chosen_from(d: Domain, rows: Tensor) -> Domain:
+    """The domain of some of the samples alone; it has no split."""
+    originals = d.originals
+    if d.kind == "text":
+        originals = tuple(d.originals[i] for i in rows.tolist())
+    elif d.kind == "sound":
+        originals = d.originals[rows.numpy()]
+    labels, none = None if d.labels is None else d.labels[rows], rows[:0]
+    return replace(d, inputs=d.inputs[rows], labels=labels, train=none, test=none, originals=originals)
+
+
+def originals_of(domains: list[Domain]) -> Originals:
+    """What a page shows of the samples of several domains of one kind, one after the other."""
+    kind, parts = domains[0].kind, [d.originals for d in domains]
+    if kind == "text":
+        return Originals(texts=tuple(text for part in parts for text in part))
+    if kind == "sound":
+        longest = max(part.shape[1] for part in parts)
+        waves = np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts])
+        return Originals(waves=waves, rate=domains[0].rate)
+    named = kind == "features" and parts[0] is not None
+    return Originals(columns=parts[0] if named else ())
 
 
 def _few(names: tuple[str, ...]) -> str:
