@@ -14,9 +14,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from core.backbones import BACKBONES, build_network
+from core.backbones import BACKBONES, Network, build_network, embed, initialise, is_frozen
 from core.domains import DOMAINS, Domain, Pair, make_pair, stratified_order, stratified_split
-from core.domains.base import shifted
+from core.domains.base import chosen_from, originals_of, shifted
 from core.errors import InputError
 from core.experiment import DomainSpec, Experiment, as_input_error
 from core.measures import MEASURED, MEASURES, Evaluation, measure_all
@@ -25,6 +25,7 @@ from core.measures.classifier import domain_probability
 from core.measures.mmd import base_bandwidth, normalise
 from core.methods import METHODS, Batch, Method, Seen
 from core.methods import Side as SideName
+from core.originals import Originals
 
 EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
 GRID = 64  # points a side at which a network of two-dimensional inputs is asked about the plane
@@ -56,12 +57,14 @@ class Samples:
     """The held-out samples of a snapshot, for pictures: n source ones, then n target ones.
 
     ``plane`` is centre and half-extent (x, y, h) of the square that is shown of two-dimensional inputs, None for all others.
+    ``originals`` are what a page shows of texts, sounds and columns.
     """
 
     inputs: Tensor
     labels: Tensor
     class_names: tuple[str, ...]
     plane: np.ndarray | None
+    originals: Originals = Originals()
 
 
 class Bench:
@@ -83,8 +86,34 @@ class Bench:
         n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
         self.shown = n
         self.bandwidth = math.nan
-        planar = self.source.inputs.ndim == 2 and self.source.inputs.shape[1] == 2
+        self.frozen_width = 0
+        planar = pair.source.kind == "features" and self.source.inputs.shape[1] == 2
         self.plane = _plane(torch.cat([self.source.held_out[:n], self.target.held_out[:n]])) if planar else None
+
+    @property
+    def freezes(self) -> bool:
+        """Whether nothing of the backbone is trained."""
+        spec = self.experiment.backbone
+        return is_frozen(spec.name, BACKBONES.get(spec.name).params(**spec.params))
+
+    def freeze(self, on_share: Callable[[float], None] | None = None, samples: int | None = None) -> None:
+        """Where nothing of the backbone is trained, put its features in the place of the inputs: they are computed once.
+
+        ``samples`` limits them to the first of each part, for an estimate. ``on_share`` is told the fraction that is done.
+        """
+        if not self.freezes:
+            return
+        spec = self.experiment.backbone
+        params = BACKBONES.get(spec.name).params(**spec.params)
+        seen = []
+        for i, (side, domain) in enumerate(((self.source, self.pair.source), (self.target, self.pair.target))):
+            rows = [part[:samples] for part in (domain.train, side.chosen)]
+            part = chosen_from(domain, torch.cat(rows))
+            share = None if on_share is None else lambda done, i=i: on_share((i + done) / 2)
+            features = embed(spec.name, params, part, self.device, self.generator("network", "adapt"), share)
+            seen.append(replace(side, inputs=features[: len(rows[0])], held_out=features[len(rows[0]) :]))
+        self.source, self.target = seen
+        self.frozen_width = seen[0].inputs.shape[1]
 
     def generator(self, *purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, from the experiment's seed."""
@@ -99,12 +128,17 @@ class Bench:
                 "method", f"{name} needs target labels, and the target has none.", "Choose another method or a labelled target."
             )
         backbone = BACKBONES.get(spec.name).params(**spec.params)
-        classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
-        network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))
+        classes, generator = len(self.pair.class_names), self.generator("network", purpose)
+        if self.frozen_width:
+            network = Network(torch.nn.Identity(), torch.nn.Identity(), self.frozen_width, backbone.bottleneck, classes)
+            initialise(network, generator)
+        else:
+            shape = tuple(self.source.inputs.shape[1:])
+            network = build_network(spec.name, backbone, shape, classes, generator, self.pair.source.kind)
         network.half = self.experiment.budget.precision == "bfloat16"
         if weights is not None:
             network.load_state_dict(weights)
-        return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)
+        return cls(network, cls.Params(**params), network.width, classes, self.generator("method")).to(self.device)
 
     def seen(self, method: Method) -> Seen:
         """What the method may look at. A reference that trains on target labels is given them as if they were the source's."""
@@ -196,7 +230,8 @@ class Bench:
         n, sides = self.shown, (self.source, self.target)
         labels = [np.full(n, -1) if s.held_out_labels is None else s.held_out_labels[:n] for s in sides]
         inputs = torch.cat([s.held_out[:n].cpu() for s in sides])
-        return Samples(inputs, torch.from_numpy(np.concatenate(labels)), self.pair.class_names, self.plane)
+        originals = originals_of([chosen_from(d, s.chosen[:n]) for d, s in ((self.pair.source, sides[0]), (self.pair.target, sides[1]))])
+        return Samples(inputs, torch.from_numpy(np.concatenate(labels)), self.pair.class_names, self.plane, originals)
 
 
 def batch_count(seen: Seen, size: int, adapts: bool) -> int:
@@ -249,13 +284,14 @@ def _plane_view(evaluation: Evaluation) -> dict[str, np.ndarray]:
 class Side:
     """One domain on the device: training samples with labels, held-out samples in a fixed random order.
 
-    If ``stratified``, any first part of the held-out samples holds the classes in proportion.
+    If ``stratified``, any first part of the held-out samples holds the classes in proportion. ``chosen`` are their indices.
     """
 
     inputs: Tensor
     labels: Tensor | None
     held_out: Tensor
     held_out_labels: np.ndarray | None
+    chosen: Tensor
 
     @staticmethod
     def of(d: Domain, device: torch.device, seed: int, stratified: bool) -> Side:
@@ -267,6 +303,7 @@ class Side:
             d.labels[d.train].to(device) if known else None,
             d.inputs[chosen].to(device),
             d.labels[chosen].numpy() if known else None,
+            chosen,
         )
 
 

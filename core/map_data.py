@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.originals import Originals
+
 UNIT = 16383  # int16 steps of one map unit: coordinates may leave [-1, 1] up to 2, as those of a running job do
 NOT_PLACED = -32768
 COLUMNS = 8  # of a sample's row that are shown on hover
@@ -65,6 +67,8 @@ class MapData:
     pictures : uint8, N×H×W or N×H×W×3, or None
     rows : float32, N×D, or None
         The samples themselves, shown on hover.
+    originals : Originals
+        Texts, sounds or names of columns that belong to them.
     judged : bool
         Whether ``predictions`` and ``confidence`` are a network's; a map of raw inputs has none.
     ground : Ground, optional
@@ -90,6 +94,7 @@ class MapData:
     ground: Ground | None = None
     note: str = ""
     judged: bool = True
+    originals: Originals = Originals()
 
     def __post_init__(self) -> None:
         frames, count = len(self.epochs), len(self.domain)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from core.bench import Bench, batch_count, batches, load_pair
+from core.bench import Bench, batches, load_pair
 from core.experiment import Experiment
 from core.methods import Batch, Method
 
@@ -39,22 +39,28 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     """
     pair = load_pair(experiment)
     bench = Bench(experiment, pair, device)
+    sides, size = (bench.source, bench.target), experiment.budget.batch_size
+    few = min(size, *(len(side.held_out) for side in sides))
+    samples = sum(len(part) for side in sides for part in (side.inputs, side.held_out))
+    # A frozen backbone sees every sample once.
+    once = _time(lambda: bench.freeze(samples=few), device) * samples / (4 * few) if bench.freezes else 0.0
+    size = few if bench.freezes else size
     method = bench.method(experiment.method.name, experiment.method.params, "adapt")
-    seen, size = bench.seen(method), experiment.budget.batch_size
+    info, seen, budget = method.info, bench.seen(method), experiment.budget
     method.begin(seen)
     per_batch = per_epoch = 0.0
-    if not method.info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
+    if not info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
         per_epoch = _time(lambda: method.epoch(seen, 0.0), device)
         per_batch = _seconds_per_batch(method, next(batches(seen, size, 1, bench.generator("estimate"))), device)
     method.eval()
-    per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size], "target"), device) / min(
-        size, len(bench.target.held_out)
-    )
-    held_out = len(bench.source.held_out) + len(bench.target.held_out)
-    per_epoch += per_batch * batch_count(seen, size, True) * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
+    shown = bench.target.held_out[:size]
+    per_sample = _time(lambda: bench.predict(method, shown, "target"), device) / len(shown)
+    larger = max(len(side.inputs) for side in (sides if info.sees_source else sides[1:]))
+    per_epoch += per_batch * (larger // budget.batch_size) * 1.15  # the optimiser's share is about 15 %
+    per_epoch += per_sample * sum(len(side.held_out) for side in sides)
     # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
-    references = 0 if pair.target.labels is None else len(experiment.phases) - 2
-    seconds = per_epoch * ((1 + references) * 0.6 * experiment.budget.source_epochs + experiment.epochs) + 0.06 * experiment.epochs
+    references = 1 if pair.target.labels is None else len(experiment.phases) - 1
+    seconds = per_epoch * (references * 0.6 * budget.source_epochs + experiment.epochs) + 0.06 * experiment.epochs + once
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -62,11 +68,11 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
         warnings.append(f"Only {bench.shown} held-out samples per domain: intervals will be wide.")
     return Estimate(
         seconds,
-        (len(bench.source.inputs), len(bench.target.inputs)),
-        (len(bench.source.held_out), len(bench.target.held_out)),
+        tuple(len(side.inputs) for side in sides),
+        tuple(len(side.held_out) for side in sides),
         bench.shown,
         sum(p.numel() for p in method.parameters()),
-        sum(t.nbytes for side in (bench.source, bench.target) for t in (side.inputs, side.held_out)),
+        sum(t.nbytes for side in sides for t in (side.inputs, side.held_out)),
         tuple(warnings),
     )
 

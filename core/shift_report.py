@@ -12,9 +12,12 @@ from core.experiment import Experiment
 from core.map_data import MapData
 from core.measures import MEASURED, classifier, mmd
 from core.measures.mmd import MMDTest, random_halves
+from core.originals import Originals
 from core.projection import class_centres, density_contour, pca_map
+from core.words import word_shares
 
 SIDE = 16  # pixels: larger images are reduced to this before they are compared
+WORDS = 256  # of a text's buckets, the most frequent ones
 TYPICAL = 6  # most source-like and most target-like samples
 
 
@@ -23,6 +26,7 @@ class ShiftReport:
     """Statistics of the first ``measured`` of n held-out samples per domain, on columns standardised over both domains.
 
     ``control`` values compare two random halves of the source: what no shift looks like. ``positions`` is 2n×2 (PCA).
+    Of images, ``pictures`` are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold.
     ``most_source_like`` and ``most_target_like`` index the 2n samples by the classifier's out-of-fold score.
     """
 
@@ -43,6 +47,7 @@ class ShiftReport:
     target_labels: np.ndarray | None
     most_source_like: np.ndarray
     most_target_like: np.ndarray
+    originals: Originals
 
 
 def shift_report(experiment: Experiment) -> ShiftReport:
@@ -57,8 +62,14 @@ def shift_report(experiment: Experiment) -> ShiftReport:
     samples = Bench(experiment, pair, "cpu").samples()
     inputs, n = samples.inputs, len(samples.inputs) // 2
     pictures = None
-    if inputs.ndim == 4:
+    if pair.source.kind == "text":
+        flat = word_shares(inputs).numpy().astype(np.float64)
+        # Rare words are noise here, and thousands of columns would make the page wait.
+        flat = flat[:, np.sort(np.argsort(-np.count_nonzero(flat, axis=0), kind="stable")[:WORDS])]
+    elif inputs.ndim == 4:
         pictures = inputs[:, 0].numpy() if inputs.shape[1] == 1 else inputs.permute(0, 2, 3, 1).numpy()
+        if pair.source.kind == "sound":
+            pictures = np.ascontiguousarray(pictures[:, ::-1])  # low bands below, as one draws them
         small = inputs.float()
         if small.shape[-1] > SIDE:
             small = F.interpolate(small, (SIDE, SIDE), mode="bilinear", antialias=True)
@@ -90,12 +101,13 @@ def shift_report(experiment: Experiment) -> ShiftReport:
         positions=pca_map([z], [0]).positions[0],
         labels=labels,
         pictures=pictures,
-        rows=None if pictures is not None else inputs.numpy(),
+        rows=inputs.numpy() if pair.source.kind == "features" else None,
         class_names=pair.class_names,
         source_labels=pair.source.labels.numpy()[pair.source.train.numpy()],
         target_labels=None if known is None else known.numpy()[pair.target.train.numpy()],
         most_source_like=order[:TYPICAL],
         most_target_like=order[::-1][:TYPICAL],
+        originals=samples.originals,
     )
 
 
@@ -119,6 +131,7 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         outlines=(tuple(density_contour(report.positions[domain == side]) for side in (0, 1)),),
         pictures=report.pictures,
         rows=report.rows,
+        originals=report.originals,
         note=f"Showing {report.n:,} held-out samples per domain, drawn with seed {report.seed}, source classes in proportion.",
         judged=False,
     )

@@ -102,6 +102,7 @@ def train(
     """
     references = {} if references is None else references
     bench = Bench(experiment, pair or load_pair(experiment), device)
+    bench.freeze(on_batch and (lambda share: on_batch("source", 0, share)))
     resumed = list(experiment.phases).index(checkpoint.phase) if checkpoint else -1
     for position, (phase, epochs) in enumerate(experiment.phases.items()):
         if phase in ("oracle", "joint") and (bench.target.labels is None or position < resumed):

@@ -243,10 +243,14 @@ def _add(record: Writer, epoch: Epoch) -> None:
 
 def _samples(bench: Bench) -> dict[str, np.ndarray]:
     samples = bench.samples()
-    arrays = {"labels": samples.labels.numpy().astype(np.int64)}
+    arrays = {"labels": samples.labels.numpy().astype(np.int64)} | samples.originals.arrays()
+    if samples.originals.texts:
+        return arrays
     if samples.inputs.ndim == 2:
         return arrays | {"rows": samples.inputs.numpy()} | ({} if samples.plane is None else {"plane": samples.plane})
     pictures = samples.inputs
+    if samples.originals.waves is not None:
+        return arrays | {"pictures": pictures[:, 0].flip(1).contiguous().numpy()}  # low bands below, as one draws them
     if pictures.shape[-1] > PICTURE:
         pictures = F.interpolate(pictures.float(), (PICTURE, PICTURE), mode="bilinear", antialias=True).round().to(torch.uint8)
     pictures = pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)

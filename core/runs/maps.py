@@ -88,6 +88,7 @@ def _run_map(record: Record, kind: Kind) -> MapData | None:
         outlines=outlines,
         pictures=seen.pictures,
         rows=seen.rows,
+        originals=seen.originals,
         ground=ground,
         note=_note(record, len(seen.domain) // 2),
     )

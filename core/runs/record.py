@@ -4,7 +4,7 @@
 experiment.json        the question
 status.json            state, device, progress, error; replaced as a whole
 epochs.jsonl           one flushed line per epoch: losses, gauges, measures
-samples.safetensors    the held-out samples of the snapshots: small pictures or rows, labels
+samples.safetensors    the held-out samples of the snapshots: small pictures, rows, texts or sounds, labels
 snapshots/NNNN         features and probabilities of these samples after epoch N of adaptation
 checkpoint             what resuming needs; deleted when the run is finished
 maps/NAME              2-D positions over the epochs
@@ -109,7 +109,7 @@ class Record:
             return []
 
     def samples(self) -> dict[str, np.ndarray] | None:
-        """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, and ``labels`` int64 2n (−1 where unknown)."""
+        """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, ``labels`` int64 2n (−1 where unknown), and `core.originals`."""
         return _load_arrays(self.folder / "samples.safetensors")
 
     def map(self, name: str) -> dict[str, np.ndarray] | None:

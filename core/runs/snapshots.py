@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.originals import Originals
 from core.runs.record import ACTIVE, Record
 
 Marks = tuple[tuple[int, str], ...]  # the number of an epoch, and a mark that changes when its snapshot is written anew
@@ -64,6 +65,7 @@ class Frames:
     domain: np.ndarray
     pictures: np.ndarray | None
     rows: np.ndarray | None
+    originals: Originals = Originals()
 
 
 def frames(record: Record) -> Frames | None:
@@ -80,6 +82,7 @@ def frames(record: Record) -> Frames | None:
         domains(len(samples["labels"])),
         samples.get("pictures"),
         samples.get("rows"),
+        Originals.read(samples),
     )
 
 

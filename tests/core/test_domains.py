@@ -22,7 +22,7 @@ from core.home import home
 
 DATA = Path(os.environ.get("SHIFTSCOPE_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 LISTED = [entry.name for entry in DOMAINS if entry.listed]
-GENERATED = ("printed-digits", "moons")
+GENERATED = ("printed-digits", "moons", "blobs", "opinions-reviews", "opinions-chat", "vowels-men", "vowels-women", "vowels-children")
 
 
 def make(name: str, seed: int = 0, **params) -> Domain:
@@ -74,6 +74,15 @@ class TestContract:
             assert d.inputs.dtype == torch.uint8
             assert d.inputs.ndim == 4
             assert d.inputs.shape[1] in (1, 3)
+            assert d.inputs.float().std() > 10
+        elif d.kind == "text":
+            assert d.inputs.dtype == torch.int64
+            assert d.inputs.ndim == 2
+            assert (d.inputs[:, 0] > 0).all()
+        elif d.kind == "sound":
+            assert d.inputs.dtype == torch.uint8
+            assert d.inputs.shape[1:3] == (1, 48)
+            assert d.originals.dtype == np.int16
             assert d.inputs.float().std() > 10
         else:
             assert d.inputs.dtype == torch.float32

@@ -1,0 +1,20 @@
+"""Backbones: networks that turn raw inputs into features. `base` holds the contract; each other module makes one kind of network.
+
+Importing this package registers every backbone in `BACKBONES`.
+"""
+
+from core.backbones import base, small, torchvision, sound, text  # noqa: F401, I001  (they register themselves, in this order)
+from core.backbones.base import BACKBONES, BackboneEntry, Frozen, Network, Params, backbone, build_network, embed, initialise, is_frozen
+
+__all__ = [
+    "BACKBONES",
+    "BackboneEntry",
+    "Frozen",
+    "Network",
+    "Params",
+    "backbone",
+    "build_network",
+    "embed",
+    "initialise",
+    "is_frozen",
+]

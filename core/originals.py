@@ -1,0 +1,67 @@
+"""What a page shows of samples that are no pictures: texts, sounds to play, names of columns."""
+
+from __future__ import annotations
+
+import io
+import wave
+from dataclasses import dataclass
+
+import numpy as np
+
+_COLUMN = "\x1f"  # between the names of columns: a character that stands in no name
+
+
+@dataclass(frozen=True, eq=False)
+class Originals:
+    """Beside the pictures or rows of 2n samples, in the same order.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        Empty where the samples are no texts.
+    waves : int16, 2n×S, or None
+    rate : int
+        Samples a second of the waves.
+    columns : tuple of str
+        Names of the columns of rows; empty where they have none.
+    """
+
+    texts: tuple[str, ...] = ()
+    waves: np.ndarray | None = None
+    rate: int = 0
+    columns: tuple[str, ...] = ()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """As plain arrays, to be stored: `read` gives them back."""
+        found: dict[str, np.ndarray] = {}
+        if self.texts:
+            encoded = [text.encode() for text in self.texts]
+            found["texts"] = np.frombuffer(b"".join(encoded), np.uint8)
+            found["text_lengths"] = np.array([len(text) for text in encoded], np.int64)
+        if self.waves is not None:
+            found |= {"waves": self.waves, "rate": np.array([self.rate], np.int64)}
+        if self.columns:
+            found["columns"] = np.frombuffer(_COLUMN.join(self.columns).encode(), np.uint8)
+        return found
+
+    @staticmethod
+    def read(arrays: dict[str, np.ndarray]) -> Originals:
+        """From stored arrays, whatever else is among them."""
+        texts: list[str] = []
+        if "texts" in arrays:
+            ends = np.cumsum(arrays["text_lengths"])
+            data = arrays["texts"].tobytes()
+            texts = [data[end - length : end].decode(errors="replace") for end, length in zip(ends, arrays["text_lengths"], strict=True)]
+        columns = arrays["columns"].tobytes().decode().split(_COLUMN) if "columns" in arrays else []
+        rate = int(arrays["rate"][0]) if "rate" in arrays else 0
+        return Originals(tuple(texts), arrays.get("waves"), rate, tuple(columns))
+
+    def wav(self, i: int) -> bytes:
+        """One sound as a WAV file, 16 bits, one channel."""
+        buffer = io.BytesIO()
+        with wave.open(buffer, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(self.rate)
+            file.writeframes(np.ascontiguousarray(self.waves[i], "<i2").tobytes())
+        return buffer.getvalue()
