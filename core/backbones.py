@@ -90,7 +90,9 @@ class Network(nn.Module):
         return features, self.head(features)
 
 
-def build_network(name: str, params: Params, shape: tuple[int, ...], classes: int, generator: torch.Generator) -> Network:
+def build_network(
+    name: str, params: Params, shape: tuple[int, ...], classes: int, generator: torch.Generator, kind: str | None = None
+) -> Network:
     """A fresh network; every random weight is drawn from ``generator``.
 
     Parameters
@@ -98,13 +100,15 @@ def build_network(name: str, params: Params, shape: tuple[int, ...], classes: in
     name, params : str, Params
         A registered backbone and its parameters.
     shape : tuple of int
-        (C, H, W) of images or (D,) of features.
+        Of one sample's inputs: (C, H, W) of images and spectrograms, (D,) of features, (L,) of texts.
     classes : int
     generator : torch.Generator
         On the CPU, so that a seed means the same weights on every device.
+    kind : str, optional
+        What the samples are (`core.domains.base.Kind`); told by the shape where it is left out.
     """
     entry = BACKBONES.get(name, "backbone.name")
-    kind = "image" if len(shape) == 3 else "features"
+    kind = kind or ("image" if len(shape) == 3 else "features")
     if kind not in entry.kinds:
         raise InputError(
             "backbone.name",
@@ -117,7 +121,7 @@ def build_network(name: str, params: Params, shape: tuple[int, ...], classes: in
     for module in (network.bottleneck, network.head) if pretrained else (network,):
         initialise(module, generator)
     # Batch norm and pooling are vectorised over channels on the CPU: a step of the small CNN takes 0.72 times as long.
-    return network.to(memory_format=torch.channels_last) if kind == "image" else network
+    return network.to(memory_format=torch.channels_last) if len(shape) == 3 else network
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:

@@ -82,7 +82,7 @@ class Bench:
         n = min(experiment.snapshot, len(self.source.held_out), len(self.target.held_out))
         self.shown = n
         self.bandwidth = math.nan
-        planar = self.source.inputs.ndim == 2 and self.source.inputs.shape[1] == 2
+        planar = pair.source.kind == "features" and self.source.inputs.shape[1] == 2
         self.plane = _plane(torch.cat([self.source.held_out[:n], self.target.held_out[:n]])) if planar else None
 
     def generator(self, *purpose: str) -> torch.Generator:
@@ -99,7 +99,7 @@ class Bench:
             )
         backbone = BACKBONES.get(spec.name).params(**spec.params)
         classes, shape = len(self.pair.class_names), tuple(self.source.inputs.shape[1:])
-        network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose))
+        network = build_network(spec.name, backbone, shape, classes, self.generator("network", purpose), self.pair.source.kind)
         if weights is not None:
             network.load_state_dict(weights)
         return cls(network, cls.Params(**params), backbone.bottleneck, classes, self.generator("method")).to(self.device)

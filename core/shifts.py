@@ -37,7 +37,7 @@ class ShiftEntry:
 SHIFTS: Registry[ShiftEntry] = Registry("shift")
 
 
-def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 4096) -> Tensor:
+def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 4096, kind: str | None = None) -> Tensor:
     """Shift a batch; the result has the shape and dtype of ``x``.
 
     Parameters
@@ -50,6 +50,8 @@ def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 4
         In [0, 1]; 0 returns ``x`` itself.
     seed : int
         Source of every random draw.
+    kind : str, optional
+        What the samples are (`core.domains.base.Kind`); told by the number of axes where it is left out.
 
     Raises
     ------
@@ -59,14 +61,14 @@ def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 4
     entry = SHIFTS.get(name, "shift")
     if not 0 <= severity <= 1:
         raise InputError("shift.severity", f"{severity} is outside 0 to 1.", "Choose a severity from 0 (none) to 1 (hard).")
-    kind = "image" if x.ndim == 4 else "features"
-    function = getattr(entry, kind)
-    if function is None:
+    kind = kind or ("image" if x.ndim == 4 else "features")
+    if kind not in entry.kinds:
+        noun = {"image": "images", "features": "rows of numbers"}.get(kind, f"{kind}s")
+        fitting = ", ".join(s.name for s in SHIFTS if kind in s.kinds)
         raise InputError(
-            "shift",
-            f"{name} has no meaning for {'images' if kind == 'image' else 'rows of numbers'}.",
-            f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}.",
+            "shift", f"{name} has no meaning for {noun}.", f"Choose one of: {fitting}." if fitting else "Choose no shift, or other data."
         )
+    function = getattr(entry, kind)
     if severity == 0:
         return x
     generator = torch.Generator(device=x.device).manual_seed(seed)

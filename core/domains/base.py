@@ -16,25 +16,43 @@ from core.errors import InputError
 from core.registry import Registry
 from core.shifts import apply_shift
 
-Kind = Literal["image", "features"]
+Kind = Literal["image", "features", "text", "sound"]
+NOUNS: dict[Kind, str] = {"image": "images", "features": "rows of numbers", "text": "texts", "sound": "sounds"}
 
 
 @dataclass(frozen=True)
 class Domain:
     """One population of samples.
 
+    What the samples *are* decides which shifts, backbones and pictures fit; what a network reads of them is in ``inputs``:
+
+    ============  ==============================================================  ===========================================
+    kind          inputs                                                          originals
+    ============  ==============================================================  ===========================================
+    image         uint8 N×C×H×W, C in {1, 3}                                      None: the inputs are what a page shows
+    features      float32 N×D                                                     D column names, or None
+    text          int64 N×L: buckets of hashed words, 0 after the end of a text   N strings
+                  (`core.words.word_ids`)
+    sound         uint8 N×1×H×W: log-mel spectrogram, H bands from low to high,   int16 waves N×S at ``rate`` samples a second
+                  W frames, 0 is silence (`core.mel.log_mel`)
+    ============  ==============================================================  ===========================================
+
     Attributes
     ----------
     name : str
         As registered, for example ``"printed-digits"``.
     inputs : Tensor
-        uint8 images N×C×H×W with C in {1, 3}, or float32 features N×D.
     labels : Tensor or None
         int64, N, each in ``range(len(class_names))``; None where unknown.
     class_names : tuple of str
     train, test : Tensor
         int64 indices into ``inputs``; disjoint. Methods see ``train``, accuracy is reported on ``test``.
     provenance, licence : str
+    kind : {"image", "features", "text", "sound"}
+        Left out, it is told by the inputs: four axes are images, two are features.
+    originals : tuple of str, ndarray or None
+    rate : int
+        Samples a second of the waves; 0 for all other kinds.
     """
 
     name: str
@@ -45,10 +63,20 @@ class Domain:
     test: Tensor
     provenance: str
     licence: str
+    kind: Kind | None = None
+    originals: tuple[str, ...] | np.ndarray | None = None
+    rate: int = 0
 
-    @property
-    def kind(self) -> Kind:
-        return "image" if self.inputs.ndim == 4 else "features"
+    def __post_init__(self) -> None:
+        if self.kind is None:
+            object.__setattr__(self, "kind", "image" if self.inputs.ndim == 4 else "features")
+        expected = {"text": len(self.inputs), "sound": len(self.inputs), "features": self.inputs.shape[-1]}.get(self.kind)
+        needed = self.kind in ("text", "sound")
+        if needed if self.originals is None else len(self.originals) != expected:
+            found = "none" if self.originals is None else len(self.originals)
+            raise ValueError(f"Domain.originals: {found} for {NOUNS[self.kind]} of shape {tuple(self.inputs.shape)}.")
+        if (self.rate > 0) != (self.kind == "sound"):
+            raise ValueError(f"Domain.rate is {self.rate} for {NOUNS[self.kind]}.")
 
 
 class NoParams(BaseModel):
@@ -146,14 +174,15 @@ class Pair:
 def make_pair(source: Domain, target: Domain) -> Pair:
     """Bring two domains to one input shape, or say why that cannot be.
 
-    Images are brought to the larger side and to three channels if either has three (bilinear, antialiased).
+    Images are brought to the larger side and to three channels if either has three (bilinear, antialiased). The shorter of two
+    texts or sounds is filled up with nothing, which is 0 in both.
     """
     if source.labels is None:
         raise InputError("source", f"{source.name} has no labels.", "Choose a labelled source; only the target may be unlabelled.")
     if source.kind != target.kind:
         raise InputError(
             "target",
-            f"{source.name} holds {_noun(source)} and {target.name} holds {_noun(target)}.",
+            f"{source.name} holds {NOUNS[source.kind]} and {target.name} holds {NOUNS[target.kind]}.",
             "Choose two domains of the same kind.",
         )
     if target.labels is not None and source.class_names != target.class_names:
@@ -170,9 +199,26 @@ def make_pair(source: Domain, target: Domain) -> Pair:
                 "Both domains need the same columns.",
             )
         return Pair(source, target)
+    if source.kind == "text":
+        return Pair(*_padded(source, target))
+    if source.kind == "sound":
+        if source.rate != target.rate or source.inputs.shape[1:3] != target.inputs.shape[1:3]:
+            raise InputError(
+                "target",
+                f"{target.name} has {target.inputs.shape[2]} bands at {target.rate:,} samples a second, "
+                f"{source.name} has {source.inputs.shape[2]} at {source.rate:,}.",
+                "Give both sounds at one sample rate.",
+            )
+        return Pair(*_padded(source, target))
     channels = max(source.inputs.shape[1], target.inputs.shape[1])
     side = max(*source.inputs.shape[2:], *target.inputs.shape[2:])
     return Pair(_resize(source, channels, side), _resize(target, channels, side))
+
+
+def _padded(*domains: Domain) -> list[Domain]:
+    """Both with as many words, or as many frames, as the longer one."""
+    longest = max(d.inputs.shape[-1] for d in domains)
+    return [replace(d, inputs=F.pad(d.inputs, (0, longest - d.inputs.shape[-1]))) for d in domains]
 
 
 def _resize(d: Domain, channels: int, side: int) -> Domain:
@@ -195,12 +241,8 @@ def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     """The domain with its inputs passed through the shifts, in order; labels and split stay."""
     x = d.inputs
     for name, severity in shifts:
-        x = apply_shift(name, x, severity, seed)
+        x = apply_shift(name, x, severity, seed, kind=d.kind)
     return replace(d, inputs=x)
-
-
-def _noun(d: Domain) -> str:
-    return "images" if d.kind == "image" else "rows of numbers"
 
 
 def _few(names: tuple[str, ...]) -> str:
