@@ -35,7 +35,7 @@ class File(BaseModel):
         if not isinstance(given, dict) or not isinstance(given.get("path"), str) or not isinstance(given.get("beside", ""), str):
             return given  # the fields' own checks say what is wrong
         found = _digest_of(given["path"], given.get("beside", ""))
-        _same(given["path"], given.get("digest") or found, found)
+        _same(given["path"], given.get("beside", ""), given.get("digest") or found, found)
         return {**given, "digest": found}
 
 
@@ -56,7 +56,7 @@ def file(params: File, seed: int) -> Domain:
     InputError
         It is missing, has changed since ``params`` were made, or cannot be used.
     """
-    _same(params.path, params.digest, _digest_of(params.path, params.beside))
+    _same(params.path, params.beside, params.digest, _digest_of(params.path, params.beside))
     reading = _read(params.path, params.beside, json.dumps(params.options, sort_keys=True), params.digest)
     name = params.domain
     if not name and params.beside:
@@ -64,7 +64,7 @@ def file(params: File, seed: int) -> Domain:
     population = reading.find(name, params.path)
     notes = " ".join(f"{note.where}: {note.what}" if note.where != population.name else note.what for note in reading.notes)
     provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}. {notes}".strip()
-    return to_domain("file", reading, population, provenance, seed)
+    return to_domain(population.name, reading, population, provenance, seed)
 
 
 @lru_cache(maxsize=2)  # both domains of a pair come from one reading
@@ -120,6 +120,7 @@ def _folder_digest(root: str, listing: tuple[tuple[str, int, int], ...]) -> str:
     return digest.hexdigest()
 
 
-def _same(path: str, expected: str, found: str) -> None:
+def _same(path: str, beside: str, expected: str, found: str) -> None:
     if expected != found:
-        raise InputError(path, "the file has changed since it was chosen.", "Choose it again, or put the old file back.")
+        which = f"it, or {beside}, which is read together with it," if beside else "the file"
+        raise InputError(path, f"{which} has changed since it was chosen.", "Choose it again, or put the old file back.")

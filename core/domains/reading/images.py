@@ -152,11 +152,10 @@ def decode(content: bytes, side: int, channels: int, fit: str) -> tuple[np.ndarr
             flat = _eight_bits(ImageOps.exif_transpose(picture), remarks)
             flat = flat.convert("L" if channels == 1 else "RGB")
             size, how = (side, side), Image.Resampling.BILINEAR
-            if flat.size != size:
-                if fit == "stretch":
-                    flat = flat.resize(size, how)
-                else:
-                    flat = (ImageOps.fit if fit == "crop" else ImageOps.pad)(flat, size, how)
+            if flat.size != size and fit == "stretch":
+                flat = flat.resize(size, how)
+            elif flat.size != size:
+                flat = (ImageOps.fit if fit == "crop" else ImageOps.pad)(flat, size, how)
             array = np.asarray(flat)
     except Unreadable:
         raise

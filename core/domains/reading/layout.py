@@ -29,11 +29,11 @@ Labelled = tuple[Member, str | None]
 def arrange(given: Given, members: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
     """The members of each domain with their classes; None for the members of a domain without labels.
 
-    Outer folders that hold everything are passed by; the innermost of them names the domain where no folder below does.
+    Outer folders that hold everything are passed by. Where no folder is a domain, the file itself names it.
     """
     name, folders = given.stem, [member.folders for member in members]
     while folders and all(len(f) > 1 and f[0] == folders[0][0] for f in folders):
-        name, folders = folders[0][0], [f[1:] for f in folders]
+        folders = [f[1:] for f in folders]
     if layout == "automatic":
         layout = {0: "domain/file", 1: "class/file"}.get(max(map(len, folders), default=0), "domain/class/file")
     found: dict[str, list[Labelled]] = defaultdict(list)

@@ -66,7 +66,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
                 except Unreadable as error:
                     problems.setdefault(str(error), []).append(member.path)
                     continue
-                wave = wave[: round(RATE * (options.seconds or MAX_SECONDS))]
+                wave = wave[: round(RATE * (options.seconds or MAX_SECONDS)) + 1]  # one more, to know that it is longer
                 held += wave.nbytes
                 if held > MAX_BYTES:
                     raise InputError(where, "its sounds are too long together.", f"Give at most {MAX_BYTES / 2 / RATE / 3600:.0f} hours.")
@@ -77,7 +77,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
     lengths = [len(wave) for waves in found.values() for wave, _ in waves]
     if not lengths:
         raise InputError(where, f"no sound can be read. {notes[-1].what}", "Save the sounds as WAV files with 16 bits.")
-    length = round(options.seconds * RATE) or max(RATE // 10, min(round(LONGEST * RATE), int(np.median(lengths))))
+    length = round(options.seconds * RATE) or max(RATE // 10, min(round(LONGEST * RATE), round(np.median(lengths))))
     if length * len(lengths) * 2 > MAX_BYTES:
         raise InputError(where, f"{len(lengths):,} sounds of {length / RATE:.1f} s are too many.", "Choose fewer seconds.")
     raws = []

@@ -17,6 +17,7 @@ MOST_KINDS = 50  # different values of a category
 LABEL_NAMES = ("label", "class", "target", "y", "category", "outcome", "diagnosis", "species")
 DOMAIN_NAMES = ("domain", "site", "population", "environment", "hospital", "source")
 TEXT_NAMES = ("text", "review", "sentence", "message", "comment", "tweet", "document", "body", "content")
+TOO_MANY = 20  # classes that might as well be amounts
 COUNTER_NAMES = ("", "id", "index", "row", "unnamed: 0", "column 1")
 NONE = "none"
 # Letters of a text that are kept.
@@ -192,7 +193,7 @@ def _labels(where: str, frame: pd.DataFrame, options: TableOptions, notes: list[
     else:
         names = column.map(_class_name).to_numpy(object)
         different = pd.Series(names).nunique()
-        if different > MOST_KINDS and (pd.api.types.is_float_dtype(column) or different > len(column) / 3):
+        if different > TOO_MANY and (pd.api.types.is_float_dtype(column) or different > column.notna().sum() / 3):
             raise InputError(
                 where,
                 f"the label {options.label} has {different:,} different values.",
@@ -251,7 +252,8 @@ def _numbers(where: str, frame: pd.DataFrame, options: TableOptions, notes: list
     for c in amounts:
         table[c] = _amounts(where, table[c], c, notes)
     for c in kinds:
-        table[c] = table[c].astype(object).where(table[c].notna(), None).map(lambda v: None if v is None else clean(str(v)))
+        words = [None if pd.isna(value) else clean(str(value)) for value in table[c]]
+        table[c] = pd.Series(words, index=table.index, dtype=object)
     empty = [c for c in used if table[c].isna().all()]
     if empty:
         raise InputError(where, f"all values of {few(empty)} are missing.", "Leave these columns out.")
