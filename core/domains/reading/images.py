@@ -159,6 +159,8 @@ def decode(content: bytes, side: int, channels: int, fit: str) -> tuple[np.ndarr
             array = np.asarray(flat)
     except Unreadable:
         raise
+    except Image.DecompressionBombError as error:
+        raise Unreadable(f"its header declares far more than {MAX_PIXELS / 1e6:.0f} million pixels") from error
     except _DAMAGED as error:
         cut = "truncated" in str(error) or isinstance(error, EOFError)
         raise Unreadable("it is damaged, or cut short" if cut else "it is damaged, or no picture") from error
