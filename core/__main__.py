@@ -47,8 +47,15 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run an experiment, or show it if it has been run")
     run.add_argument("experiment", nargs="?", type=Path, metavar="EXPERIMENT.json", help="options below change what it says")
     for side in ("source", "target"):
-        run.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or the path of an .npz file")
+        run.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or a path: FILE, FOLDER or FILE/DOMAIN")
         run.add_argument(f"--{side}-shift", action="append", metavar="SHIFT:SEVERITY", help="for example rotation:0.5; may be repeated")
+    run.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how files are read: label=quality, cut=6, side=64; the message about a wrong name lists all",
+    )
     run.add_argument("--backbone")
     run.add_argument("--method")
     run.add_argument("--epochs", type=int, help="epochs of adaptation")
@@ -150,10 +157,8 @@ def _assemble(options: argparse.Namespace) -> dict[str, Any]:
             data = data.get("experiment", data)  # the whole answer of `run --json` serves too
         if not isinstance(data, dict):
             raise InputError(str(options.experiment), "it holds no experiment.", "Give a file as `show --json` prints it.")
+    data |= _domains(options)
     for side in ("source", "target"):
-        if name := getattr(options, side):
-            is_path = name.endswith(".npz") or os.sep in name
-            data[side] = {"name": "file", "params": {"path": str(Path(name).absolute())}} if is_path else {"name": name}
         if shifts := getattr(options, f"{side}_shift"):
             default = {"source": "printed-digits", "target": "handwritten-digits"}[side]
             _part(data, side, {"name": default})["shifts"] = [_shift(text, f"--{side}-shift") for text in shifts]
@@ -167,6 +172,27 @@ def _assemble(options: argparse.Namespace) -> dict[str, Any]:
     for text in options.set:
         _set(data, text)
     return data
+
+
+def _domains(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The domains that the options name; two files are read together, so that both get the same columns and classes."""
+    names = {side: name for side in ("source", "target") if (name := getattr(options, side))}
+    files = {side: _file(name) for side, name in names.items() if os.sep in name or Path(name).suffix}
+    choices = dict(_pair(text, "--option") for text in options.option)
+    if choices and not files:
+        raise InputError("--option", "neither the source nor the target is a file.", "Leave it out, or give the path of your own data.")
+    paths = [params["path"] for params in files.values()]
+    for params, other in zip(files.values(), reversed(paths), strict=True):
+        params |= ({"options": choices} if choices else {}) | ({"beside": other} if other != params["path"] else {})
+    return {side: {"name": "file", "params": files[side]} if side in files else {"name": name} for side, name in names.items()}
+
+
+def _file(name: str) -> dict[str, Any]:
+    """``photos.zip/amazon`` is the domain amazon of that file."""
+    place = Path(name).absolute()
+    if not place.exists() and place.parent.is_file():
+        return {"path": str(place.parent), "domain": place.name}
+    return {"path": str(place)}
 
 
 def _part(data: dict[str, Any], name: str, default: dict[str, Any]) -> dict[str, Any]:
@@ -189,9 +215,7 @@ def _set(data: dict[str, Any], text: str) -> None:
     """Set one field by its dotted path; a bare name may be a field of the experiment, the budget or the method."""
     from core.experiment import Budget, Experiment
 
-    path, equals, value = text.partition("=")
-    if not equals or not path:
-        raise InputError("--set", f"{text!r} has no value.", "Write it as NAME=VALUE, for example trade_off=1.")
+    path, value = _pair(text, "--set")
     keys = path.split(".")
     if len(keys) == 1 and path not in Experiment.model_fields:
         keys = ["budget", path] if path in Budget.model_fields else ["method", "params", path]
@@ -199,10 +223,19 @@ def _set(data: dict[str, Any], text: str) -> None:
     at = data
     for depth, key in enumerate(keys[:-1]):
         at = _part(at, key, defaults.get(key, {}) if depth == 0 else {})
+    at[keys[-1]] = value
+
+
+def _pair(text: str, where: str) -> tuple[str, Any]:
+    """Name and value of ``NAME=VALUE``; a value that is no JSON is text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        example = {"--set": "trade_off=1", "--option": "label=quality"}[where]
+        raise InputError(where, f"{text!r} has no value.", f"Write it as NAME=VALUE, for example {example}.")
     try:
-        at[keys[-1]] = json.loads(value)
+        return name, json.loads(value)
     except ValueError:
-        at[keys[-1]] = value
+        return name, value
 
 
 def _execute(experiment, options: argparse.Namespace) -> int:

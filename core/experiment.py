@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from core.backbones import BACKBONES
-from core.domains import DOMAINS, DomainEntry
+from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.methods import METHODS
 from core.shifts import SHIFTS
@@ -53,9 +53,10 @@ class DomainSpec(_Frozen):
     def _complete(self) -> DomainSpec:
         entry = DOMAINS.get(self.name)
         self.params.update(entry.params.model_validate(self.params).model_dump(mode="json"))
+        kind = kind_of(self.name, self.params)
         for shift in self.shifts:
-            if entry.kind is not None and entry.kind not in SHIFTS.get(shift.name).kinds:
-                good = ", ".join(s.name for s in SHIFTS if entry.kind in s.kinds)
+            if kind is not None and kind not in SHIFTS.get(shift.name).kinds:
+                good = ", ".join(s.name for s in SHIFTS if kind in s.kinds)
                 raise InputError("shifts", f"{shift.name} has no meaning for {self.name}.", f"Choose one of: {good}.")
         return self
 
@@ -118,20 +119,21 @@ class Experiment(_Frozen):
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
         kinds = BACKBONES.get(self.backbone.name).kinds
-        source, target = DOMAINS.get(self.source.name), DOMAINS.get(self.target.name)
-        if None not in (source.kind, target.kind) and source.kind != target.kind:
-            raise InputError("target", f"{source.name} and {target.name} hold different kinds of data.", "Choose two domains of one kind.")
-        for entry in (source, target):
-            if entry.kind is not None and entry.kind not in kinds:
-                good = ", ".join(b.name for b in BACKBONES if entry.kind in b.kinds)
-                raise InputError("backbone", f"{self.backbone.name} cannot read {entry.name}.", f"Choose one of: {good}.")
-        self._fits_method(source)
+        held = [(side.name, kind_of(side.name, side.params)) for side in (self.source, self.target)]
+        if None not in (held[0][1], held[1][1]) and held[0][1] != held[1][1]:
+            what = f"{self.source.name} and {self.target.name} hold different kinds of data."
+            raise InputError("target", what, "Choose two domains of one kind.")
+        for name, kind in held:
+            if kind is not None and kind not in kinds:
+                good = ", ".join(b.name for b in BACKBONES if kind in b.kinds)
+                raise InputError("backbone", f"{self.backbone.name} cannot read {name}.", f"Choose one of: {good}.")
+        self._fits_method(held[0][1])
         return self
 
-    def _fits_method(self, source: DomainEntry) -> None:
+    def _fits_method(self, kind: str | None) -> None:
         info = METHODS.get(self.method.name).info
-        if info.kinds and source.kind not in (None, *info.kinds):
-            raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {source.name}.", "Choose another method.")
+        if info.kinds and kind not in (None, *info.kinds):
+            raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {kind}.", "Choose another method.")
         if info.setting == "semi-supervised" and not self.shots:
             raise InputError(
                 "shots", f"{info.title} learns from labelled target samples, and 0 per class is none.", "Give 1 or more, say 3."

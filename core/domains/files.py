@@ -1,43 +1,41 @@
-"""A domain from the user's own `.npz` file. The file is data only: nothing in it is ever unpickled."""
+"""A domain from a file or folder of the user's own, given by its path on the command line."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import zipfile
+import json
+import os
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
-import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from core.domains.base import Domain, domain, stratified_split
+from core.domains.base import Domain, domain
+from core.domains.make import to_domain
+from core.domains.reading import Given, Reading, read
 from core.errors import InputError
 
-MAX_FILE = 10**9  # bytes on disk
-MAX_UNPACKED = 2 * 10**9  # bytes declared by all members together
-MAX_RATIO = 200  # unpacked to packed
-MAX_MEMBERS = 16
-MIN_ROWS = 20
-SAVE = "Save it with np.savez(path, X=X, y=y)."
+MAX_FILE = 10**9  # bytes
 
 
 class File(BaseModel):
     """Parameters of `file`. With the digest, a run's identity covers the data and not only their path."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    path: str = Field(min_length=1, description="An .npz file with X, and optionally y and class_names.")
-    digest: str = Field("", description="SHA-256 of the file, in hexadecimal; found when it is left empty.")
+    path: str = Field(min_length=1, description="A zip or folder of pictures or WAV files, a CSV, Parquet, .npz or svmlight file.")
+    domain: str = Field("", description="Which domain of the file; needed where it holds several.")
+    beside: str = Field("", description="A file that is read together with it, so that both get the same columns and classes.")
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="Choices of the reader, such as label or side.")
+    digest: str = Field("", description="SHA-256 of the content, in hexadecimal; found when it is left empty.")
 
     @model_validator(mode="before")
     @classmethod
     def _carry_digest(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or not isinstance(given.get("path"), str):
+        if not isinstance(given, dict) or not isinstance(given.get("path"), str) or not isinstance(given.get("beside", ""), str):
             return given  # the fields' own checks say what is wrong
-        with _open(given["path"]) as stream:
-            found = _digest(stream)
-        _same(given["path"], given.get("digest") or found, found)
+        found = _digest_of(given["path"], given.get("beside", ""))
+        _same(given["path"], given.get("beside", ""), given.get("digest") or found, found)
         return {**given, "digest": found}
 
 
@@ -47,204 +45,82 @@ class File(BaseModel):
     kind=None,
     params=File,
     listed=False,
-    summary="An .npz file with images or rows of numbers in X, and optionally labels in y.",
+    summary="A file or folder of your own: pictures, sounds, a table, texts, or arrays.",
     licence="The terms of the file.",
 )
 def file(params: File, seed: int) -> Domain:
-    """Read an ``.npz`` file.
-
-    ``X`` holds features N×D (any real numbers), or images N×H×W, N×C×H×W or N×H×W×C with C 1 or 3 (uint8 0 to 255, or floats
-    0 to 1; where both layouts fit, channels come first). ``y`` (N integers or strings) is optional; its sorted values become
-    classes 0 to K-1. ``class_names`` (K strings) is optional; it names the classes in that order.
+    """Read a file or folder; `core.domains.reading` says what each format may hold.
 
     Raises
     ------
     InputError
-        The file is missing, has changed since ``params`` were made, is damaged or unsafe to unpack, or its arrays do not fit this form.
+        It is missing, has changed since ``params`` were made, or cannot be used.
     """
-    with _open(params.path) as stream:
-        _same(params.path, params.digest, _digest(stream))
-        stream.seek(0)
-        arrays, ignored = _arrays(params.path, stream)
-    if "X" not in arrays:
-        raise InputError(params.path, f"there is no array X in it, only {', '.join(ignored) or 'nothing'}.", SAVE)
-    where = f"{params.path}: X"
-    x = arrays["X"]
-    if len(x.shape) not in (2, 3, 4) or 0 in x.shape[1:]:
-        raise InputError(where, f"its shape is {x.shape}.", "Give rows N×D, or images N×H×W, N×C×H×W or N×H×W×C.")
-    if len(x) < MIN_ROWS:
-        raise InputError(where, f"it has {len(x)} rows.", f"Give at least {MIN_ROWS}.")
-    inputs = _features(where, x) if x.ndim == 2 else _images(where, x)
-    labels, class_names = _labels(params.path, arrays, len(x))
-    train, test = stratified_split(labels, len(x), 1 / 3, seed)
-    skipped = f" Not read: {', '.join(ignored)}." if ignored else ""
-    return Domain(
-        "file",
-        torch.from_numpy(inputs),
-        None if labels is None else torch.from_numpy(labels),
-        class_names,
-        train,
-        test,
-        f"{Path(params.path).name}, SHA-256 {params.digest[:12]}.{skipped}",
-        "The terms of the file.",
-    )
+    _same(params.path, params.beside, params.digest, _digest_of(params.path, params.beside))
+    reading = _read(params.path, params.beside, json.dumps(params.options, sort_keys=True), params.digest)
+    name = params.domain
+    if not name and params.beside:
+        name = _given(params.path).stem
+    population = reading.find(name, params.path)
+    notes = " ".join(f"{note.where}: {note.what}" if note.where != population.name else note.what for note in reading.notes)
+    provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}. {notes}".strip()
+    return to_domain(population.name, reading, population, provenance, seed)
 
 
-def _open(path: str) -> BinaryIO:
-    """The file, open for reading; only a regular file of bearable size."""
+@lru_cache(maxsize=2)  # both domains of a pair come from one reading
+def _read(path: str, beside: str, options: str, digest: str) -> Reading:
+    paths = sorted({path, beside} - {""})  # the same order for both, so that both are treated alike
+    return read([_given(p) for p in paths], json.loads(options))
+
+
+def _given(path: str) -> Given:
+    return Given(path, Path(path).expanduser())
+
+
+def _digest_of(path: str, beside: str) -> str:
+    digests = [_content_digest(p) for p in sorted({path, beside} - {""})]
+    return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def _content_digest(path: str) -> str:
+    """SHA-256 of a file; of a folder, that of its files' names and contents."""
     try:
         place = Path(path).expanduser()
+        if place.is_dir():
+            return _folder_digest(str(place), _listing(place))
         if not place.is_file():
             what = "this is not a file." if place.exists() else "there is no such file."
-            raise InputError(path, what, "Give the path of an .npz file.")
+            raise InputError(path, what, "Give the path of a file or folder.")
         if place.stat().st_size > MAX_FILE:
-            raise InputError(path, f"the file has {place.stat().st_size / 1e9:.1f} GB.", "Give a file of at most 1 GB.")
-        return place.open("rb")
+            raise InputError(path, f"the file has {place.stat().st_size / 1e9:.1f} GB.", "Give a file of at most 1 GB, or a folder.")
+        with place.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, RuntimeError) as error:  # RuntimeError: ~name of a user who does not exist
         raise InputError(path, f"it cannot be read ({error}).", "Check the path and its permissions.") from error
 
 
-def _digest(stream: BinaryIO) -> str:
-    return hashlib.file_digest(stream, "sha256").hexdigest()
+def _listing(root: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of change of every file, sorted."""
+    found = []
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in names:
+            stat = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118  (a hundred thousand Path objects take seconds)
+            found.append((os.path.relpath(os.path.join(place, name), root), stat.st_size, stat.st_mtime_ns))  # noqa: PTH118
+    return tuple(sorted(found))
 
 
-def _same(path: str, expected: str, found: str) -> None:
+@lru_cache(maxsize=4)  # an experiment is validated several times; its pictures are read once for this
+def _folder_digest(root: str, listing: tuple[tuple[str, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for name, size, _ in listing:
+        digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
+        with (Path(root) / name).open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _same(path: str, beside: str, expected: str, found: str) -> None:
     if expected != found:
-        raise InputError(path, "the file has changed since it was chosen.", "Choose it again, or put the old file back.")
-
-
-def _arrays(path: str, stream: BinaryIO) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays that a domain is made of, and the names of the others."""
-    if stream.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
-        raise InputError(path, "this is not an .npz file.", SAVE)
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            _check_members(path, archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(path, f"the archive is damaged or cut short ({error}).", f"Copy or make the file again. {SAVE}") from error
-    stream.seek(0)
-    with np.load(stream, allow_pickle=False) as archive:
-        wanted = [name for name in ("X", "y", "class_names") if name in archive.files]
-        return {name: _array(path, archive, name) for name in wanted}, [name for name in archive.files if name not in wanted]
-
-
-def _check_members(path: str, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse an archive that would unpack to more than it should, or that np.savez did not write."""
-    if len(members) > MAX_MEMBERS:
-        raise InputError(path, f"it holds {len(members)} arrays.", f"Keep at most {MAX_MEMBERS}; X, y and class_names are enough.")
-    names = [member.filename for member in members]
-    odd = [name for name in names if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}\.npy", name) or names.count(name) > 1]
-    if odd:
-        raise InputError(path, f"it holds {odd[0][:60]!r}, which is not the name of one array.", SAVE)
-    # Of the compressions, zipfile unpacks only these two piece by piece, so that a lie about the size costs nothing.
-    if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1 for member in members):
-        raise InputError(path, "its arrays are encrypted, or packed in a way that NumPy does not use.", SAVE)
-    unpacked, packed = sum(member.file_size for member in members), sum(member.compress_size for member in members)
-    if unpacked > MAX_UNPACKED:
-        raise InputError(path, f"it would unpack to {unpacked / 1e9:.1f} GB.", "Keep the arrays below 2 GB together; use fewer rows.")
-    if unpacked > MAX_RATIO * packed:
-        raise InputError(
-            path, f"it would unpack to {unpacked / max(packed, 1):.0f} times its size.", "Save it with np.savez, which does not compress."
-        )
-
-
-def _array(path: str, archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
-    where = f"{path}: {name}"
-    try:
-        array = archive[name]
-        if isinstance(array, np.ndarray) and array.dtype.kind == "U":
-            "".join(array.ravel().tolist()).encode()  # bytes that are no text fail here, not when a page shows them
-    except Exception as error:  # damaged bytes surface as anything, TokenError and SystemError among them
-        if "allow_pickle" in str(error):
-            raise InputError(
-                where,
-                "it holds Python objects, which are not read because they could run code.",
-                "Make it a plain array of numbers or strings, for example with np.array(values, dtype=float).",
-            ) from error
-        raise InputError(where, f"it is damaged or cut short ({error}).", f"Copy or make the file again. {SAVE}") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(where, "it is not a NumPy array.", SAVE)
-    return array
-
-
-def _features(where: str, x: np.ndarray) -> np.ndarray:
-    """float32 N×D."""
-    if x.dtype.kind not in "fiub":
-        raise InputError(where, f"its values are of type {x.dtype}.", "Give numbers, for example X.astype(np.float32).")
-    with np.errstate(over="ignore"):
-        rows = x.astype(np.float32)
-    _check_finite(where, rows)
-    return rows
-
-
-def _images(where: str, x: np.ndarray) -> np.ndarray:
-    """uint8 N×C×H×W."""
-    if x.ndim == 3:
-        x = x[:, None]
-    elif x.shape[1] not in (1, 3):
-        if x.shape[3] not in (1, 3):
-            raise InputError(where, f"its shape is {x.shape}, with neither 1 nor 3 channels.", "Give N×C×H×W or N×H×W×C with C 1 or 3.")
-        x = x.transpose(0, 3, 1, 2)
-    if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
-    remedy = "Give uint8 from 0 to 255, or floats from 0 to 1."
-    if x.dtype.kind != "f":
-        raise InputError(where, f"its pixels are of type {x.dtype}.", remedy)
-    _check_finite(where, x)
-    if x.min() < 0 or x.max() > 1:
-        raise InputError(where, f"its pixels run from {x.min():g} to {x.max():g}.", remedy)
-    return np.ascontiguousarray(np.rint(x * x.dtype.type(255)).astype(np.uint8))
-
-
-def _check_finite(where: str, x: np.ndarray) -> None:
-    bad = ~np.isfinite(x)
-    if bad.any():
-        row = int(np.flatnonzero(bad.reshape(len(x), -1).any(axis=1))[0])
-        raise InputError(
-            where,
-            f"{int(bad.sum())} values are missing (NaN), infinite or too large, the first in row {row} (from 0).",
-            "Remove these rows or fill in the values.",
-        )
-
-
-def _labels(path: str, arrays: dict[str, np.ndarray], n: int) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """int64 labels 0 to K-1, or None, and the names of the classes."""
-    names = arrays.get("class_names")
-    if names is not None:
-        _check_names(f"{path}: class_names", names)
-    if "y" not in arrays:
-        return None, () if names is None else tuple(names.tolist())
-    where, y = f"{path}: y", arrays["y"]
-    if y.ndim != 1 or len(y) != n:
-        raise InputError(where, f"its shape is {y.shape}, and X has {n} rows.", "Give one label per row of X.")
-    if y.dtype.kind == "f":
-        whole = np.isfinite(y) & (y == np.floor(y)) & (np.abs(y) < 2**53)
-        if not whole.all():
-            row = int(np.flatnonzero(~whole)[0])
-            raise InputError(where, f"it holds {y[row]:g} in row {row} (from 0).", "Labels are classes: give integers or strings.")
-        y = y.astype(np.int64)
-    if y.dtype.kind not in "iubU":
-        raise InputError(where, f"its values are of type {y.dtype}.", "Give integers or strings, for example y.astype(str).")
-    values, labels, sizes = np.unique(y, return_inverse=True, return_counts=True)
-    if len(values) < 2:
-        raise InputError(where, f"it holds only one class ({values[0]}).", "Give samples of at least two classes, or leave y out.")
-    if sizes.min() < 2:
-        raise InputError(where, f"class {values[sizes.argmin()]} has one sample.", "Give at least two of each: one to learn, one to test.")
-    if names is None:
-        return labels.astype(np.int64), tuple(str(value) for value in values.tolist())
-    if len(names) != len(values):
-        raise InputError(
-            f"{path}: class_names",
-            f"it has {len(names)} names, and y has {len(values)} classes.",
-            "Give one name for each class, in the sorted order of the values in y.",
-        )
-    return labels.astype(np.int64), tuple(names.tolist())
-
-
-def _check_names(where: str, names: np.ndarray) -> None:
-    if names.ndim != 1 or names.dtype.kind != "U":
-        raise InputError(where, f"it has shape {names.shape} and type {names.dtype}.", "Give a list of strings.")
-    if len(set(names.tolist())) != len(names):
-        raise InputError(where, "two classes have the same name.", "Give each class a name of its own.")
+        which = f"it, or {beside}, which is read together with it," if beside else "the file"
+        raise InputError(path, f"{which} has changed since it was chosen.", "Choose it again, or put the old file back.")

@@ -27,7 +27,13 @@ STATE_COLOURS = {
 
 def domain_title(spec: dict[str, Any]) -> str:
     """For example "Handwritten digits, rotation 0.5"; a file by its name."""
-    name = spec["params"]["path"].replace("\\", "/").rsplit("/", 1)[-1] if spec["name"] == "file" else picker.DOMAIN_TITLES[spec["name"]]
+    if spec["name"] == "file":
+        name = spec["params"]["path"].replace("\\", "/").rsplit("/", 1)[-1]
+        name += f" / {spec['params']['domain']}" if spec["params"].get("domain") else ""
+    elif spec["name"] == "own":
+        name = picker.domain_titles().get(picker.OWN + spec["params"]["digest"], f"own data {spec['params']['digest'][:6]} (deleted)")
+    else:
+        name = picker.DOMAIN_TITLES[spec["name"]]
     return ", ".join([name, *(f"{shift['name']} {shift['severity']:g}" for shift in spec["shifts"])])
 
 

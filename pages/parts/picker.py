@@ -9,12 +9,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from core.backbones import BACKBONES
-from core.domains import DOMAINS
+from core.domains import DOMAINS, kind_of, own
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from core.shifts import SHIFTS
-from pages.parts import catalogue
+from pages.parts import catalogue, upload
+from pages.parts.text import literal
 
 NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
@@ -31,9 +32,31 @@ def titles(registry) -> dict[str, str]:
 
 
 DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
+OWN = "own:"  # begins the name under which own data are chosen; their digest follows
 SHIFT_TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
 BACKBONE_TITLES = titles(BACKBONES)
 METHOD_TITLES = {info.name: info.title for info in catalogue.CHOICES}
+
+
+def domain_titles() -> dict[str, str]:
+    """The domains to choose from: the registered ones, then the user's own data."""
+    return DOMAIN_TITLES | {OWN + entry.digest: entry.title for entry in own.entries()}
+
+
+def domain_spec(side: str) -> dict[str, Any]:
+    """Name and parameters of the domain that is chosen for a side."""
+    name = st.session_state.get(side, DEFAULT[side]["name"])
+    if name.startswith(OWN):
+        return {"name": "own", "params": {"digest": name.removeprefix(OWN)}}
+    return {"name": name, "params": _values(DOMAINS.get(name).params, f"{side}.{name}.")}
+
+
+def _summary(spec: dict[str, Any]) -> str:
+    if spec["name"] != "own":
+        return DOMAINS.get(spec["name"]).summary
+    entry = own.find(spec["params"]["digest"])
+    labels = f"{len(entry.class_names)} classes" if entry.counts else "no labels"
+    return f"Your own data: {entry.n:,} samples, {labels}, from {literal(entry.source)}."
 
 
 def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:
@@ -45,16 +68,22 @@ def choose(label: str, options: dict[str, str], key: str, default: str, **more: 
 
 def data() -> None:
     """Source, target, and a shift with its severity for each."""
+    upload.button()
+    known = domain_titles()
     for side in ("source", "target"):
-        choose(side.capitalize(), DOMAIN_TITLES, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
-        entry = DOMAINS.get(st.session_state[side])
-        st.caption(entry.summary)
-        fitting = {name: title for name, title in SHIFT_TITLES.items() if name == NO_SHIFT or entry.kind in SHIFTS.get(name).kinds}
+        if st.session_state.get(side, DEFAULT[side]["name"]) not in known:
+            st.session_state[side] = DEFAULT[side]["name"]  # own data that have been deleted
+        choose(side.capitalize(), known, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
+        spec = domain_spec(side)
+        kind = kind_of(spec["name"], spec["params"])
+        st.caption(_summary(spec))
+        fitting = {name: title for name, title in SHIFT_TITLES.items() if name == NO_SHIFT or kind in SHIFTS.get(name).kinds}
         with st.container(horizontal=True, vertical_alignment="bottom"):
             shift = choose(f"Shift of the {side}", fitting, f"{side}_shift", NO_SHIFT)
             if shift != NO_SHIFT:
                 st.slider("Severity", 0.0, 1.0, 0.5, 0.05, key=f"{side}_severity", bind="query-params", help=SHIFTS.get(shift).summary)
-        form(entry.params, f"{side}.{entry.name}", "Size and sampling")
+        if spec["name"] != "own":
+            form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
 
 
 def backbone() -> None:
@@ -158,11 +187,8 @@ def chosen() -> dict[str, Any]:
     state = st.session_state
     result: dict[str, Any] = {}
     for side in ("source", "target"):
-        name = state.get(side, DEFAULT[side]["name"])
         shift = state.get(f"{side}_shift", NO_SHIFT)
-        result[side] = {
-            "name": name,
-            "params": _values(DOMAINS.get(name).params, f"{side}.{name}."),
+        result[side] = domain_spec(side) | {
             "shifts": [] if shift == NO_SHIFT else [{"name": shift, "severity": state.get(f"{side}_severity", 0.5)}],
         }
     for part, registry in (("backbone", BACKBONES), ("method", METHODS)):
@@ -194,9 +220,9 @@ def fill(data: dict[str, Any]) -> None:
     values: dict[str, Any] = {}
     for side in ("source", "target"):
         spec = data[side]
-        if spec["name"] not in DOMAIN_TITLES:
-            return  # a file given on the command line: it can be shown, not chosen
-        values[side] = spec["name"]
+        values[side] = OWN + spec["params"]["digest"] if spec["name"] == "own" else spec["name"]
+        if values[side] not in domain_titles():
+            return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
         values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
         if len(spec["shifts"]) == 1:
             values |= {f"{side}_shift": spec["shifts"][0]["name"], f"{side}_severity": spec["shifts"][0]["severity"]}
@@ -214,8 +240,8 @@ def fill(data: dict[str, Any]) -> None:
 def complaints() -> list[str]:
     """What is wrong with the URL, in plain sentences. Call at the start of a session, before any widget."""
     options = {
-        "source": DOMAIN_TITLES,
-        "target": DOMAIN_TITLES,
+        "source": domain_titles(),
+        "target": domain_titles(),
         "source_shift": SHIFT_TITLES,
         "target_shift": SHIFT_TITLES,
         "backbone": BACKBONE_TITLES,

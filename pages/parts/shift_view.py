@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.domains import kind_of
 from core.errors import InputError
 from core.experiment import Experiment
 from core.figures import tables
@@ -31,7 +32,7 @@ def _report(experiment_json: str) -> ShiftReport | str:
 def report() -> None:
     """Draw the report for the widgets' source and target."""
     data = {side: picker.chosen()[side] for side in ("source", "target")}
-    kind = picker.DOMAINS.get(data["source"]["name"]).kind
+    kind = kind_of(data["source"]["name"], data["source"]["params"])
     backbone = "mlp" if kind == "features" else picker.DEFAULT["backbone"]["name"]
     try:
         experiment = Experiment.parse(data | {"backbone": {"name": backbone}, "seed": st.session_state.get("seed", 0)})

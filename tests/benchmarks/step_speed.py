@@ -149,11 +149,7 @@ def skada(bench: Bench, references: dict) -> float:
         raise ImportError
     network, discriminator, _ = parts(bench)
     module = nn.Sequential(Scale(), network.body, network.bottleneck, network.head)
-    more = (
-        {}
-        if name in ("source-only", "deepcoral")
-        else {"domain_classifier": nn.Sequential(discriminator, nn.Sigmoid())}
-    )
+    more = {} if name in ("source-only", "deepcoral") else {"domain_classifier": nn.Sequential(discriminator, nn.Sigmoid())}
     make = {"source-only": SourceOnly, "dann": DANN, "deepcoral": DeepCoral, "cdan": CDAN}[name]
     common = {"max_epochs": 1, "batch_size": SIZE, "train_split": None, "verbose": 0, "optimizer": torch.optim.Adam, "lr": 2e-3}
     net = make(module, **({} if name == "source-only" else {"layer_name": "2"}), **more, **common)

@@ -1,0 +1,34 @@
+"""From what a reader found to a `Domain`: texts and waves get the numbers that a network reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from core.domains.base import Domain, stratified_split
+from core.domains.reading import Population, Reading
+from core.mel import log_mel
+from core.words import word_ids
+
+LICENCE = "The terms of the file."
+
+
+def to_domain(name: str, reading: Reading, population: Population, provenance: str, seed: int) -> Domain:
+    """The population as a domain, a third of it held out, every class with its share."""
+    raw, labels = population.inputs, population.labels
+    train, test = stratified_split(labels, len(raw), 1 / 3, seed)
+    originals = {"text": raw, "sound": raw, "features": reading.columns}.get(reading.kind)
+    inputs = {"text": word_ids, "sound": log_mel}.get(reading.kind, lambda x: torch.from_numpy(np.ascontiguousarray(x)))(raw)
+    return Domain(
+        name,
+        inputs,
+        None if labels is None else torch.from_numpy(labels),
+        reading.class_names,
+        train,
+        test,
+        provenance,
+        LICENCE,
+        reading.kind,
+        originals,
+        reading.rate,
+    )

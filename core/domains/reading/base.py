@@ -1,0 +1,244 @@
+"""What a reader is given and what it gives back, and how the classes of several domains are brought together."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.domains.base import NOUNS, Kind
+from core.errors import InputError
+
+MIN_ROWS = 20  # samples of a domain
+MAX_CLASSES = 1000
+MAX_DOMAINS = 20
+Progress = Callable[[float], None]
+
+
+class Options(BaseModel):
+    """Choices that every reader has; a reader's own ones come with its subclass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    classes: Literal["common", "all"] = Field(
+        "common", description="common: only classes that every labelled domain has. all: every class that any of them has."
+    )
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file or folder, and what the user calls it. ``place`` is a path, or an open file that can be read from its beginning."""
+
+    name: str
+    place: Path | BinaryIO
+
+    @property
+    def is_folder(self) -> bool:
+        return isinstance(self.place, Path) and self.place.is_dir()
+
+    @property
+    def stem(self) -> str:
+        """The name of the domain that it holds, where nothing inside says another one."""
+        last = self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+        return clean(last if self.is_folder else re.sub(r"(?<=.)\.[A-Za-z0-9]{1,8}$", "", last)) or "data"
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 for a folder."""
+        if isinstance(self.place, Path):
+            return 0 if self.is_folder else self.place.stat().st_size
+        return self.place.seek(0, os.SEEK_END)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        if isinstance(self.place, Path):
+            with self.place.open("rb") as stream:
+                yield stream
+        else:
+            self.place.seek(0)
+            yield self.place
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was left out or changed on the way, and why: one plain sentence about one place."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Samples as a reader found them. ``labels`` are class names, None where the domain has none.
+
+    ``order`` names the classes in an order of the file's own. For ``inputs`` and ``originals`` see `Population`.
+    """
+
+    name: str
+    inputs: Any
+    labels: np.ndarray | None
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Population:
+    """One domain of a reading.
+
+    Attributes
+    ----------
+    inputs : ndarray or tuple of str
+        uint8 images N×C×H×W, float32 features N×D, int16 waves N×S, or N texts: what `Domain` calls originals, where it has them.
+    labels : ndarray or None
+        int64 N, in ``range(len(reading.class_names))``.
+    """
+
+    name: str
+    inputs: Any
+    labels: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that came out of one upload.
+
+    ``options`` holds every choice, the guessed ones too. ``facts`` are what the reader found out by itself, for the user's eyes.
+    ``choices`` lists what a field of ``options`` may be set to where only the file tells: the names of its columns.
+    """
+
+    kind: Kind
+    class_names: tuple[str, ...]
+    populations: tuple[Population, ...]
+    options: Options
+    notes: tuple[Note, ...]
+    facts: dict[str, str]
+    columns: tuple[str, ...] | None = None
+    rate: int = 0
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def find(self, name: str, where: str) -> Population:
+        """The domain of that name; the only one, where no name is given."""
+        found = {p.name: p for p in self.populations}
+        if not name and len(found) == 1:
+            return self.populations[0]
+        if name not in found:
+            what = f"there is no domain {name!r} in it." if name else f"it holds {len(found)} domains."
+            raise InputError(where, what, f"Choose one of: {', '.join(found)}.")
+        return found[name]
+
+
+def clean(text: str, limit: int = 80) -> str:
+    """A name from a file, made fit to be shown and stored: no control signs, no halves of letters, no more than ``limit`` letters."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c.isprintable() else " " for c in text).strip()[:limit]
+
+
+def parse_options(model: type[Options], given: dict[str, Any]) -> Options:
+    """The options, or an `InputError` naming the first that cannot be used."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"options.{'.'.join(map(str, first['loc']))}"
+        if first["type"] == "extra_forbidden":
+            raise InputError(where, "there is no such option.", f"Choose one of: {', '.join(model.model_fields)}.") from error
+        raise InputError(where, f"{str(first['input'])[:60]!r} cannot be used.", f"{first['msg']}.") from error
+
+
+def settle(where: str, kind: Kind, raws: Sequence[Raw], options: Options, notes: list[Note], **more: Any) -> Reading:
+    """Bring the classes of all domains together and leave out what cannot be learnt; adds to ``notes`` what was left out.
+
+    Raises
+    ------
+    InputError
+        Nothing usable is left: too few samples, one class, or no class in common.
+    """
+    raws = [raw for raw in raws if len(raw.inputs)]
+    if len(raws) > MAX_DOMAINS:
+        raise InputError(where, f"it holds {len(raws)} domains.", f"Give at most {MAX_DOMAINS} at once.")
+    sizes = {raw.name: Counter(raw.labels.tolist()) for raw in raws if raw.labels is not None}
+    kept = {name: _more_than_one(name, counts, notes) for name, counts in sizes.items()}
+    classes = _chosen_classes(where, kept, options.classes, notes)
+    order = tuple(dict.fromkeys(c for raw in raws for c in raw.order))
+    names = tuple(c for c in order if c in classes) if classes <= set(order) else tuple(sorted(classes, key=_natural))
+    if not kept:
+        names = order
+    if len(names) > MAX_CLASSES:
+        raise InputError(where, f"it has {len(names)} classes.", f"Give at most {MAX_CLASSES}; for a number to predict, choose a cut.")
+    populations, small = [], []
+    for raw in raws:
+        population = _select(raw, {c: i for i, c in enumerate(names) if c in kept.get(raw.name, ())})
+        if len(population) < MIN_ROWS:
+            small.append(f"{raw.name} has {len(population)} {NOUNS[kind]}")
+        else:
+            populations.append(population)
+    if small and populations:
+        notes += [Note(text.split(" has ")[0], f"Left out: {text}, and at least {MIN_ROWS} are needed.") for text in small]
+    if not populations:
+        what = "; ".join(small[:3]) if small else f"there are no {NOUNS[kind]} in it"
+        raise InputError(where, f"{what}.", f"Give at least {MIN_ROWS} per domain.")
+    return Reading(kind, names, tuple(populations), options, tuple(notes), **more)
+
+
+def _more_than_one(name: str, counts: Counter, notes: list[Note]) -> set[str]:
+    """The classes that can be split into a part to learn from and a part to test on."""
+    lonely = sorted(c for c, n in counts.items() if n < 2)
+    if lonely:
+        notes.append(Note(name, f"Left out: {few(lonely)}, with one sample each; a class needs one to learn and one to test."))
+    return {c for c, n in counts.items() if n > 1}
+
+
+def _chosen_classes(where: str, kept: dict[str, set[str]], choice: str, notes: list[Note]) -> set[str]:
+    if not kept:
+        return set()
+    common, union = set.intersection(*kept.values()), set.union(*kept.values())
+    if len(union) < 2:
+        held = f"only one class ({few(union)})" if union else "no class with two samples"
+        raise InputError(where, f"it holds {held}.", "Give samples of at least two classes, or give them without classes, as a target.")
+    if len(common) < 2:
+        listed = "; ".join(f"{name} has {few(classes)}" for name, classes in list(kept.items())[:4])
+        shared = f"share only the class {few(common)}" if common else "share no class"
+        raise InputError(
+            where, f"the domains {shared}: {listed}.", "Give the same classes the same names in every domain, at least two of them."
+        )
+    if choice == "all":
+        return union
+    for name, classes in kept.items():
+        if classes - common:
+            notes.append(Note(name, f"Left out: {few(classes - common)}, which not every domain has."))
+    return common
+
+
+def _select(raw: Raw, codes: dict[str, int]) -> Population:
+    """The samples whose class has a code, with the codes as labels."""
+    if raw.labels is None:
+        return Population(raw.name, raw.inputs, None)
+    labels = np.array([codes.get(label, -1) for label in raw.labels.tolist()], np.int64)
+    if labels.min(initial=0) >= 0:
+        return Population(raw.name, raw.inputs, labels)
+    where = np.flatnonzero(labels >= 0)
+    inputs = tuple(raw.inputs[i] for i in where) if isinstance(raw.inputs, tuple) else raw.inputs[where]
+    return Population(raw.name, inputs, labels[where])
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    """Numbers in their order, then words in theirs."""
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)
+
+
+def few(names: Sequence[str] | set[str], shown: int = 5) -> str:
+    """The first of them, and how many more there are."""
+    listed = sorted(names, key=_natural) if isinstance(names, set) else list(names)
+    return ", ".join(listed[:shown]) + (f" and {len(listed) - shown} more" if len(listed) > shown else "")

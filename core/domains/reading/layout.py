@@ -1,0 +1,55 @@
+"""Which domain and which class a file belongs to, told by the folders it lies in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from core.domains.reading.archives import Member
+from core.domains.reading.base import Given, Note, Options
+
+Layout = Literal["automatic", "class/file", "domain/class/file", "domain/file"]
+
+
+class FolderOptions(Options):
+    """Choices for samples that are files in folders."""
+
+    layout: Layout = Field(
+        "automatic",
+        description="What the folders mean. automatic: one level is the class, two are domain and class, none is a domain without labels.",
+    )
+
+
+Labelled = tuple[Member, str | None]
+
+
+def arrange(given: Given, members: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
+    """The members of each domain with their classes; None for the members of a domain without labels.
+
+    Outer folders that hold everything are passed by. Where no folder is a domain, the file itself names it.
+    """
+    name, folders = given.stem, [member.folders for member in members]
+    while folders and all(len(f) > 1 and f[0] == folders[0][0] for f in folders):
+        folders = [f[1:] for f in folders]
+    if layout == "automatic":
+        layout = {0: "domain/file", 1: "class/file"}.get(max(map(len, folders), default=0), "domain/class/file")
+    found: dict[str, list[Labelled]] = defaultdict(list)
+    for member, f in zip(members, folders, strict=True):
+        if layout == "class/file":
+            found[name].append((member, f[0] if f else None))
+        elif layout == "domain/file":
+            found[f[0] if f else name].append((member, None))
+        else:
+            found[f[0] if f else name].append((member, f[1] if len(f) > 1 else None))
+    return {domain: _one_sort(domain, files, notes) for domain, files in found.items()}
+
+
+def _one_sort(domain: str, files: list[Labelled], notes: list[Note]) -> list[Labelled]:
+    """Files without a class are left out where others of the domain have one."""
+    labelled = [(member, label) for member, label in files if label is not None]
+    if labelled and len(labelled) < len(files):
+        notes.append(Note(domain, f"Left out: {len(files) - len(labelled)} files that lie in no class folder."))
+    return labelled or files

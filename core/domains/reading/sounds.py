@@ -1,0 +1,133 @@
+"""WAV files in folders, as waves of one length at one sample rate."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from pydantic import Field
+
+from core.domains.reading.archives import Unreadable, members
+from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
+from core.domains.reading.layout import FolderOptions, Labelled, arrange
+from core.errors import InputError
+from core.mel import RATE
+
+SUFFIXES = (".wav", ".wave")
+MAX_BYTES = 10**9  # of all waves of an upload
+MAX_SECONDS = 30
+LONGEST = 5.0  # seconds that are chosen by themselves, at most
+RATES = (1000, 400_000)  # samples a second that are believed
+
+
+class SoundOptions(FolderOptions):
+    """How sounds become inputs."""
+
+    seconds: float = Field(
+        0,
+        ge=0,
+        le=MAX_SECONDS,
+        description="Length: longer sounds lose their end, shorter ones get silence. 0 chooses the usual length, up to 5 s.",
+    )
+
+
+def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress | None = None) -> Reading:
+    """Folders or zips of WAV files, ``class/file`` or ``domain/class/file``.
+
+    Integers of 8 to 32 bits and floats are read; channels are averaged; every sound is brought to `core.mel.RATE` samples a second.
+
+    Raises
+    ------
+    InputError
+        Nothing can be read, or too much would have to be.
+    """
+    notes: list[Note] = []
+    where = ", ".join(given.name for given in givens)
+    found: dict[str, list[tuple[np.ndarray, str | None]]] = {}
+    with ExitStack() as stack:
+        groups: dict[str, list[Labelled]] = {}
+        for given in givens:
+            inside = stack.enter_context(members(given, SUFFIXES, notes))
+            for name, files in arrange(given, inside, options.layout, notes).items():
+                groups.setdefault(name, []).extend(files)
+        total, done, held = sum(map(len, groups.values())), 0, 0
+        if not total:
+            raise InputError(where, "there are no sounds in it.", "Give files that end in .wav.")
+        for name, files in groups.items():
+            found[name], problems = [], {}
+            for member, label in files:
+                done += 1
+                try:
+                    wave = decode(member.read())
+                except Unreadable as error:
+                    problems.setdefault(str(error), []).append(member.path)
+                    continue
+                wave = wave[: round(RATE * (options.seconds or MAX_SECONDS)) + 1]  # one more, to know that it is longer
+                held += wave.nbytes
+                if held > MAX_BYTES:
+                    raise InputError(where, "its sounds are too long together.", f"Give at most {MAX_BYTES / 2 / RATE / 3600:.0f} hours.")
+                found[name].append((wave, label))
+                if on_progress and done % 50 == 0:
+                    on_progress(done / total)
+            notes += [Note(name, f"Left out: {few(places, 3)}: {reason}.") for reason, places in problems.items()]
+    lengths = [len(wave) for waves in found.values() for wave, _ in waves]
+    if not lengths:
+        raise InputError(where, f"no sound can be read. {notes[-1].what}", "Save the sounds as WAV files with 16 bits.")
+    length = round(options.seconds * RATE) or max(RATE // 10, min(round(LONGEST * RATE), round(np.median(lengths))))
+    if length * len(lengths) * 2 > MAX_BYTES:
+        raise InputError(where, f"{len(lengths):,} sounds of {length / RATE:.1f} s are too many.", "Choose fewer seconds.")
+    raws = []
+    for name, waves in found.items():
+        longer = sum(len(wave) > length for wave, _ in waves)
+        if longer:
+            notes.append(Note(name, f"{longer} sounds are longer than {length / RATE:.2f} s and lose their end."))
+        inputs = np.zeros((len(waves), length), np.int16)
+        for row, (wave, _) in zip(inputs, waves, strict=True):
+            row[: len(wave)] = wave[:length]
+        labels = [label for _, label in waves]
+        raws.append(Raw(name, inputs, None if None in labels else np.array(labels, dtype=object)))
+    full = options.model_copy(update={"seconds": length / RATE})
+    facts = {"Sounds": f"{length / RATE:.2f} s at {RATE:,} samples a second, one channel"}
+    return settle(where, "sound", raws, full, notes, facts=facts, rate=RATE)
+
+
+def decode(content: bytes) -> np.ndarray:
+    """One sound as int16 at `core.mel.RATE` samples a second.
+
+    Raises
+    ------
+    Unreadable
+        It is damaged, no WAV file, or holds no samples.
+    """
+    from scipy.io import wavfile
+    from scipy.signal import resample_poly
+
+    if not content:
+        raise Unreadable("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # chunks that are not sound
+            rate, wave = wavfile.read(io.BytesIO(content))
+    except Exception as error:  # damaged bytes surface as anything, struct.error and UnboundLocalError among them
+        raise Unreadable("it is damaged, or no WAV file that can be read") from error
+    if wave.size == 0:
+        raise Unreadable("it holds no samples")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise Unreadable(f"it says that it has {rate:,} samples a second")
+    x = wave[: MAX_SECONDS * rate].astype(np.float32)
+    if wave.dtype == np.uint8:
+        x = (x - 128) / 128
+    elif wave.dtype.kind == "i":
+        x /= float(2 ** (8 * wave.dtype.itemsize - 1))  # SciPy puts 24 bits into the upper part of 32
+    if x.ndim == 2:
+        x = x.mean(1)
+    if not np.isfinite(x).all():
+        raise Unreadable("some of its values are missing or infinite")
+    if rate != RATE:
+        shared = math.gcd(rate, RATE)
+        x = resample_poly(x, RATE // shared, rate // shared)
+    return np.rint(np.clip(x, -1, 32767 / 32768) * 32768).astype(np.int16)

@@ -1,0 +1,73 @@
+"""Own data in the pages: they can be chosen by a link, and what has been deleted is said to be gone."""
+
+import io
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.domains import own
+from core.domains.reading import Given, format_of, read
+from core.domains.samples import SAMPLE_FILES
+from core.runs.worker import worker
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
+    worker.cache_clear()
+    yield tmp_path
+    worker().close()
+    worker.cache_clear()
+
+
+def sample(name: str):
+    content = next(s for s in SAMPLE_FILES if s.name == name).make()
+    return read([Given(name, io.BytesIO(content))])
+
+
+def adapt(**query: str) -> AppTest:
+    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    at.switch_page("adapt.py")
+    return at.run()
+
+
+@pytest.mark.parametrize("one", SAMPLE_FILES, ids=lambda s: s.name)
+def test_every_sample_file_can_be_read(one):
+    content = one.make()
+    assert content == one.make(), "the same file each time"
+    assert len(content) < 2e6
+    given = Given(one.name, io.BytesIO(content))
+    reading = read([given])
+    assert {p.labels is None for p in reading.populations} == {False}
+    assert len(reading.populations) == (1 if format_of(given) == "arrays" else 2)
+    assert len(reading.class_names) >= 2
+
+
+def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
+    entries = own.keep(sample("patients.csv"), "patients.csv")
+    at = adapt(source=entries[0].title, target=entries[1].title, backbone="MLP", source_epochs="1", epochs="1", snapshot="30")
+    assert not at.exception
+    assert not at.error
+    assert [at.selectbox(key=side).value for side in ("source", "target")] == [f"own:{e.digest}" for e in entries]
+    at.button(key="launch").click().run()
+    run = at.query_params["run"]
+    while worker().jobs():
+        time.sleep(0.05)
+    for entry in entries:
+        own.delete(entry.digest)
+    at = adapt(run=run[0] if isinstance(run, list) else run)
+    assert not at.exception
+    assert "deleted" in " ".join(m.value for m in at.markdown)
+
+
+def test_deleted_data_are_said_to_be_gone():
+    entry = own.keep(sample("patients.csv"), "patients.csv")[0]
+    own.delete(entry.digest)
+    at = adapt(source=entry.title)
+    assert not at.exception
+    assert at.selectbox(key="source").value == "printed-digits"
+    assert "there is no" in " ".join(w.value for w in at.warning)
