@@ -29,6 +29,7 @@ GAUGE_NAMES = {
     "entropy": "entropy",
     "feature_norm": "feature norm",
     "effective_rank": "effective rank",
+    "effective_samples": "effective sample size",
 }
 
 

@@ -12,6 +12,7 @@ from core.methods import (  # noqa: F401  (they register themselves)
     kernels,
     moments,
     references,
+    shallow,
     transport,
 )
 from core.methods.base import METHODS, AlignmentMethod, Batch, Family, Method, MethodInfo, MethodParams, Seen, Side, Step, method

@@ -18,7 +18,7 @@ from core.figures.curves import GAUGE_NAMES, LOSS_NAMES
 from core.methods import METHODS, Batch, Seen, Step
 from core.methods.base import Draws, ramp
 
-NOT_ON_ARXIV = {"entropy", "bsp"}
+NOT_ON_ARXIV = {"entropy", "bsp", "standardise", "gfk", "tca", "jda", "kmm", "kliep", "domain-classifier-weights"}
 WITHOUT_TASK = {"adda"}  # the source's part is frozen
 OFF = {"bsp": {"trade_off": 0, "penalty": 0}}  # what turns the adaptation off; elsewhere the trade-off alone
 FAMILIES = ("moments and kernels", "adversarial", "norm, confusion, nuclear", "optimal transport")

@@ -363,12 +363,16 @@ def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(meth
     pair = load_pair(experiment)
     shuffled = pair.target.labels[torch.randperm(len(pair.target.labels), generator=torch.Generator().manual_seed(0))]
     if experiment.shots:  # all labels but theirs
-        shots = Bench(experiment, pair, "cpu").shot_rows
-        given = pair.target.train[shots]
+        bench = Bench(experiment, pair, "cpu")
+        given = pair.target.train[bench.shot_rows]
         assert len(given) == experiment.shots * len(pair.class_names)
         assert not set(given.tolist()) & set(pair.target.test.tolist())
         shuffled = pair.target.labels.clone()
-        others = torch.tensor(sorted(set(range(len(shuffled))) - set(given.tolist())))
+        # Labels of samples that would have been drawn earlier decide which are the shots; all later ones must not matter.
+        order = pair.target.train[torch.randperm(len(pair.target.train), generator=bench.generator("shots"))]
+        last = torch.isin(order, given).nonzero().max()
+        others = torch.cat([order[last + 1 :], pair.target.test])
+        assert len(others) > len(shuffled) / 2
         shuffled[others] = 1 - shuffled[others] if len(pair.class_names) == 2 else (shuffled[others] + 1) % len(pair.class_names)
     told, true = ([e for e in train(tiny(method), pair=p)] for p in (Pair(pair.source, replace(pair.target, labels=shuffled)), pair))
     equal = [np.array_equal(a, b) for a, b in zip(snapshots(told), snapshots(true), strict=True)]

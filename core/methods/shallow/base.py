@@ -1,0 +1,136 @@
+"""What the shallow methods share: frozen features as float64 arrays, a head on them, and the picture before and after.
+
+A method takes up to ``samples`` training samples of each domain, so that everything is done in seconds, and never changes the
+network. Before `epoch` it shows and judges what would be deployed: the features as z-scores of the *source's* mean and deviation, and
+the head that was fitted on the source. So the source-only line of such a run is the same head without adaptation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from core.errors import InputError
+from core.methods.base import Method, MethodParams, Seen, Side
+from core.methods.shallow.alignment import Alignment, Map, scaler
+from core.methods.shallow.heads import HEADS, Head, HeadName
+
+Scaling = Literal["domain", "source"]
+HEAD = "Classifier on the features: 1-nearest neighbour, logistic regression or linear SVM."
+SCALING = Field("domain", description="z-scores by each domain's own mean and deviation, or by the source's for both.")
+
+
+class ShallowParams(MethodParams):
+    head: HeadName = Field("logistic", description=HEAD)
+    layer: Literal["bottleneck", "backbone"] = Field(
+        "bottleneck", description="Features: the bottleneck's, or what the backbone hands to it (of the raw-features backbone, the inputs)."
+    )
+    samples: int = Field(2000, ge=20, le=5000, description="Training samples of each domain that are used, at most; drawn by the seed.")
+
+
+class NearestParams(ShallowParams):
+    """For methods that were made for the nearest neighbour."""
+
+    head: HeadName = Field("nearest-neighbour", description=HEAD)
+
+
+class Shallow(Method):
+    """Frozen features, a head, and how features of each side are shown. Subclasses write ``epoch``."""
+
+    Params = ShallowParams
+
+    def build(self, bottleneck: int, generator: torch.Generator) -> None:
+        self.rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+
+    def begin(self, seen: Seen) -> None:
+        labels = seen.labels.cpu().numpy()
+        rows = spread(labels, self.params.samples, self.rng)
+        counts = np.bincount(labels[rows], minlength=self.classes)
+        if counts.min() == 0:
+            raise InputError(
+                "source",
+                f"class {int(counts.argmin())} (of 0 to {self.classes - 1}) has no sample among {len(rows)}.",
+                "Choose a source in which every class has samples, or use more samples than there are classes.",
+            )
+        others = np.sort(self.rng.permutation(len(seen.target))[: self.params.samples])
+        self.source, self.labels = self.frozen(seen.source, rows), labels[rows]
+        self.target, self.shots = self.frozen(seen.target, others), self.frozen(seen.shots)
+        self.width = self.columns(self.source.shape[1])
+        self.scale = scaler(self.source)
+        self.show({"source": self.scale, "target": self.scale}, self.scale(self.source))
+
+    def columns(self, given: int) -> int:
+        """Columns of the features that are shown, of so many frozen ones; narrower ones are filled up with zeros."""
+        return given
+
+    def frozen(self, inputs: Tensor, rows: np.ndarray | None = None) -> np.ndarray:
+        """Features of samples, or of some of their rows, as float64; the network stays as it is."""
+        self.network.eval()
+        chosen = inputs if rows is None else inputs[torch.from_numpy(rows).to(inputs.device)]
+        if not len(chosen):
+            return np.empty((0, 0))
+        compute: Callable[[Tensor], Tensor] = self.network.features
+        if self.params.layer == "backbone":
+            compute = torch.nn.Sequential(self.network.prepare, self.network.body)
+        with torch.no_grad():
+            found = torch.cat([compute(part) for part in chosen.split(512)]).double().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise InputError(
+                "features", "the network gives values that are not finite numbers.", "Lower the learning rate, or repair the data."
+            )
+        return found
+
+    def show(self, maps: dict[Side, Map], source: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """From now on features go through ``maps``; a fresh head is fitted on the source's images."""
+        self.maps = maps
+        self.head = self.fitted(fill(source, self.width), self.labels, weights)
+
+    def fitted(self, x: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Head:
+        return HEADS[self.params.head]().fit(x, labels, weights, self.rng)
+
+    def log_probabilities(self, shown: np.ndarray, side: Side) -> np.ndarray:
+        """N×K, what the head says of features that are shown."""
+        return self.head.log_probabilities(shown)
+
+    def infer(self, inputs: Tensor, side: Side) -> tuple[Tensor, Tensor]:
+        """Features N×D as they are shown, and log-probabilities N×K, whose largest is the head's prediction.
+
+        How a head comes by its probabilities is said in `core.methods.shallow.heads`.
+        """
+        shown = fill(self.maps[side](self.frozen(inputs)), self.width)
+        return tuple(torch.from_numpy(part).float().to(inputs.device) for part in (shown, self.log_probabilities(shown, side)))
+
+
+class Feature(Shallow):
+    """Methods that move the features. Subclasses write ``align``; the head is fitted on the source's images."""
+
+    def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
+        """The alignment of z-scored features."""
+        raise NotImplementedError
+
+    def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
+        common = getattr(self.params, "scaling", "domain") == "source"
+        scales = self.scale, self.scale if common else scaler(self.target)
+        found = self.align(scales[0](self.source), scales[1](self.target))
+        self.show({"source": lambda x: found.map_source(scales[0](x)), "target": lambda x: found.map_target(scales[1](x))}, found.source)
+        return {}
+
+
+def fill(x: np.ndarray, width: int) -> np.ndarray:
+    """Columns of zeros up to ``width``: distances stay, and pictures before and after have the same space."""
+    return np.pad(x, ((0, 0), (0, width - x.shape[1])))
+
+
+def spread(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of ``count`` samples, or all, with the classes in proportion and none of them lost."""
+    order = rng.permutation(len(labels))
+    place = np.empty(len(labels))
+    for c in np.unique(labels):
+        members = order[labels[order] == c]
+        place[members] = np.arange(len(members)) / len(members)
+    return np.sort(order[np.argsort(place[order], kind="stable")][:count])

@@ -1,0 +1,217 @@
+"""Weights that make the source's samples count as if they had been drawn from the target: three estimates of p_T(x) / p_S(x)."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+from sklearn.linear_model import LogisticRegression
+
+from core.methods.base import MethodInfo, Seen, method
+from core.methods.shallow.alignment import check, gaussian, median_distance
+from core.methods.shallow.base import Shallow, ShallowParams
+from core.methods.shallow.quadratic import bounded_quadratic
+
+
+def kernel_mean_matching(source: np.ndarray, target: np.ndarray, bandwidth: float, bound: float) -> np.ndarray:
+    """The weights with which the mean of the source in kernel space comes nearest to that of the target.
+
+    min_β ‖1/n Σ β_i φ(x_i) − 1/m Σ φ(y_j)‖² with 0 ≤ β_i ≤ B and |Σβ_i − n| ≤ nε, ε = (√n − 1)/√n: a quadratic program with
+    K_ij = k(x_i, x_j) and κ_i = n/m Σ_j k(x_i, y_j), k Gaussian (Huang et al. 2006, NeurIPS 19, equations 12 and 13).
+
+    Parameters
+    ----------
+    source, target : ndarray
+        n×D and m×D.
+    bandwidth : float
+        σ of the kernel.
+    bound : float
+        B, the largest weight, more than 1.
+
+    Returns
+    -------
+    ndarray
+        n weights, not negative, of mean 1 (the program leaves their sum some room).
+    """
+    check(source, target)
+    n = len(source)
+    slack = (np.sqrt(n) - 1) / np.sqrt(n)
+    wanted = n * gaussian(source, target, bandwidth).mean(1)
+    weights = bounded_quadratic(gaussian(source, source, bandwidth), wanted, bound, n * (1 - slack), n * (1 + slack))
+    return weights / weights.mean()
+
+
+def kliep(
+    source: np.ndarray, target: np.ndarray, bandwidth: float, centres: int, rng: np.random.Generator, tolerance: float = 1e-3
+) -> np.ndarray:
+    """Kullback-Leibler importance estimation: w(x) = Σ_l α_l k(x, c_l) under which the target is as likely as can be.
+
+    max_α Σ_j log w(y_j) with α ≥ 0 and 1/n Σ_i w(x_i) = 1 (Sugiyama et al. 2007, NeurIPS 20), c_l drawn from the target's samples.
+    With γ_l = α_l · 1/n Σ_i k(x_i, c_l), which sum to 1, this is the likelihood of a mixture by its shares, and the EM
+    algorithm needs no step size. Its gradient bounds what is still missing: max L − L ≤ max_l ∂L/∂γ_l − 1 per target sample.
+
+    Parameters
+    ----------
+    source, target : ndarray
+        n×D and m×D.
+    bandwidth : float
+        σ of the Gaussian kernel.
+    centres : int
+        How many kernels, at most; target samples that are drawn by ``rng``.
+    tolerance : float
+        Of the mean log-likelihood in nats.
+
+    Returns
+    -------
+    ndarray
+        n weights, not negative, of mean 1.
+    """
+    check(source, target)
+    chosen = target[rng.permutation(len(target))[:centres]]
+    on_source = gaussian(source, chosen, bandwidth)
+    mass = on_source.mean(0)
+    reached = mass > 1e-12  # a centre that no source sample is near would need an infinite weight
+    if not reached.any():
+        return np.ones(len(source))
+    on_source, on_target = on_source[:, reached] / mass[reached], gaussian(target, chosen[reached], bandwidth) / mass[reached]
+    on_target = on_target[on_target.sum(1) > 0]
+    share = np.full(on_source.shape[1], 1 / on_source.shape[1])
+    for _ in range(20_000):
+        pull = (on_target / (on_target @ share)[:, None]).mean(0)
+        share = share * pull
+        if pull.max() - 1 < tolerance:
+            break
+    weights = on_source @ share
+    return weights / weights.mean()
+
+
+def classifier_weights(source: np.ndarray, target: np.ndarray, strength: float, bound: float) -> np.ndarray:
+    """Weights from a logistic regression that tells the domains apart: w(x) = n/m · p(target | x) / p(source | x).
+
+    By Bayes' rule this is p_T(x) / p_S(x) if the classifier is right (Bickel et al. 2009, JMLR 10:2137-2155).
+
+    Parameters
+    ----------
+    source, target : ndarray
+        n×D and m×D.
+    strength : float
+        C of scikit-learn's logistic regression; a small one keeps the weights near 1.
+    bound : float
+        The largest weight, before the mean is made 1.
+
+    Returns
+    -------
+    ndarray
+        n weights, not negative, of mean 1.
+    """
+    check(source, target)
+    rows, domain = np.concatenate([source, target]), np.repeat([0, 1], [len(source), len(target)])
+    odds = LogisticRegression(C=strength, max_iter=1000).fit(rows, domain).decision_function(source)
+    weights = np.minimum(np.exp(np.minimum(odds, 700)) * len(source) / len(target), bound)
+    return weights / weights.mean()
+
+
+def effective_samples(weights: np.ndarray) -> float:
+    """(Σw)² / Σw²: so many samples of equal weight would give as sure an average (Kish 1965, Survey Sampling)."""
+    return float(weights.sum() ** 2 / np.square(weights).sum())
+
+
+class Weighting(Shallow):
+    """Methods that leave the features and weigh the source's samples. Subclasses write ``weigh``.
+
+    Both domains are scaled by the source's mean and deviation: a scale of its own for each would hide what the weights are to undo.
+    """
+
+    def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """A weight for each source sample, of mean 1."""
+        raise NotImplementedError
+
+    def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
+        source = self.scale(self.source)
+        weights = self.weigh(source, self.scale(self.target))
+        self.show(self.maps, source, weights)
+        return {"effective_samples": effective_samples(weights)}
+
+
+WIDTH = Field(1.0, gt=0, le=100, description="Width σ of the Gaussian kernel, as a factor of the median distance of samples.")
+BOUND = Field(10.0, gt=1, le=1000, description="Largest weight of a sample; the mean is 1. A large one leaves few samples that count.")
+
+
+@method
+class KernelMeanMatching(Weighting):
+    """Weights by an exact quadratic program."""
+
+    info = MethodInfo(
+        name="kmm",
+        title="Kernel mean matching",
+        family="shallow, on frozen features",
+        transfers="instances",
+        instant=True,
+        summary="Weighs source samples so that their mean in kernel space becomes the target's; the features stay.",
+        helps="Under covariate shift in few dimensions, when the head is too simple to be right everywhere.",
+        hurts="When the domains hardly overlap: a few samples take all the weight. The effective sample size tells.",
+        formula=r"\min_{0\le\beta\le B} \Big\lVert \tfrac1n\sum_i \beta_i\,\phi(x_i^S)"
+        r" - \tfrac1m\sum_j \phi(x_j^T) \Big\rVert^2_{\mathcal{H}}",
+        paper="Huang et al., Correcting Sample Selection Bias by Unlabeled Data",
+        year=2006,
+    )
+
+    class Params(ShallowParams):
+        bandwidth: float = WIDTH
+        bound: float = BOUND
+
+    def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        width = self.params.bandwidth * median_distance(source, target)
+        return kernel_mean_matching(source, target, width, self.params.bound)
+
+
+@method
+class Kliep(Weighting):
+    """Weights by the likelihood of the target."""
+
+    info = MethodInfo(
+        name="kliep",
+        title="KLIEP",
+        family="shallow, on frozen features",
+        transfers="instances",
+        instant=True,
+        summary="Weighs source samples by a sum of bumps around target samples, under which the target is as likely as can be.",
+        helps="Under covariate shift in few dimensions; it has no bound to choose, and its weights are smooth.",
+        hurts="In many dimensions, where all samples are equally far, and when the domains hardly overlap.",
+        formula=r"\max_{\alpha\ge0} \sum_j \log w(x_j^T),\quad w(x) = \sum_l \alpha_l\, k(x, c_l),\quad \tfrac1n\sum_i w(x_i^S) = 1",
+        paper="Sugiyama et al., Direct Importance Estimation with Model Selection and Its Application to Covariate Shift Adaptation",
+        year=2007,
+    )
+
+    class Params(ShallowParams):
+        bandwidth: float = Field(0.5, gt=0, le=100, description="Width σ of the bumps, as a factor of the median distance of samples.")
+        centres: int = Field(100, ge=2, le=1000, description="Bumps, around randomly drawn target samples.")
+
+    def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        width = self.params.bandwidth * median_distance(source, target)
+        return kliep(source, target, width, self.params.centres, self.rng)
+
+
+@method
+class DomainClassifierWeights(Weighting):
+    """Weights by the odds of a classifier that tells the domains apart."""
+
+    info = MethodInfo(
+        name="domain-classifier-weights",
+        title="Domain-classifier weights",
+        family="shallow, on frozen features",
+        transfers="instances",
+        instant=True,
+        summary="Weighs source samples by how much a logistic regression takes them for target samples; the features stay.",
+        helps="Under covariate shift that a line can see, also in many dimensions; the same classifier measures the shift.",
+        hurts="When the domains are told apart perfectly: the few most target-like samples take all the weight.",
+        formula=r"w(x) = \frac{n}{m}\,\frac{p(T \mid x)}{p(S \mid x)}",
+        paper="Bickel et al., Discriminative Learning Under Covariate Shift",
+        year=2009,
+    )
+
+    class Params(ShallowParams):
+        strength: float = Field(0.1, gt=0, le=1000, description="Inverse regularisation C of the domain classifier.")
+        bound: float = BOUND
+
+    def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return classifier_weights(source, target, self.params.strength, self.params.bound)
