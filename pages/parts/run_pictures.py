@@ -21,7 +21,10 @@ def _labelled_target(record: Record) -> tuple[snapshots.Frames | None, np.ndarra
     frames = snapshots.frames(record)
     target = None if frames is None else (frames.domain == 1) & (frames.labels >= 0)
     if target is None or not target.any():
-        st.info("This appears when the source model is trained, for a target that has labels.", icon=":material/hourglass_empty:")
+        needed = (
+            "Blind: this needs target labels." if record.blind else "This appears when the source model is trained, for a labelled target."
+        )
+        st.info(needed, icon=":material/visibility_off:" if record.blind else ":material/hourglass_empty:")
         return frames, None
     return frames, target
 

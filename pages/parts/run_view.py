@@ -22,7 +22,7 @@ def dark() -> bool:
 
 def verdict(record: Record) -> None:
     experiment = record.experiment()
-    st.markdown(f"#### {summary.verdict(method_title(experiment), record.epochs())}")
+    st.markdown(f"#### {summary.verdict(method_title(experiment), record.epochs(), record.blind)}")
 
 
 def tiles(record: Record) -> None:
@@ -33,7 +33,8 @@ def tiles(record: Record) -> None:
     with st.container(horizontal=True, key="tiles"):
         accuracy, gain = latest.get("target_accuracy"), latest.get("gain")
         if adapt and accuracy is None:
-            st.metric("Target accuracy", "unknown", border=True, delta="no target labels", delta_color="off", delta_arrow="off")
+            hidden, why = ("hidden", "blind") if record.blind else ("unknown", "no target labels")
+            st.metric("Target accuracy", hidden, border=True, delta=why, delta_color="off", delta_arrow="off")
         else:
             st.metric(
                 "Target accuracy",
@@ -50,6 +51,8 @@ def tiles(record: Record) -> None:
             border=True,
             delta="95 % " + summary.points(latest["gain_low"]) + " to " + summary.points(latest["gain_high"])
             if gain is not None
+            else "blind"
+            if record.blind
             else "not known yet",
             delta_color="off",
             delta_arrow="off",
@@ -95,7 +98,8 @@ def main_curves(record: Record) -> None:
         oracle = summary.oracle_accuracy(epochs)
         alt = _accuracy_alt(epochs, oracle)
         chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt, cursor=True)
-        st.caption(f"Held-out samples. Dashed: source-only. Dotted: oracle, trained on target labels. {_sizes(record)}")
+        lines = "Blind: source only." if record.blind else "Dashed: source-only. Dotted: oracle, trained on target labels."
+        st.caption(f"Held-out samples. {lines} {_sizes(record)}")
     with right:
         st.markdown("**MMD² between source and target features**")
         alt = "MMD² over the epochs of adaptation with the band expected without a shift."
