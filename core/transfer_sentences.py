@@ -44,6 +44,8 @@ def _changed(classes: tuple[ClassChange, ...]) -> str:
     hurt = sorted((c for c in classes if c.q < SURE and c.change < 0), key=lambda c: c.change)
     if not helped and not hurt:
         return f"No class of {len(classes)} became better or worse beyond chance."
+    if not helped:
+        return f"It helped no class beyond chance and hurt {len(hurt)} of {len(classes)}{_named(hurt)}."
     first = f"It helped {len(helped)} of {len(classes)} classes beyond chance{_named(helped)}"
     second = f"hurt {len(hurt)}{_named(hurt)}." if hurt else "hurt none."
     return f"{first}, and {second}"
@@ -99,5 +101,5 @@ def chosen_sentence(found: list[Choice], last: float | None, titles: dict[str, s
     best = found[0].accuracy + found[0].cost
     good = [choice for choice in found if choice.cost <= 0.01]
     worst = max(found, key=lambda choice: choice.cost)
-    within = f"{len(good)} of {len(found)} label-free measures would have chosen an epoch within one point of the best ({percent(best)})"
-    return f"{within}; the last epoch has {percent(last)}. {titles[worst.validator]} would have cost most: {100 * worst.cost:.1f} points."
+    within = f"{len(good) or 'None'} of {len(found)} label-free measures would have chosen an epoch within one point of the best"
+    return f"{within} ({percent(best)}); the last epoch has {percent(last)}. {titles[worst.validator]} would have cost most: {100 * worst.cost:.1f} points."

@@ -85,7 +85,7 @@ def _task_alone(trained: Epochs) -> bool:
 
 def collapsed(before: float, after: float) -> bool:
     """Whether the most predicted class took over: more than half of the samples, and far more than before."""
-    return after > max(0.5, 1.6 * before)
+    return after > max(0.5, min(1.6 * before, before + 0.3))
 
 
 def at_chance_since(trained: Epochs) -> int | None:

@@ -55,6 +55,14 @@ def gap_closed(source_only: float | None, reached: float | None, oracle: float |
     return (reached - source_only) / (oracle - source_only)
 
 
+def separate(intervals: dict[str, tuple[float, float]]) -> str | None:
+    """The name whose whole interval (low, high) lies above all others; None where there is none, or only one interval."""
+    if len(intervals) < 2:
+        return None
+    top = max(intervals, key=lambda name: intervals[name][0])
+    return top if all(intervals[top][0] > high for name, (_, high) in intervals.items() if name != top) else None
+
+
 def no_shift_before(before: dict[str, Any]) -> bool:
     """Whether neither test saw a shift before adaptation: MMD² with p > 0.05, and a domain AUC whose interval reaches 0.5."""
     p = before.get("mmd2_p")
@@ -74,7 +82,7 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
     if m.get("target_accuracy") is None:
         change = f"MMD² is {m['mmd2']:.3f}, from {adapt[0]['measures']['mmd2']:.3f} before."
         why = "Blind: everything that needs target labels is hidden." if blind else "The target has no labels, so accuracy is unknown."
-        return " ".join(part for part in (why, change, *_circumstances(adapt), _domains(m)) if part)
+        return " ".join(part for part in (why, change, *_circumstances(adapt), _domains(m, adapt[0]["measures"])) if part)
     if len(adapt) == 1:
         return f"Before adaptation, {percent(m['target_accuracy'])} of the held-out target samples are classified rightly. {_domains(m)}"
     idle = nothing_aligned(adapt)
@@ -87,7 +95,8 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
         first = f"{'' if idle else 'Negative transfer: '}{who} lowered target accuracy {from_to}."
     else:
         first = f"{who} changed target accuracy {from_to}: no evidence either way."
-    return " ".join([*_circumstances(adapt)[:1], first, *_circumstances(adapt)[1:], _domains(m)]).strip()
+    idle_or_not, *more = _circumstances(adapt)
+    return " ".join([idle_or_not, first, *more, _domains(m, adapt[0]["measures"])]).strip()
 
 
 def _circumstances(adapt: Epochs) -> list[str]:
@@ -107,11 +116,12 @@ def _circumstances(adapt: Epochs) -> list[str]:
     return said
 
 
-def _domains(m: dict[str, Any]) -> str:
+def _domains(m: dict[str, Any], before: dict[str, Any] | None = None) -> str:
     auc = m["domain_auc"]
     if m["domain_auc_low"] > 0.5:
         return f"A classifier can still tell the domains apart: AUC {auc:.2f}."
-    return f"A classifier can no longer tell the domains apart: AUC {auc:.2f}, its interval reaches 0.50."
+    can = "cannot" if before is None or before["domain_auc_low"] <= 0.5 else "can no longer"
+    return f"A classifier {can} tell the domains apart: AUC {auc:.2f}, its interval reaches 0.50."
 
 
 def percent(value: float) -> str:

@@ -12,6 +12,7 @@ from core.runs import summary
 from core.runs.record import Record
 from pages.parts.chart import chart
 from pages.parts.header import method_title
+from pages.parts.words import words
 
 THUMBNAILS = 12
 
@@ -77,6 +78,7 @@ def tiles(record: Record) -> None:
             delta_arrow="off",
             help="How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
         )
+    words("target_accuracy", "gain", label="What these numbers mean")
 
 
 def _interval(measures: dict[str, Any], name: str) -> str:
@@ -149,6 +151,7 @@ def losses_and_gauges(record: Record) -> None:
             "Gradient ratio: alignment ÷ task, at the features. Largest class: share of the most predicted class; near 100 % the network "
             "has collapsed. Entropy of predictions in nats. Norm and effective rank of target features."
         )
+        words(*curves.GAUGE_NAMES)
         version += "".join(picked)
         chart(
             lambda: curves.gauges(epochs, picked, night),

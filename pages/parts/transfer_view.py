@@ -173,7 +173,12 @@ def without_labels_panel(record: Record) -> None:
                 alt=alt,
                 height=340,
             )
-            st.caption("The curve needs target labels: evaluation only. The choices do not.")
+            m = adapt[-1]["measures"]
+            half = 50 * (m["target_accuracy_high"] - m["target_accuracy_low"])
+            st.caption(
+                "The curve needs target labels: evaluation only. The choices do not. The accuracy is known to about "
+                f"± {half:.1f} points (95 %): smaller costs mean little."
+            )
     name = st.segmented_control(
         "Measure",
         [choice.validator for choice in found],
