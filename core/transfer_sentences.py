@@ -102,4 +102,5 @@ def chosen_sentence(found: list[Choice], last: float | None, titles: dict[str, s
     good = [choice for choice in found if choice.cost <= 0.01]
     worst = max(found, key=lambda choice: choice.cost)
     within = f"{len(good) or 'None'} of {len(found)} label-free measures would have chosen an epoch within one point of the best"
-    return f"{within} ({percent(best)}); the last epoch has {percent(last)}. {titles[worst.validator]} would have cost most: {100 * worst.cost:.1f} points."
+    most = f"{titles[worst.validator]} would have cost most: {100 * worst.cost:.1f} points."
+    return f"{within} ({percent(best)}); the last epoch has {percent(last)}. {most}"

@@ -111,7 +111,7 @@ def _circumstances(adapt: Epochs) -> list[str]:
     if no_shift_before(start):
         said.append(
             f"There was no evidence of a shift to begin with ({p_value(start['mmd2_p'])}; domain AUC {start['domain_auc']:.2f}, "
-            "its interval reaches 0.50), so there was nothing to repair."
+            "its interval reaches 0.50)."
         )
     return said
 
