@@ -3,13 +3,14 @@
 const charts = new WeakMap(); // parent element -> Chart
 let lastEpoch = null; // that a map on this page has shown
 
-export default function render({ data, parentElement }) {
+export default function render({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
   let chart = charts.get(parentElement);
   if (!chart) {
     chart = new Chart(parentElement.querySelector(".shiftscope-chart"));
     charts.set(parentElement, chart);
   }
+  chart.pick = (cell) => setStateValue("cell", cell);
   chart.update(data);
   return () => {
     charts.delete(parentElement);
@@ -89,6 +90,7 @@ class Chart {
     await plotly.react(element, figure.data ?? [], layout, this.config);
     if (this.disposed) return;
     if (this.updates === 0 && mount.cursor) this.bindCursor();
+    if (this.updates === 0 && mount.cells) this.bindCells();
     this.point();
     this.updates += 1;
     element.dataset.updates = String(this.updates);
@@ -103,6 +105,13 @@ class Chart {
       if (at >= 0) dispatchEvent(new CustomEvent("shiftscope-go", { detail: { epoch: at } }));
     });
     element.on("plotly_relayout", () => this.point());
+  }
+
+  bindCells() {
+    this.element.on("plotly_click", ({ points }) => {
+      const at = points[0]?.pointIndex; // [row, column] of a heat map
+      if (Array.isArray(at)) this.pick(at.join(","));
+    });
   }
 
   async resize() {

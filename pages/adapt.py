@@ -5,12 +5,23 @@ import streamlit as st
 from core.errors import InputError
 from core.experiment import Experiment
 from core.runs import store
+from core.runs.blind import Blind
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
-from pages.parts import header, map_view, picker, preflight, run_pictures, run_view
+from pages.parts import header, map_view, picker, preflight, run_pictures, run_view, transfer_view
 from pages.parts.pulse import pulse
 from pages.parts.text import literal
 
+PANELS = {
+    "Losses and gauges": run_view.losses_and_gauges,
+    "Transfer": transfer_view.transfer_panel,
+    "Without labels": transfer_view.without_labels_panel,
+    "Health": transfer_view.health_panel,
+    "Confusion": run_pictures.confusion_panel,
+    "Samples": run_pictures.samples_panel,
+    "Numbers": run_view.numbers_table,
+}
+BLIND = "Hides everything that is computed from target labels. In earnest nobody has them: would you have stopped at the right epoch?"
 POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
 
 
@@ -112,6 +123,8 @@ def live_panel(record: Record) -> None:
         run_controls(record, state, here, status)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
+    if st.toggle("Blind", key="blind", bind="query-params", help=BLIND):
+        record = Blind(record.folder)
     run_view.verdict(record)
     run_view.tiles(record)
     run_view.main_curves(record)
@@ -121,19 +134,14 @@ def live_panel(record: Record) -> None:
         map_view.fragment(record, key="embedding")
     panel = st.segmented_control(
         "Details",
-        ["Losses and gauges", "Confusion", "Samples", "Numbers"],
+        list(PANELS),
         default="Losses and gauges",
         key="panel",
         bind="query-params",
         label_visibility="collapsed",
         required=True,
     )
-    {
-        "Losses and gauges": run_view.losses_and_gauges,
-        "Confusion": run_pictures.confusion_panel,
-        "Samples": run_pictures.samples_panel,
-        "Numbers": run_view.numbers_table,
-    }[panel](record)
+    PANELS[panel](record)
     if polled(record) != st.session_state["live"]:
         st.rerun()  # starts or ends the timer
 

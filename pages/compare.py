@@ -2,16 +2,19 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core.errors import InputError
 from core.figures import curves
 from core.runs import store, summary
 from core.runs.record import Record
+from core.transfer_report import transfer_report
 from pages.parts import header, picker
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
 from pages.parts.text import literal
+from pages.parts.words import words
 
 MOST = 6
 
@@ -37,6 +40,8 @@ def row(record: Record, name: str) -> dict[str, Any]:
     oracle = summary.oracle_accuracy(epochs)
     closed = summary.gap_closed(last["source_only_target_accuracy"], last["target_accuracy"], oracle)
     known = last["target_accuracy"] is not None
+    report = transfer_report(record)
+    calibrated = None if report is None or report.target is None else report.target[1]
     return {
         "run": name,
         "target accuracy": 100 * last["target_accuracy"] if known else None,
@@ -48,11 +53,29 @@ def row(record: Record, name: str) -> dict[str, Any]:
         "oracle": None if oracle is None else 100 * oracle,
         "gap closed": None if closed is None else 100 * closed,
         "worst class": None if last["target_worst_class"] is None else 100 * last["target_worst_class"],
+        "calibration error": None if calibrated is None else 100 * calibrated.ece,
+        "its 95 % interval": "" if calibrated is None else f"{100 * calibrated.ece_low:.1f} – {100 * calibrated.ece_high:.1f}",
         "MMD²": last["mmd2"],
         "domain AUC": last["domain_auc"],
         "seconds": record.status().get("seconds"),
         "device": record.status().get("device"),
     }
+
+
+def clearly_best(chosen: list[str]) -> dict[str, str]:
+    """Column → the run that is best in it beyond doubt, among runs on the same data: its 95 % interval touches no other run's."""
+    if any(experiments[run_id][side] != experiments[chosen[0]][side] for run_id in chosen for side in ("source", "target")):
+        return {}
+    ends: dict[str, dict[str, tuple[float, float]]] = {"target accuracy": {}, "gain (95 %)": {}, "calibration error": {}}
+    for run_id in chosen:
+        last, report = records[run_id].phase("adapt")[-1]["measures"], transfer_report(records[run_id])
+        if last["target_accuracy"] is not None:
+            ends["target accuracy"][run_id] = (last["target_accuracy_low"], last["target_accuracy_high"])
+            ends["gain (95 %)"][run_id] = (last["gain_low"], last["gain_high"])
+        if report is not None and report.target is not None:
+            ends["calibration error"][run_id] = (-report.target[1].ece_high, -report.target[1].ece_low)  # lower is better
+    found = {column: summary.separate(intervals) for column, intervals in ends.items()}
+    return {column: names[run_id] for column, run_id in found.items() if run_id is not None}
 
 
 def best_of(chosen: list[str]) -> str:
@@ -102,18 +125,27 @@ if not chosen:
 names = {run_id: label(run_id, chosen) for run_id in chosen}
 st.markdown(best_of(chosen))
 percent = st.column_config.NumberColumn(format="%.1f")
+best = clearly_best(chosen)
+table = pd.DataFrame([row(records[run_id], names[run_id]) for run_id in chosen])
+bold = table.style.apply(
+    lambda column: ["font-weight: bold" if best.get(column.name) == run else "" for run in table["run"]], subset=list(best) or None
+)
 st.dataframe(
-    [row(records[run_id], names[run_id]) for run_id in chosen],
+    bold if best else table,
     hide_index=True,
     alt="Final measures of the chosen runs.",
     column_config={
-        **dict.fromkeys(("target accuracy", "source-only", "oracle", "gap closed", "worst class"), percent),
+        **dict.fromkeys(("target accuracy", "source-only", "oracle", "gap closed", "worst class", "calibration error"), percent),
         "MMD²": st.column_config.NumberColumn(format="%.4f"),
         "domain AUC": st.column_config.NumberColumn(format="%.2f"),
         "seconds": st.column_config.NumberColumn(format="%.0f"),
     },
 )
-st.caption("Percent, on held-out target samples, at the last epoch. Gap closed: (method − source-only) ÷ (oracle − source-only).")
+st.caption(
+    "Percent, on held-out target samples, at the last epoch; the calibration error on those whose features were kept. Bold: the best of "
+    "runs on the same data, where its 95 % interval touches no other's."
+)
+words("target_accuracy", "gain", "gap_closed", "target_worst_class", "ece", label="What these numbers mean")
 
 pairs = [(names[run_id], records[run_id].epochs()) for run_id in chosen]
 revision, night = "-".join(chosen), dark()

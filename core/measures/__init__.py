@@ -3,7 +3,7 @@
 Importing this package registers every measure in `MEASURES`.
 """
 
-from core.measures import accuracy, classifier, mmd, selection  # noqa: F401  (they register themselves)
+from core.measures import accuracy, alignment, calibration, classifier, health, mmd, selection  # noqa: F401  (they register themselves)
 from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_all
 
 __all__ = ["MEASURED", "MEASURES", "Evaluation", "MeasureEntry", "measure_all"]

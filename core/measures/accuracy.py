@@ -9,6 +9,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
+from core.measures.words import WORDS, Words
 
 _Z = 1.959963984540054  # 97.5 % point of the standard normal
 
@@ -135,3 +136,57 @@ def target_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
     low, high = wilson(correct, len(labels))
     worst = float(np.nanmin(per_class(labels, predicted, evaluation.target_probabilities.shape[1])))
     return dict(zip(keys, (correct / len(labels), low, high, worst), strict=True))
+
+
+for _words in (
+    Words(
+        "target_accuracy",
+        "Target accuracy",
+        "Share of held-out target samples that are classified rightly.",
+        r"\frac1m\sum_j [\hat y_j = y_j],\; x_j \sim T",
+        "Interval: Wilson 1927, JASA 22.",
+        "It needs target labels, so it is evaluation only. A mean over classes that hides the rare ones: see the worst class.",
+    ),
+    Words(
+        "gain",
+        "Gain over source-only",
+        "Accuracy of the method minus accuracy of the network that it started from, on the same held-out samples.",
+        r"\frac1m\sum_j \big([\hat y^\text{after}_j = y_j] - [\hat y^\text{before}_j = y_j]\big)",
+        "Paired bootstrap, 2,000 draws: Efron & Tibshirani 1993, ch. 16. Negative transfer: the whole 95 % interval lies below 0.",
+        "The interval is about these two networks: another seed trains others, so look at several. With fewer than about five samples that "
+        "changed it is too short.",
+    ),
+    Words(
+        "gain_over_seeds",
+        "Gain over seeds",
+        "Mean gain of runs that differ in nothing but the seed: what to expect of the method, not of one network.",
+        r"\bar g \pm t_{0.975}(R-1)\, s/\sqrt R",
+        "Student 1908, Biometrika 6.",
+        "Two or three seeds give a wide interval. The runs share the data set.",
+    ),
+    Words(
+        "class_change",
+        "Accuracy per class",
+        "Accuracy on each true class before and after: whom adaptation helped and whom it hurt.",
+        r"p = P\big(\mathrm{Bin}(f + b, \tfrac12) \text{ at least as far from } \tfrac{f+b}{2} \text{ as } f\big)",
+        "McNemar 1947 on the fixed (f) and broken (b) samples; Benjamini & Hochberg 1995 over the classes; intervals: Wilson 1927.",
+        "A class is called helped or hurt only if q < 0.05. Small classes can change much without reaching that.",
+    ),
+    Words(
+        "target_worst_class",
+        "Worst class",
+        "The lowest accuracy among the classes that are present in the target.",
+        r"\min_k \frac{|\{j: \hat y_j = y_j = k\}|}{|\{j: y_j = k\}|}",
+        "Worst-group accuracy: Sagawa et al. 2020, arXiv 1911.08731.",
+        "The lowest of many is low by chance alone where classes are small.",
+    ),
+    Words(
+        "confusion",
+        "Confusion",
+        "How often each true class is predicted as each class. The diagonal is right.",
+        r"P(\hat y = B \mid y = A)",
+        "Pearson 1904; the name since Townsend 1971.",
+        "It needs target labels, so it is evaluation only.",
+    ),
+):
+    WORDS.add(_words)

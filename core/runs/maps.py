@@ -103,7 +103,7 @@ def _identity(record: Record, kind: Kind, found: EpochMap, finished: bool) -> st
 def _birth(record: Record) -> str:
     """Another one when a run was deleted and computed again under its id, or is the shipped one of the same id."""
     marks = readable(record)
-    return hashlib.sha256(f"{record.folder} {marks[0] if marks else ''}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{record.folder} {record.blind} {marks[0] if marks else ''}".encode()).hexdigest()[:8]
 
 
 def positions(record: Record, kind: Kind, finished: bool) -> EpochMap | None:

@@ -42,6 +42,8 @@ class Record:
         Its name is the run's id.
     """
 
+    blind = False  # whether target labels, and what was computed from them, are left out
+
     def __init__(self, folder: Path):
         self.folder = folder
         self.id = folder.name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.measures.health import collapsed, nothing_aligned
+from core.measures.words import WORDS, Words
 from core.runs.record import Record
 
 Epochs = list[dict[str, Any]]
@@ -53,35 +55,73 @@ def gap_closed(source_only: float | None, reached: float | None, oracle: float |
     return (reached - source_only) / (oracle - source_only)
 
 
-def verdict(method: str, epochs: Epochs) -> str:
-    """One or two plain sentences on what the run showed so far; says "no evidence" where the interval spans zero."""
+def separate(intervals: dict[str, tuple[float, float]]) -> str | None:
+    """The name whose whole interval (low, high) lies above all others; None where there is none, or only one interval."""
+    if len(intervals) < 2:
+        return None
+    top = max(intervals, key=lambda name: intervals[name][0])
+    return top if all(intervals[top][0] > high for name, (_, high) in intervals.items() if name != top) else None
+
+
+def no_shift_before(before: dict[str, Any]) -> bool:
+    """Whether neither test saw a shift before adaptation: MMD² with p > 0.05, and a domain AUC whose interval reaches 0.5."""
+    p = before.get("mmd2_p")
+    return p is not None and p > 0.05 and before["domain_auc_low"] <= 0.5
+
+
+def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
+    """A few plain sentences on what the run showed so far.
+
+    Negative transfer is announced only if the whole 95 % interval of the change lies below zero, and "no evidence either way" is said
+    where it spans zero. With ``blind`` the target's labels are not missing but hidden.
+    """
     adapt = [epoch for epoch in epochs if epoch["phase"] == "adapt"]
     if not adapt:
         return "The source model is still being trained. Nothing can be said about adaptation yet."
     m = adapt[-1]["measures"]
     if m.get("target_accuracy") is None:
         change = f"MMD² is {m['mmd2']:.3f}, from {adapt[0]['measures']['mmd2']:.3f} before."
-        return f"The target has no labels, so accuracy is unknown. {change} {_domains(m)}"
+        why = "Blind: everything that needs target labels is hidden." if blind else "The target has no labels, so accuracy is unknown."
+        return " ".join(part for part in (why, change, *_circumstances(adapt), _domains(m, adapt[0]["measures"])) if part)
     if len(adapt) == 1:
         return f"Before adaptation, {percent(m['target_accuracy'])} of the held-out target samples are classified rightly. {_domains(m)}"
+    idle = nothing_aligned(adapt)
+    who = "Training on" if idle else method
     interval = f"95 % interval of the change {points(m['gain_low'])} to {points(m['gain_high'])} points"
     from_to = f"from {percent(m['source_only_target_accuracy'])} to {percent(m['target_accuracy'])} ({interval})"
     if m["gain_low"] > 0:
-        first = f"{method} raised target accuracy {from_to}."
+        first = f"{who} raised target accuracy {from_to}."
     elif m["gain_high"] < 0:
-        first = f"Negative transfer: {method} lowered target accuracy {from_to}."
+        first = f"{'' if idle else 'Negative transfer: '}{who} lowered target accuracy {from_to}."
     else:
-        first = f"{method} changed target accuracy {from_to}: no evidence either way."
+        first = f"{who} changed target accuracy {from_to}: no evidence either way."
+    idle_or_not, *more = _circumstances(adapt)
+    return " ".join([idle_or_not, first, *more, _domains(m, adapt[0]["measures"])]).strip()
+
+
+def _circumstances(adapt: Epochs) -> list[str]:
+    """What needs no target labels to be said: whether anything was aligned (said first), a collapse, no shift to begin with."""
+    if len(adapt) == 1:
+        return [""]
+    said = ["Nothing was aligned." if nothing_aligned(adapt) else ""]
     before, after = (epoch["gauges"]["largest_class"] for epoch in (adapt[0], adapt[-1]))
-    collapse = f" {percent(after)} of the target is now predicted as one class." if after > max(0.5, 1.6 * before) else ""
-    return f"{first}{collapse} {_domains(m)}"
+    if collapsed(before, after):
+        said.append(f"{percent(after)} of the target is now predicted as one class.")
+    start = adapt[0]["measures"]
+    if no_shift_before(start):
+        said.append(
+            f"There was no evidence of a shift to begin with ({p_value(start['mmd2_p'])}; domain AUC {start['domain_auc']:.2f}, "
+            "its interval reaches 0.50)."
+        )
+    return said
 
 
-def _domains(m: dict[str, Any]) -> str:
+def _domains(m: dict[str, Any], before: dict[str, Any] | None = None) -> str:
     auc = m["domain_auc"]
     if m["domain_auc_low"] > 0.5:
         return f"A classifier can still tell the domains apart: AUC {auc:.2f}."
-    return f"A classifier can no longer tell the domains apart: AUC {auc:.2f}, its interval reaches 0.50."
+    can = "cannot" if before is None or before["domain_auc_low"] <= 0.5 else "can no longer"
+    return f"A classifier {can} tell the domains apart: AUC {auc:.2f}, its interval reaches 0.50."
 
 
 def percent(value: float) -> str:
@@ -100,3 +140,24 @@ def p_value(p: float, permutations: int = 499) -> str:
     if p <= smallest * 1.0001:
         return f"p = {smallest:.3f}, the smallest possible with B = {permutations}"
     return f"p = {p:.3f}, B = {permutations}"
+
+
+for _words in (
+    Words(
+        "gap_closed",
+        "Gap closed",
+        "Which part of the way from source-only to the oracle the method went. 100 %: as good as training on target labels.",
+        r"\frac{a_\text{method} - a_\text{source-only}}{a_\text{oracle} - a_\text{source-only}}",
+        "Usual in the field, for example Tzeng et al. 2017, arXiv 1702.05464.",
+        "Not given where the gap is below one point; rough where it is small. The oracle is one network, not the best possible.",
+    ),
+    Words(
+        "choice",
+        "Choosing an epoch without labels",
+        "Which epoch each label-free measure would have chosen, and how much accuracy that gives away against the best epoch.",
+        r"\text{cost} = \max_e a_e - a_{e^*},\quad e^* = \arg\max_e v_e",
+        "Gulrajani & Lopez-Paz 2021, arXiv 2007.01434; Musgrave et al. 2022, arXiv 2208.07360.",
+        "One run shows luck as well as skill. The oracle's choice uses target labels, so nobody could make it in earnest.",
+    ),
+):
+    WORDS.add(_words)

@@ -7,6 +7,7 @@ calls ``Plotly.react`` instead. The day ``st.plotly_chart(key=)`` stays mounted,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import plotly.graph_objects as go
@@ -26,7 +27,15 @@ _component = st.components.v2.component(
 
 
 def chart(
-    build: Callable[[], go.Figure], *, key: str, version: str, alt: str, revision: str, height: int = 320, cursor: bool = False
+    build: Callable[[], go.Figure],
+    *,
+    key: str,
+    version: str,
+    alt: str,
+    revision: str,
+    height: int = 320,
+    cursor: bool = False,
+    on_cell: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw the figure that ``build`` makes and keep zoom, hidden traces and selection while its data change.
 
@@ -47,10 +56,18 @@ def chart(
         Height in CSS pixels. The width follows the page.
     cursor : bool
         The x axis counts epochs of the run that the page's map shows: a line stands at the map's epoch, and a click takes the map there.
+    on_cell : callable, optional
+        Told row and column of a heat map's cell that is clicked, before the page is drawn again.
     """
-    mount = json.dumps({"key": key, "alt": alt, "revision": revision, "height": height, "cursor": cursor})
+    mount = json.dumps({"key": key, "alt": alt, "revision": revision, "height": height, "cursor": cursor, "cells": on_cell is not None})
+
+    def picked() -> None:
+        cell = str(st.session_state[key].get("cell") or "")
+        if on_cell is not None and re.fullmatch(r"\d{1,4},\d{1,4}", cell):
+            on_cell(*map(int, cell.split(",")))
+
     # One byte string, because Streamlit forwards bytes as they are and would encode a nested JSON string a second time.
-    _component(key=key, data=b'{"mount":%b,"figure":%b}' % (mount.encode(), _drawn(f"{key}/{version}", build)))
+    _component(key=key, on_cell_change=picked, data=b'{"mount":%b,"figure":%b}' % (mount.encode(), _drawn(f"{key}/{version}", build)))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -20,12 +20,14 @@ from core.errors import InputError
 from core.figures import map_script
 from core.map_data import MapData, Sheet, pack, pack_rows, sprite_sheet
 from core.runs import maps, snapshots, store
+from core.runs.blind import Blind
 from core.runs.record import Record
 from core.runs.snapshots import Frames
 from pages.parts import canvas
 from pages.parts.text import whole_number
 
 PUBLISHED = 32  # maps that belong to no run, the oldest are forgotten first
+BLIND = "-blind"  # ends the name of a run in an address whose map must not show target labels
 ASKED = 32  # epochs whose quality is asked for at once
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _NEVER = {"Cache-Control": "no-store"}
@@ -36,7 +38,17 @@ _LOCK = threading.Lock()
 
 def address_of(record: Record, kind: str) -> str:
     """Where the canvas finds a run's map."""
-    return f"run/{record.id}/{kind}"
+    return f"run/{_name(record)}/{kind}"
+
+
+def _name(record: Record) -> str:
+    return record.id + BLIND * record.blind
+
+
+def _found(name: str) -> Record:
+    """The run that an address names, without target labels if the address says so."""
+    record = store.find(name.removesuffix(BLIND))
+    return Blind(record.folder) if name.endswith(BLIND) else record
 
 
 def publish(data: MapData) -> str:
@@ -70,7 +82,7 @@ def _run(request: Request) -> tuple[Record, maps.Kind]:
     kind = request.path_params["kind"]
     if kind not in maps.KINDS:
         raise InputError("map", f"There is no map called {kind[:20]!r}.", f"Choose one of: {', '.join(maps.KINDS)}.")
-    record = store.find(request.path_params["name"])
+    record = _found(request.path_params["name"])
     if kind not in maps.kinds(record):
         raise InputError("map", "The inputs of this run are not points of a plane.", "Choose another map.")
     return record, kind
@@ -88,7 +100,7 @@ def _map(request: Request) -> Response:
         body = _packed_data(_published(request).version, request.path_params["name"])
     else:
         record, kind = _run(request)
-        body = _packed(record.id, kind, f"{record.version()}-{record.status()['state']}", since, identity)
+        body = _packed(_name(record), kind, f"{record.version()}-{record.status()['state']}", since, identity)
     if body is None:
         raise InputError("map", "This map is not ready yet.", "It appears as soon as its first epoch is finished.")
     # Streamlit's own files are sent as they are, so nothing compresses this again.
@@ -97,7 +109,7 @@ def _map(request: Request) -> Response:
 
 @lru_cache(maxsize=32)
 def _packed(run_id: str, kind: maps.Kind, stamp: str, since: int, identity: str) -> bytes | None:
-    data = maps.run_map(store.find(run_id), kind)
+    data = maps.run_map(_found(run_id), kind)
     if data is None:
         return None
     holds = since if data.identity == identity and since <= len(data.epochs) else 0
@@ -143,7 +155,7 @@ def _sheet_of(data: MapData | Frames) -> tuple[str, Sheet]:
 def _samples(request: Request) -> Response:
     """The sprite sheet, or the rows where the samples are no pictures."""
     published = request.path_params["source"] == "data"
-    data = _published(request) if published else snapshots.frames(store.find(request.path_params["name"]))
+    data = _published(request) if published else snapshots.frames(_found(request.path_params["name"]))
     if data is None:
         raise _missing()
     if data.pictures is None:

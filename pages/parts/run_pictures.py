@@ -12,6 +12,7 @@ from core.runs.record import Record
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
 from pages.parts.samples import picture_row
+from pages.parts.words import words
 
 THUMBNAILS = 12
 
@@ -21,7 +22,10 @@ def _labelled_target(record: Record) -> tuple[snapshots.Frames | None, np.ndarra
     frames = snapshots.frames(record)
     target = None if frames is None else (frames.domain == 1) & (frames.labels >= 0)
     if target is None or not target.any():
-        st.info("This appears when the source model is trained, for a target that has labels.", icon=":material/hourglass_empty:")
+        needed = (
+            "Blind: this needs target labels." if record.blind else "This appears when the source model is trained, for a labelled target."
+        )
+        st.info(needed, icon=":material/visibility_off:" if record.blind else ":material/hourglass_empty:")
         return frames, None
     return frames, target
 
@@ -34,6 +38,10 @@ def confusion_panel(record: Record) -> None:
     names = snapshots.class_names(record)
     before, after = (confusion(frames.labels[target], frames.predictions[i][target], len(names)) for i in (0, -1))
     night = dark()
+
+    def open_cell(row: int, column: int) -> None:
+        st.session_state["cell"] = (row, column)
+
     builders = {
         "Before": lambda: tables.confusion(before, names, night),
         "After": lambda: tables.confusion(after, names, night),
@@ -43,10 +51,37 @@ def confusion_panel(record: Record) -> None:
         with column:
             st.markdown(f"**{title}**")
             version, alt = f"{record.id}-{record.version()}-{night}", f"Confusion matrix of target samples, {title.lower()}."
-            chart(build, key=f"confusion_{title}", version=version, revision=record.id, height=340, alt=alt)
+            chart(build, key=f"confusion_{title}", version=version, revision=record.id, height=340, alt=alt, on_cell=open_cell)
     st.caption(
-        f"Share of each true class, {int(target.sum())} held-out target samples, evaluation only. Difference: blue fewer, orange more."
+        f"Share of each true class, {int(target.sum())} held-out target samples, evaluation only. Difference: blue fewer, orange more. "
+        "Click a cell to see its samples."
     )
+    words("confusion")
+    _open_cell(frames, target, names, before, after)
+
+
+def _open_cell(frames: snapshots.Frames, target: np.ndarray, names: tuple[str, ...], before: np.ndarray, after: np.ndarray) -> None:
+    """The samples of one cell of the confusion, before and after; the mistakes come first among the cells."""
+    size = np.maximum(before, after)
+    cells = sorted(((int(a), int(b)) for a, b in np.argwhere(size)), key=lambda cell: (cell[0] == cell[1], -size[cell]))
+    if (wanted := st.session_state.get("cell")) is not None and wanted not in cells:
+        st.session_state["cell"] = None
+    cell = st.selectbox(
+        "Open a cell",
+        cells,
+        index=None,
+        key="cell",
+        placeholder="Choose a cell: true class → prediction",
+        format_func=lambda cell: f"{names[cell[0]]} → {names[cell[1]]}: {before[cell]} before, {after[cell]} after",
+    )
+    if cell is None:
+        return
+    for title, i in (("Before", 0), ("After", -1)):
+        where = np.flatnonzero(target & (frames.labels == cell[0]) & (frames.predictions[i] == cell[1]))
+        st.markdown(f"**{title}: {len(where)}**")
+        captions = [f"{names[cell[0]]}: {_change(frames, names, j)}" for j in where[:THUMBNAILS]]
+        thumbnails(frames, where[:THUMBNAILS], captions)
+    st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each.")
 
 
 def samples_panel(record: Record) -> None:

@@ -12,6 +12,7 @@ from core.runs import summary
 from core.runs.record import Record
 from pages.parts.chart import chart
 from pages.parts.header import method_title
+from pages.parts.words import words
 
 THUMBNAILS = 12
 
@@ -22,7 +23,7 @@ def dark() -> bool:
 
 def verdict(record: Record) -> None:
     experiment = record.experiment()
-    st.markdown(f"#### {summary.verdict(method_title(experiment), record.epochs())}")
+    st.markdown(f"#### {summary.verdict(method_title(experiment), record.epochs(), record.blind)}")
 
 
 def tiles(record: Record) -> None:
@@ -33,7 +34,8 @@ def tiles(record: Record) -> None:
     with st.container(horizontal=True, key="tiles"):
         accuracy, gain = latest.get("target_accuracy"), latest.get("gain")
         if adapt and accuracy is None:
-            st.metric("Target accuracy", "unknown", border=True, delta="no target labels", delta_color="off", delta_arrow="off")
+            hidden, why = ("hidden", "blind") if record.blind else ("unknown", "no target labels")
+            st.metric("Target accuracy", hidden, border=True, delta=why, delta_color="off", delta_arrow="off")
         else:
             st.metric(
                 "Target accuracy",
@@ -50,6 +52,8 @@ def tiles(record: Record) -> None:
             border=True,
             delta="95 % " + summary.points(latest["gain_low"]) + " to " + summary.points(latest["gain_high"])
             if gain is not None
+            else "blind"
+            if record.blind
             else "not known yet",
             delta_color="off",
             delta_arrow="off",
@@ -74,6 +78,7 @@ def tiles(record: Record) -> None:
             delta_arrow="off",
             help="How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
         )
+    words("target_accuracy", "gain", label="What these numbers mean")
 
 
 def _interval(measures: dict[str, Any], name: str) -> str:
@@ -95,7 +100,8 @@ def main_curves(record: Record) -> None:
         oracle = summary.oracle_accuracy(epochs)
         alt = _accuracy_alt(epochs, oracle)
         chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt, cursor=True)
-        st.caption(f"Held-out samples. Dashed: source-only. Dotted: oracle, trained on target labels. {_sizes(record)}")
+        lines = "Blind: source only." if record.blind else "Dashed: source-only. Dotted: oracle, trained on target labels."
+        st.caption(f"Held-out samples. {lines} {_sizes(record)}")
     with right:
         st.markdown("**MMD² between source and target features**")
         alt = "MMD² over the epochs of adaptation with the band expected without a shift."
@@ -145,6 +151,7 @@ def losses_and_gauges(record: Record) -> None:
             "Gradient ratio: alignment ÷ task, at the features. Largest class: share of the most predicted class; near 100 % the network "
             "has collapsed. Entropy of predictions in nats. Norm and effective rank of target features."
         )
+        words(*curves.GAUGE_NAMES)
         version += "".join(picked)
         chart(
             lambda: curves.gauges(epochs, picked, night),

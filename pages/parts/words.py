@@ -1,0 +1,17 @@
+"""What a number means, one click away from it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.measures.words import WORDS
+
+
+def words(*names: str, label: str = "What is this?") -> None:
+    """A button that opens meaning, formula, reference and limits of some numbers, as they are written beside their code."""
+    with st.popover(label, icon=":material/help:", type="tertiary"):
+        for name in names:
+            entry = WORDS.get(name)
+            st.markdown(f"**{entry.title}.** {entry.meaning}")
+            st.latex(entry.formula)
+            st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.reference}")

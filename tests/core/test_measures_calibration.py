@@ -1,0 +1,95 @@
+"""Calibration: the reliability diagram by hand, and how often the interval of the error holds the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+from scipy.stats import binomtest
+
+from core.errors import InputError
+from core.measures.calibration import BINS, binary_calibration, calibration
+
+
+def draw(n: int, seed: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences, and outcomes whose log-odds lie ``shift`` below the claimed ones."""
+    rng = np.random.default_rng(seed)
+    c = 0.1 + 0.9 * rng.beta(2, 1.2, n)
+    return c, rng.random(n) < expit(logit(c) - shift)
+
+
+def test_bins_are_of_equal_mass_and_agree_with_a_direct_formula():
+    c, right = draw(617, 0, 0.5)
+    found = binary_calibration(c, right)
+    assert found.counts.max() - found.counts.min() <= 1
+    assert len(found.counts) == BINS
+    edges = np.sort(c)[np.cumsum(found.counts)[:-1]]
+    which = np.searchsorted(edges, c, side="right")
+    expected = 0.0
+    for b in range(BINS):
+        inside = which == b
+        assert found.accuracy[b] == pytest.approx(right[inside].mean())
+        assert found.confidence[b] == pytest.approx(c[inside].mean())
+        ends = binomtest(int(right[inside].sum()), int(inside.sum())).proportion_ci(method="wilson")
+        assert (found.low[b], found.high[b]) == pytest.approx((ends.low, ends.high))
+        expected += inside.mean() * abs(right[inside].mean() - c[inside].mean())
+    assert found.plain == pytest.approx(expected)
+    assert found.overconfidence == pytest.approx(c.mean() - right.mean())
+
+
+def test_probabilities_are_read_by_their_predicted_class():
+    p = np.array([[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]] * 10)
+    labels = np.array([0, 0, 0] * 10)
+    found = calibration(p, labels)
+    assert found.n == 30
+    assert found.overconfidence == pytest.approx((0.7 + 0.6 + 0.9) / 3 - 2 / 3)
+
+
+def test_the_order_of_the_samples_does_not_matter_and_the_seed_repeats():
+    c, right = draw(300, 1, 0.4)
+    order = np.random.default_rng(0).permutation(300)
+    first, second = binary_calibration(c, right, 3), binary_calibration(c[order], right[order], 3)
+    assert (first.ece, first.ece_low, first.ece_high) == pytest.approx((second.ece, second.ece_low, second.ece_high))
+
+
+def test_a_calibrated_network_is_not_accused_although_the_plain_error_is_far_from_zero():
+    lows = [binary_calibration(*draw(300, seed)).ece_low for seed in range(100)]
+    plain = [binary_calibration(*draw(300, seed)).plain for seed in range(100)]
+    assert np.mean(plain) > 0.05
+    assert np.mean(np.array(lows) == 0) >= 0.9
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4, 1.0, -0.6])
+def test_the_interval_holds_the_truth(shift):
+    """A small version of tests/benchmarks/coverage.py; with 200 draws 95 % ± 3 % is what chance allows (twice its deviation)."""
+    c, _ = draw(400_000, 99)
+    truth = float(np.abs(expit(logit(c) - shift) - c).mean()) if shift else 0.0
+    found = [binary_calibration(*draw(400, seed, shift), seed) for seed in range(200)]
+    assert np.mean([f.ece_low <= truth <= f.ece_high for f in found]) >= 0.91
+    assert np.mean([f.ece_high - f.ece_low for f in found]) < 0.14  # and not by being wide
+    if shift:
+        assert np.mean([f.ece for f in found]) == pytest.approx(truth, abs=0.012)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_all_right_or_all_wrong(right):
+    found = binary_calibration(np.full(80, 0.6), np.full(80, right))
+    assert found.plain == pytest.approx(0.4 if right else 0.6)
+    assert found.ece_low - 1e-9 <= found.ece <= found.ece_high
+    assert found.ece == pytest.approx(found.plain, abs=0.08)
+
+
+def test_few_samples_make_one_bin():
+    assert len(binary_calibration(np.array([0.5, 0.9, 0.8]), np.array([True, False, True])).counts) == 1
+
+
+def test_certain_predictions():
+    found = binary_calibration(np.ones(200), np.arange(200) % 10 > 0)
+    assert found.plain == pytest.approx(0.1)
+    assert 0.05 < found.ece_low <= found.ece <= found.ece_high < 0.17
+
+
+@pytest.mark.parametrize(("shape", "labels"), [((0, 3), 0), ((4, 3), 3), ((4,), 4)])
+def test_what_does_not_fit_is_refused(shape, labels):
+    with pytest.raises(InputError):
+        calibration(np.full(shape, 1 / 3), np.zeros(labels, int))
