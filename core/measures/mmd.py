@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
+from core.measures.words import WORDS, Words
 
 PERMUTATIONS = 499
 _TILE = 512  # rows of a kernel tile: 1 MB of float32, so that it stays in the cache
@@ -198,3 +199,18 @@ def mmd2_measure(evaluation: Evaluation) -> dict[str, float | None]:
     test = mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed)
     low, high = np.quantile(test.null, [0.025, 0.975])
     return {"mmd2": test.mmd2, "mmd2_p": test.p, "mmd2_null_low": float(low), "mmd2_null_high": float(high)}
+
+
+WORDS.add(
+    Words(
+        name="mmd2",
+        title="MMD²",
+        meaning="How different the two clouds of samples are as a whole: about 0 when they are alike, larger the further apart they lie.",
+        formula=r"\widehat{\mathrm{MMD}}^2 = \frac{\sum_{i\ne j} k(x_i,x_j)}{n(n-1)} + \frac{\sum_{i\ne j} k(y_i,y_j)}{m(m-1)}"
+        r" - \frac{2\sum_{i,j} k(x_i,y_j)}{nm},\quad "
+        r"k(a,b) = \frac15 \sum_{c\in\{\frac14,\frac12,1,2,4\}} e^{-\lVert a-b\rVert^2/(c\,h)}",
+        reference="Gretton et al. 2012, A Kernel Two-Sample Test, JMLR 13:723–773; several kernels as in Long et al. 2015, arXiv 1502.02791",
+        limits="Its size has no unit and depends on the kernel's width h, which is fixed once per comparison: compare values within one "
+        "comparison only. It can be slightly negative. A small MMD² does not mean that classes have landed on their own kind.",
+    )
+)
