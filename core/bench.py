@@ -195,13 +195,14 @@ def _plane_view(evaluation: Evaluation) -> dict[str, np.ndarray]:
 class Side:
     """One domain on the device: training samples with labels, held-out samples in a fixed random order.
 
-    If ``stratified``, any first part of the held-out samples holds the classes in proportion.
+    If ``stratified``, any first part of the held-out samples holds the classes in proportion. ``chosen`` are their places in the domain.
     """
 
     inputs: Tensor
     labels: Tensor | None
     held_out: Tensor
     held_out_labels: np.ndarray | None
+    chosen: np.ndarray
 
     @staticmethod
     def of(d: Domain, device: torch.device, seed: int, stratified: bool) -> Side:
@@ -213,6 +214,7 @@ class Side:
             d.labels[d.train].to(device) if known else None,
             d.inputs[chosen].to(device),
             d.labels[chosen].numpy() if known else None,
+            chosen.numpy(),
         )
 
 

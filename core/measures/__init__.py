@@ -3,7 +3,7 @@
 Importing this package registers every measure in `MEASURES` and what each number means in `WORDS`.
 """
 
-from core.measures import accuracy, classifier, columns, distances, mmd, ridge, selection  # noqa: F401  (they register themselves)
+from core.measures import accuracy, classifier, columns, distances, explained, kinds, label_shift, mmd, ridge, selection  # noqa: F401  (they register themselves)
 from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_all
 from core.measures.words import WORDS, Words
 
