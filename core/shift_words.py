@@ -65,7 +65,9 @@ def direction(e: Explained) -> str:
         return f"the medians agree ({number(e.source)}), the spread does not"
     if e.more == "higher":
         return f"the target is {'higher' if e.target > e.source else 'lower'} ({numbers})"
-    return f"the target is {e.more} ({numbers})" if e.target > e.source else f"the source is {e.more} ({numbers})"
+    if e.target > e.source:
+        return f"the target is {e.more} ({numbers})"
+    return f"the source is {e.more} ({number(e.source)} instead of {number(e.target)})"
 
 
 def number(value: float) -> str:
