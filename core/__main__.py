@@ -1,4 +1,4 @@
-"""The command line: ``python -m core list | run | resume | show | project``."""
+"""The command line: ``python -m core list | run | measure | resume | show | project``."""
 
 from __future__ import annotations
 
@@ -46,28 +46,36 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run an experiment, or show it if it has been run")
     run.add_argument("experiment", nargs="?", type=Path, metavar="EXPERIMENT.json", help="options below change what it says")
-    for side in ("source", "target"):
-        run.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or a path: FILE, FOLDER or FILE/DOMAIN")
-        run.add_argument(f"--{side}-shift", action="append", metavar="SHIFT:SEVERITY", help="for example rotation:0.5; may be repeated")
-    run.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="how files are read: label=quality, cut=6, side=64; the message about a wrong name lists all",
-    )
     run.add_argument("--backbone")
     run.add_argument("--method")
     run.add_argument("--epochs", type=int, help="epochs of adaptation")
-    run.add_argument("--seed", type=int)
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="trade_off=1, lr=0.001, snapshot=300, or any field by its path: source.params.n=500",
-    )
     run.set_defaults(command=_run)
+
+    measure = commands.add_parser("measure", help="how far apart two domains are, in what, and whether that is more than chance")
+    measure.add_argument("--backbone", help="compare its features: source-trained ones where a run has stored them; raw inputs without")
+    measure.add_argument("--html", type=Path, metavar="FILE", help="write the report as one self-contained page")
+    measure.set_defaults(command=_measure, experiment=None, method=None, epochs=None)
+    for command in (run, measure):
+        for side in ("source", "target"):
+            command.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or a path: FILE, FOLDER or FILE/DOMAIN")
+            command.add_argument(
+                f"--{side}-shift", action="append", metavar="SHIFT:SEVERITY", help="for example rotation:0.5; may be repeated"
+            )
+        command.add_argument(
+            "--option",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="how files are read: label=quality, cut=6, side=64; the message about a wrong name lists all",
+        )
+        command.add_argument("--seed", type=int)
+        command.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="trade_off=1, lr=0.001, snapshot=300, or any field by its path: source.params.n=500",
+        )
 
     resume = commands.add_parser("resume", help="complete a run that was interrupted or cancelled")
     resume.set_defaults(command=_resume)
@@ -79,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("run", metavar="RUN", help="its id, or the first digits of it")
     for command in (run, resume):
         command.add_argument("--device", help="cuda, mps or cpu; the best one by default")
-    for command in (run, resume, show):
+    for command in (run, measure, resume, show):
         command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -123,6 +131,14 @@ def _run(options: argparse.Namespace) -> int:
     from core.experiment import Experiment
 
     return _execute(Experiment.parse(_assemble(options)), options)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from core import devices
+    from core.runs import measuring
+
+    devices.limit_threads()
+    return measuring.command(_assemble(options), options.backbone, options.json, options.html)
 
 
 def _resume(options: argparse.Namespace) -> int:

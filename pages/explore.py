@@ -47,5 +47,6 @@ else:
     with settings, st.container(border=True):
         st.markdown("**Choose two populations**")
         picker.data()
+        shift_view.choices()
     with report:
         shift_view.report()

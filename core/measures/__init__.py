@@ -1,9 +1,24 @@
 """Measures: how far apart two domains are, and how well a classifier does. Pure functions of features and predictions.
 
-Importing this package registers every measure in `MEASURES`.
+Importing this package registers every measure in `MEASURES` and what each number means in `WORDS`.
 """
 
-from core.measures import accuracy, alignment, calibration, classifier, health, mmd, selection  # noqa: F401  (they register themselves)
+from core.measures import (  # noqa: F401  (they register themselves)
+    accuracy,
+    alignment,
+    calibration,
+    classifier,
+    columns,
+    distances,
+    explained,
+    health,
+    kinds,
+    label_shift,
+    mmd,
+    ridge,
+    selection,
+)
 from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_all
+from core.measures.words import WORDS, Words
 
-__all__ = ["MEASURED", "MEASURES", "Evaluation", "MeasureEntry", "measure_all"]
+__all__ = ["MEASURED", "MEASURES", "WORDS", "Evaluation", "MeasureEntry", "Words", "measure_all"]

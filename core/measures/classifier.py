@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
 from core.measures.mmd import random_halves
+from core.measures.words import WORDS, Words
 
 FOLDS = 5
 _Z = 1.959963984540054  # 97.5 % point of the standard normal
@@ -205,3 +206,28 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
 def domain_auc_measure(evaluation: Evaluation) -> dict[str, float | None]:
     result = domain_auc(evaluation.source_features, evaluation.target_features, seed=evaluation.seed)
     return {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}
+
+
+WORDS.add(
+    Words(
+        name="domain_auc",
+        title="Domain-classifier AUC",
+        meaning="How often a classifier shown one source and one target sample can say which is which: 0.5 is guessing, 1 is always.",
+        formula=r"\mathrm{AUC} = P\bigl(s(y) > s(x)\bigr) + \tfrac12 P\bigl(s(y) = s(x)\bigr),\quad "
+        r"x\sim\text{source},\; y\sim\text{target}",
+        reference="Lopez-Paz & Oquab 2017, Revisiting Classifier Two-Sample Tests, arXiv 1610.06545; interval after Newcombe 2006",
+        limits="A linear classifier misses differences that no line can see, such as two rings of one centre. An AUC near 1 says that the "
+        "domains differ, not that the difference matters for the task.",
+    )
+)
+WORDS.add(
+    Words(
+        name="a_distance",
+        title="Proxy A-distance",
+        meaning="The same classifier's success as a distance: 0 when it errs as often as a coin, 2 when it never errs.",
+        formula=r"\hat d_{\mathcal A} = 2\,(1 - 2\varepsilon),\quad "
+        r"\varepsilon = \tfrac12(\varepsilon_\text{source} + \varepsilon_\text{target})",
+        reference="Ben-David et al. 2007, Analysis of Representations for Domain Adaptation, NeurIPS 19",
+        limits="It is bounded by 2, so it cannot tell a large shift from a very large one. It depends on the classifier that was chosen.",
+    )
+)

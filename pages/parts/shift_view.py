@@ -1,157 +1,177 @@
-"""The shift between two chosen domains, before any training: samples, classes, statistics with their A/A control."""
+"""The shift between two chosen domains, before any training: how far, in what, of which kind. Each part appears when it is known."""
 
 from __future__ import annotations
 
-import numpy as np
+import json
+import threading
+from collections.abc import Iterator
+
 import streamlit as st
 
+from core.backbones import BACKBONES
 from core.domains import kind_of
 from core.errors import InputError
 from core.experiment import Experiment
-from core.figures import tables
-from core.runs.summary import p_value
-from core.shift_report import ShiftReport, report_map, shift_report
-from pages.parts import header, map_server, picker, selection_view
-from pages.parts.canvas import embedding, read_selection
-from pages.parts.chart import chart
-from pages.parts.run_pictures import picture_row
+from core.figures.shift_page import page as html_page
+from core.runs import store
+from core.shift_material import VIEWS
+from core.shift_report import STAGES, ShiftReport, shift_reports
+from core.shift_words import conditions, facts, verdict
+from pages.parts import header, picker, shift_panels
 from pages.parts.run_view import dark
 from pages.parts.text import literal
 
-SHOWN = 12
+CHOICES = {"Raw inputs": "raw", "Untrained": "fresh", "Source-trained": "trained", "Pretrained": "pretrained"}
 
 
-@st.cache_resource(max_entries=32, show_spinner="Comparing the two domains…")
-def _report(experiment_json: str) -> ShiftReport | str:
-    try:
-        return shift_report(Experiment.parse(experiment_json))
-    except InputError as error:
-        return f"{error.what} {error.remedy}"
+def choices() -> None:
+    """What is compared: the inputs, or the features of a network."""
+    source = picker.domain_spec("source")
+    kind = kind_of(source["name"], source["params"])
+    fitting = {entry.name: entry.title for entry in BACKBONES if kind is None or kind in entry.kinds}
+    view = st.segmented_control(
+        "Compare",
+        list(CHOICES),
+        default="Raw inputs",
+        key="compare",
+        bind="query-params",
+        required=True,
+        help="Inputs, or a network's features.",
+    )
+    if view == "Pretrained":
+        st.caption("ResNet-18 with ImageNet weights: the 512 features before its last layer. Takes some seconds.")
+    elif view != "Raw inputs":
+        picker.choose("Backbone", fitting, "backbone", picker.natural_backbone(kind))
+        said = {
+            "Untrained": "Random weights: what the architecture alone makes of the inputs.",
+            "Source-trained": "As stored by a run on these domains with the default budget.",
+        }
+        st.caption(said[view])
+
+
+class _Growing:
+    """A report that is computed once, by whoever asks first, and watched by everybody."""
+
+    def __init__(self, reports: Iterator[ShiftReport]):
+        self._reports, self._done, self._lock = reports, [], threading.Lock()
+
+    def __iter__(self) -> Iterator[ShiftReport | str]:
+        """The report as it grows; or what is wrong, as the only item."""
+        for i in range(1 + len(STAGES)):
+            with self._lock:
+                if i == len(self._done):
+                    self._done.append(self._next())
+            yield self._done[i]
+            if isinstance(self._done[i], str):
+                return
+
+    def _next(self) -> ShiftReport | str:
+        try:
+            return next(self._reports)
+        except InputError as error:
+            return f"{error.what} {error.remedy}"
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _growing(experiment_json: str, view: str, born: str | None) -> _Growing:
+    """``born`` names the stored network, so that one which is trained later is looked at anew."""
+    experiment = Experiment.parse(experiment_json)
+    reference = store.ReferenceStore().get(born) if born else None
+    return _Growing(shift_reports(experiment, view, None if reference is None else reference.model))
 
 
 def report() -> None:
-    """Draw the report for the widgets' source and target."""
-    data = {side: picker.chosen()[side] for side in ("source", "target")}
-    kind = kind_of(data["source"]["name"], data["source"]["params"])
-    backbone = "mlp" if kind == "features" else picker.DEFAULT["backbone"]["name"]
-    try:
-        experiment = Experiment.parse(data | {"backbone": {"name": backbone}, "seed": st.session_state.get("seed", 0)})
-    except InputError as error:
-        st.error(literal(f"{error.what} {error.remedy}"), title="These two do not fit together", icon=":material/error:")
+    """Draw the report for the widgets' source, target and what is compared."""
+    experiment, view = _experiment()
+    if experiment is None:
         return
     header.chips(experiment.model_dump(mode="json"), ask_only=True)
-    found = _report(experiment.canonical_json())
-    if isinstance(found, str):
-        st.error(literal(found), title="These domains cannot be compared", icon=":material/error:")
-        return
-    st.markdown(f"#### {_verdict(found)}")
-    _tiles(found)
-    _samples(found)
-    night = dark()
-    version = f"{experiment.id}-{night}"
+    address = experiment.reference_id("source")
+    born = address if view == "trained" and address in store.ReferenceStore() else None
+    growing = _growing(experiment.canonical_json(), view, born)
+    version = f"{experiment.id}-{view}-{born}-{dark()}"
+    top, progress, said = st.empty(), st.empty(), st.empty()
+    tiles = st.container(horizontal=True)
     left, right = st.columns(2)
-    with left:
-        st.markdown("**Classes of the training samples**")
-        alt = "Share of each class in source and target."
+    strips, explains = st.container(), st.columns(2)
+    kind, more, below = st.container(), st.container(), st.container()
+    for done, r in enumerate(growing):
+        if isinstance(r, str):
+            progress.empty()
+            top.error(literal(r), title="These cannot be compared", icon=":material/error:")
+            return
+        if done == 0:
+            top.markdown("#### Comparing the two domains…")
+            said.caption(conditions(r))
+        elif done == 1:
+            with tiles:
+                shift_panels.classifier_tiles(r)
+            with left:
+                shift_panels.gauge(r, version)
+            with strips:
+                shift_panels.samples(r)
+        elif done == 2:
+            with tiles:
+                shift_panels.kernel_tile(r)
+            with right:
+                shift_panels.null(r, version)
+        elif done == 3:
+            top.markdown(f"#### {literal(verdict(r))}")
+            with explains[0]:
+                shift_panels.properties(r, version)
+        elif done == 4:
+            with more.expander("More distances, with their A/A control"):
+                shift_panels.more_numbers(r)
+        elif done == 5:
+            with explains[1]:
+                shift_panels.classes(r, version)
+            with kind:
+                shift_panels.kind(r)
+        if done < len(STAGES):
+            progress.progress((done + 1) / (len(STAGES) + 1), f"{list(STAGES)[done]}…")
+    progress.empty()
+    with below:
+        shift_panels.chart_map(r, experiment.id)
+        _take_along(experiment, r)
 
-        def classes():
-            return tables.class_histogram(found.source_labels, found.target_labels, found.class_names, night)
 
-        chart(classes, key="classes", version=version, revision="classes", height=260, alt=alt)
-    with right:
-        st.markdown("**MMD² if there were no shift**")
-        alt = f"Null distribution of MMD²; observed {found.mmd.mmd2:.4f}."
-        chart(
-            lambda: tables.null_histogram(found.mmd.null, found.mmd.mmd2, night),
-            key="null",
-            version=version,
-            revision="null",
-            height=260,
-            alt=alt,
-        )
-        st.caption(f"Domain labels permuted 499 times, {p_value(found.mmd.p)}.")
-    _map(found, experiment)
-    if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
-        keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run")}
-        more = {} if kind != "features" else {"backbone": picker.BACKBONE_TITLES["mlp"]}
-        st.switch_page("pages/adapt.py", query_params=keep | more)
+def _experiment() -> tuple[Experiment | None, str]:
+    """What the widgets ask; None, with a message on the page, where it does not fit together."""
+    data = {side: picker.chosen()[side] for side in ("source", "target")}
+    kind, view = kind_of(data["source"]["name"], data["source"]["params"]), CHOICES[st.session_state["compare"]]
+    name = picker.natural_backbone(kind)
+    backbone = {"name": st.session_state.get("backbone", name) if view in ("fresh", "trained") else name}
+    if view == "pretrained":
+        backbone = {"name": "resnet18", "params": {"weights": "IMAGENET1K_V1"}}
+    try:
+        return Experiment.parse(data | {"backbone": backbone, "seed": st.session_state.get("seed", 0)}), view
+    except InputError as error:
+        st.error(literal(f"{error.what} {error.remedy}"), title="These two do not fit together", icon=":material/error:")
+        return None, view
 
 
-def _verdict(r: ShiftReport) -> str:
-    found = r.auc.low > 0.5 or r.mmd.p < 0.05
-    if not found:
-        return f"No evidence of a shift in the inputs: AUC {r.auc.auc:.2f}, MMD² inside its null band."
-    strength = (
-        "A classifier tells the domains apart" if r.auc.low > 0.5 else "The kernel test sees a shift that a linear classifier does not"
-    )
-    return f"{strength}: AUC {r.auc.auc:.2f} (no shift would give {r.auc_control.auc:.2f}), MMD² {r.mmd.mmd2:.4f} ({p_value(r.mmd.p)})."
-
-
-def _tiles(r: ShiftReport) -> None:
-    off = {"delta_color": "off", "delta_arrow": "off", "border": True}
+def _take_along(experiment: Experiment, r: ShiftReport) -> None:
+    """Adapt these domains, or keep the report."""
     with st.container(horizontal=True):
-        st.metric(
-            "Domain AUC", f"{r.auc.auc:.2f}", f"A/A control {r.auc_control.auc:.2f}", **off, help="0.5: cannot be told apart. 1: always."
+        if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
+            keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run", "compare")}
+            more = {} if r.kind == "image" else {"backbone": picker.BACKBONE_TITLES[picker.natural_backbone(r.kind)]}
+            st.switch_page("pages/adapt.py", query_params=keep | more)
+        name = f"shift-{experiment.id}-{VIEWS[r.view].replace(' ', '-')}"
+        st.download_button(
+            "Report as a page",
+            lambda: html_page(facts(experiment, r), r),
+            f"{name}.html",
+            "text/html",
+            icon=":material/description:",
+            help="One file that opens anywhere, without a network.",
+            on_click="ignore",
         )
-        st.metric(
-            "Proxy A-distance",
-            f"{r.auc.a_distance:.2f}",
-            f"A/A control {r.auc_control.a_distance:.2f}",
-            **off,
-            help="2(1 − 2ε), from 0 to 2.",
+        st.download_button(
+            "Numbers",
+            lambda: json.dumps(facts(experiment, r), indent=2),
+            f"{name}.json",
+            "application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
         )
-        st.metric("MMD²", f"{r.mmd.mmd2:.4f}", f"A/A control {r.mmd_control.mmd2:.4f}", **off, help=f"Unbiased. {p_value(r.mmd.p)}.")
-        st.metric(
-            "Samples",
-            f"{r.measured} + {r.measured}",
-            f"{r.columns} inputs, seed {r.seed}",
-            **off,
-            help="Held-out samples compared, the same n per domain.",
-        )
-    st.caption("On raw inputs, each column standardised over both domains. A/A: the same measure between two random halves of the source.")
-
-
-def _samples(r: ShiftReport) -> None:
-    if r.pictures is None:
-        st.dataframe(
-            [
-                {
-                    "domain": name,
-                    "class": r.class_names[r.labels[i]] if r.labels[i] >= 0 else "unknown",
-                    **{f"x{j}": float(v) for j, v in enumerate(r.rows[i][:8])},
-                }
-                for name, start in (("source", 0), ("target", r.n))
-                for i in range(start, start + 5)
-            ],
-            hide_index=True,
-            alt="Five samples of each domain.",
-        )
-        return
-    left, right = st.columns(2)
-    for column, title, start, typical in ((left, "Source", 0, r.most_source_like), (right, "Target", r.n, r.most_target_like)):
-        with column:
-            st.markdown(f"**{title} samples**")
-            _row(r, np.arange(start, start + SHOWN))
-            st.caption(f"Most {title.lower()}-like, by the domain classifier:")
-            _row(r, typical)
-
-
-def _row(r: ShiftReport, where: np.ndarray) -> None:
-    picture_row(r.pictures, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], width=56)
-
-
-@st.fragment
-def _map(r: ShiftReport, experiment: Experiment) -> None:
-    st.markdown("**Map of the raw inputs (PCA)**")
-    data = report_map(r, experiment.id)
-    chosen = embedding(
-        map_server.publish(data),
-        key="raw",
-        of=experiment.id,
-        version=data.version,
-        mode="single",
-        height=420,
-        alt=f"PCA map of the raw inputs of both domains. {data.captions[0]}.",
-    )
-    st.caption("A 2-D map cannot show all of a space with many dimensions: trust the AUC under it more than the picture.")
-    selection_view.show(data, 0, read_selection(chosen.selection, len(data.domain)), key="raw")

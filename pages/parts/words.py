@@ -15,3 +15,10 @@ def words(*names: str, label: str = "What is this?") -> None:
             st.markdown(f"**{entry.title}.** {entry.meaning}")
             st.latex(entry.formula)
             st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.reference}")
+
+
+def tile(name: str, value: str, beside: str) -> None:
+    """A number with what stands beside it and its words, in a box."""
+    with st.container(border=True, gap="xsmall"):
+        st.metric(WORDS.get(name).title, value, beside, delta_color="off", delta_arrow="off")
+        words(name)

@@ -41,6 +41,15 @@ def test_agrees_with_a_float64_reference(bandwidth, n, m, offset):
     assert mmd2(torch.from_numpy(y), torch.from_numpy(x), bandwidth) == pytest.approx(expected, abs=2e-7)
 
 
+@pytest.mark.parametrize(("shift", "d"), [(0.15, 64), (0.5, 64), (0.5, 8)])
+@pytest.mark.parametrize("offset", [0, 10, 1000])
+def test_observed_value_is_within_a_millionth_of_float64(shift, d, offset):
+    x, y = sample(400, 300, d=d, shift=shift, seed=11)
+    x, y = x + np.float32(offset), y + np.float32(offset)
+    expected = reference_mmd2(reference_kernel(np.concatenate([x, y]), 2.0 * d), np.arange(700) < 400)
+    assert mmd2(x, y, 2.0 * d) == pytest.approx(expected, rel=1e-6)
+
+
 def test_tile_size_and_row_order_do_not_matter(monkeypatch):
     x, y = sample(90, 70, shift=0.3)
     whole = mmd_test(x, y, 10.0, permutations=30)

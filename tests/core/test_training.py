@@ -16,7 +16,6 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.methods import METHODS, conditional
 from core.preflight import estimate
-from core.shift_report import shift_report
 from core.training import Epoch, _decay, train
 
 NAMES = METHODS.names()
@@ -476,56 +475,3 @@ def test_an_estimate_grows_with_the_epochs_and_changes_no_run():
     short, long = (estimate(tiny(budget={"epochs": epochs}), "cpu").seconds for epochs in (1, 1000))
     assert long > short
     assert_equal(list(train(tiny())), run_of("dan")[0])
-
-
-# The shift itself
-
-
-def test_shift_report_of_digits():
-    experiment = Experiment.parse({"source": {"name": "printed-digits", "params": {"n": 600}}, "snapshot": 200})
-    report = shift_report(experiment)
-    assert report.n == 200
-    assert report.columns == 256
-    assert report.pictures.shape == (400, 16, 16)
-    assert report.pictures.dtype == np.uint8
-    assert report.rows is None
-    assert report.positions.shape == (400, 2)
-    assert report.auc.auc > 0.9
-    assert report.auc_control.auc == pytest.approx(0.5, abs=0.15)
-    assert report.auc.low > report.auc_control.high
-    assert report.mmd.p == 1 / 500
-    assert report.mmd.mmd2 > 5 * abs(report.mmd_control.mmd2)
-    assert report.labels.shape == (400,)
-    assert len(report.source_labels) == 400
-    assert len(report.target_labels) == 1198
-    scores = report.auc.scores
-    assert scores[report.most_source_like].max() < np.median(scores) < scores[report.most_target_like].min()
-    assert scores[report.most_source_like[0]] == scores.min()
-    assert scores[report.most_target_like[0]] == scores.max()
-    assert (report.most_source_like < 200).all()
-    assert (report.most_target_like >= 200).all()
-
-
-def test_shift_report_of_moved_points():
-    moved = {"name": "moons", "params": {"n": 240}, "shifts": [{"name": "translation", "severity": 1}]}
-    report = shift_report(tiny(target=moved))
-    assert report.pictures is None
-    assert report.rows.shape == (80, 2)
-    assert report.auc.low > 0.6
-    assert report.mmd.p == 1 / 500
-
-
-def test_shift_report_without_a_shift():
-    same = {"name": "moons", "params": {"n": 1200}}
-    report = shift_report(tiny(source=same, target=same, snapshot=500))
-    assert report.n == 200
-    assert report.auc.auc == pytest.approx(0.5, abs=0.08)
-    assert report.auc.low < 0.5 < report.auc.high
-    assert report.mmd.p > 0.05
-
-
-def test_shift_report_of_an_unlabelled_target(tmp_path):
-    report = shift_report(tiny(target=unlabelled(tmp_path)))
-    assert report.target_labels is None
-    assert (report.labels[:40] >= 0).all()
-    assert (report.labels[40:] == -1).all()

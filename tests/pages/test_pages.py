@@ -92,8 +92,27 @@ def test_any_shift_compares_two_chosen_domains():
     at = page(view="Any shift", source="Two moons", target="Two moons", target_shift="Rotation", target_severity="0.8")
     assert not at.exception
     assert "AUC" in texts(at)
-    assert at.metric[0].label == "Domain AUC"
+    assert at.metric[0].label == "Domain-classifier AUC"
     assert "A/A control" in at.metric[0].delta
+    assert "This looks like" in texts(at)
+    assert "Ben-David" in texts(at)  # the words behind a number
+
+
+def test_any_shift_says_so_where_there_is_none():
+    at = page(view="Any shift", source="Handwritten digits", target="Handwritten digits")
+    assert not at.exception
+    assert "There is no evidence of a shift" in texts(at)
+    assert "There is no difference to explain" in texts(at)
+
+
+def test_any_shift_compares_features_and_says_where_there_are_none():
+    query = {"view": "Any shift", "source": "Two moons", "target": "Two moons", "target_shift": "Translation"}
+    at = page(**query, compare="Untrained", **{"mlp.bottleneck": "8"})
+    assert not at.exception
+    assert "On features of an untrained network" in texts(at)
+    at = page(**query, compare="Source-trained")
+    assert not at.exception
+    assert "no source-trained mlp is stored" in texts(at).replace("\\", "")
 
 
 def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():

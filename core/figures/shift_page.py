@@ -1,0 +1,168 @@
+"""A shift report as one self-contained page: no script, no network, under 3 MB."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.figures import svg
+from core.figures.formula import formula_svg
+from core.measures import WORDS
+from core.shift_report import ShiftReport
+from core.shift_words import conditions, direction, number
+
+STRIP = 8  # samples in a row
+PICTURE = 64  # pixels
+POINTS = 400  # of each domain on the map
+
+STYLE = """
+:root{--ink:#1d2129;--ground:#fff;--card:#f3f5f8;--source:#0072B2;--target:#D55E00;--grey:#8a8f98;--line:#d5d9e0}
+@media(prefers-color-scheme:dark){:root{--ink:#e8eaee;--ground:#12151b;--card:#1b1f27;--source:#4aa3df;--target:#ff8a4c;--line:#343a46}
+img.formula{filter:invert(1)}}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:1080px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;line-height:1.3}h2{font-size:1.1rem;margin:2rem 0 .5rem}small,.note{color:var(--grey);font-size:.85rem}
+.tiles,.two{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(230px,1fr))}.two{grid-template-columns:repeat(auto-fit,minmax(320px,1fr))}
+.tile,.box{background:var(--card);border-radius:8px;padding:.8rem 1rem}.tile b{display:block;font-size:1.6rem;font-weight:500}
+details summary{cursor:pointer;color:var(--grey);font-size:.85rem}details p{font-size:.9rem;margin:.4rem 0}
+img.formula{max-width:100%}.strip img{width:56px;height:56px;image-rendering:pixelated;margin:2px;border-radius:3px}
+table{border-collapse:collapse;font-size:.85rem}td,th{padding:.15rem .6rem;text-align:right}
+svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:13px}.grid{stroke:var(--line)}line.ink{stroke:var(--ink);stroke-width:1.5}
+.source{fill:var(--source)}.target{fill:var(--target);stroke:none}line.target{stroke:var(--target)}.grey{fill:var(--grey)}
+.soft{opacity:.45}.hollow{fill:none;stroke:var(--target)}.truth{fill:none;stroke:var(--ink);stroke-width:1.5}
+"""
+
+
+def page(found: dict[str, Any], r: ShiftReport) -> str:
+    """HTML of the whole report.
+
+    Parameters
+    ----------
+    found : dict
+        ``core.shift_words.facts(experiment, r)``.
+    r : ShiftReport
+        Complete.
+    """
+    title = f"{found['source']} → {found['target']}"
+    null = r.mmd
+    parts = [
+        f"<p class=note>{escape(title)}</p><h1>{escape(found['verdict'])}</h1><p class=note>{escape(conditions(r))}</p>",
+        _tiles(found),
+        "<div class=two>",
+        f"<div><h2>How well a classifier tells them apart</h2>{svg.gauge(r.auc.auc, r.auc.low, r.auc.high, r.auc_control.auc)}</div>",
+        f"<div><h2>MMD² if there were no shift</h2>{svg.histogram(null.null, null.mmd2)}</div></div>",
+        _kind(found["kind"]),
+        _samples(r),
+        f"<div class=two><div>{_properties(r)}</div><div>{_classes(found['label_shift'], r)}</div></div>",
+        _map(r),
+        "<p class=note>Made by Shiftscope. Everything on this page was computed on the machine that made it.</p>",
+    ]
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
+
+
+def _tiles(found: dict[str, Any]) -> str:
+    auc, mmd, columns = found["domain_auc"], found["mmd2"], found["columns_shifted"]
+    rows = [
+        ("domain_auc", f"{auc['value']:.2f}", f"95 % {auc['low']:.2f} to {auc['high']:.2f} · A/A control {auc['control']:.2f}"),
+        ("domain_p", f"{found['domain_p']['value']:.3f}", f"A/A control {found['domain_p']['control']:.3f} · smallest possible 0.002"),
+        ("mmd2", number(round(mmd["value"], 4)), f"p = {mmd['p']:.3f} · A/A control {number(round(mmd['control'], 4))}"),
+    ]
+    for name in ("a_distance", "sliced_wasserstein", "energy_distance", "coral_distance"):
+        rows.append((name, number(found[name]["value"]), f"A/A control {number(found[name]['control'])}"))
+    percent = (100 * columns["value"], 100 * columns["control"])
+    rows.append(("columns_shifted", f"{percent[0]:.0f} %", f"A/A control {percent[1]:.0f} % · of {columns['tested']:,} that vary"))
+    cards = "".join(
+        f"<div class=tile>{escape(WORDS.get(name).title)}<b>{value}</b><small>{escape(beside)}</small>{words(name)}</div>"
+        for name, value, beside in rows
+    )
+    return f"<div class=tiles>{cards}</div>"
+
+
+def words(name: str) -> str:
+    """Meaning, formula, limits and reference of a number, folded away."""
+    said = WORDS.get(name)
+    drawn = formula_svg(said.formula)
+    if drawn:
+        data = base64.b64encode(drawn.encode()).decode()
+        formula = f'<img class=formula alt="{escape(said.formula)}" src="data:image/svg+xml;base64,{data}">'
+    else:
+        formula = f"<code>{escape(said.formula)}</code>"
+    return (
+        f"<details><summary>What is this?</summary><p>{escape(said.meaning)}</p><p>{formula}</p>"
+        f"<p><b>Its limits.</b> {escape(said.limits)}</p><p class=note>{escape(said.reference)}</p></details>"
+    )
+
+
+def _kind(kind: dict[str, Any]) -> str:
+    lines = [escape(text) for text in kind["evidence"]] + [f"<i>To know more:</i> {escape(text)}" for text in kind["needed"]]
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return f"<h2>Which kind of shift</h2><div class=box><b>{escape(kind['headline'])}</b><ul>{items}</ul>{words('kind')}</div>"
+
+
+def _samples(r: ShiftReport) -> str:
+    parts = []
+    for name, start, typical in (("Source", 0, r.typical[0]), ("Target", r.n, r.typical[1])):
+        some, most = _strip(r, np.arange(start, start + STRIP)), _strip(r, typical)
+        parts.append(f"<div><h2>{name} samples</h2>{some}<p class=note>Most {name.lower()}-like, by the domain classifier:</p>{most}</div>")
+    return f"<div class=two>{''.join(parts)}</div>"
+
+
+def _strip(r: ShiftReport, where: np.ndarray) -> str:
+    names = [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where]
+    if r.pictures is not None:
+        images = "".join(
+            f'<img alt="{escape(name)}" title="{escape(name)}" src="{_png(r.pictures[i])}">' for i, name in zip(where, names, strict=True)
+        )
+        return f"<div class=strip>{images}</div>"
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{v:.3g}</td>' for v in r.rows[i][:6])}</tr>"
+        for i, name in zip(where, names, strict=True)
+    )
+    return f"<table>{rows}</table>"
+
+
+def _png(picture: np.ndarray) -> str:
+    image = Image.fromarray(picture)
+    if max(image.size) > PICTURE:
+        image = image.resize((PICTURE, PICTURE), Image.Resampling.BOX)
+    out = BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def _properties(r: ShiftReport) -> str:
+    head = "<h2>What explains the difference</h2>"
+    if not r.properties:
+        said = "No single property tells the domains apart." if r.differ else "There is no difference to explain."
+        return f"{head}<div class=box>{said}</div>"
+    figure = svg.bars([(e.title, e.share, e.share_low, e.share_high) for e in r.properties[:STRIP]])
+    lines = "; ".join(f"{e.title}: {direction(e)}" for e in r.properties[:3] if e.share_low > 0)
+    return f"{head}{figure}<p class=note>{escape(lines)}. Medians. Shares overlap, so they do not add up.</p>{words('explained')}"
+
+
+def _classes(shift: dict[str, Any], r: ShiftReport) -> str:
+    series = [("source", shift["source"])]
+    legend = ["blue: source"]
+    if shift["estimated"] is not None:
+        series.append(("target", shift["estimated"]))
+        legend.append("orange: target, estimated without its labels")
+    if shift["true"] is not None:
+        series.append(("truth", shift["true"]))
+        legend.append("outlined: target, true (evaluation only)")
+    note = shift["refusal"] or ("Do not trust the estimates: some would have to lie below 0." if shift["contradicted"] else "")
+    figure = svg.shares(shift["classes"], series)
+    return f"<h2>Class shares</h2>{figure}<p class=note>{'; '.join(legend)}. {escape(note)}</p>{words('label_shift')}"
+
+
+def _map(r: ShiftReport) -> str:
+    few = min(r.n, POINTS)
+    chosen = np.r_[np.arange(few), r.n + np.arange(few)]
+    figure = svg.scatter(r.positions[chosen], chosen >= r.n)
+    note = f"● source, △ target. Trust the AUC more than this picture: two directions cannot show {r.columns:,} columns."
+    note = f"● source, △ target. Trust the AUC more than this picture: two directions cannot show {r.columns:,} columns."
+    return f"<h2>Map (PCA)</h2>{figure}<p class=note>{note}</p>"

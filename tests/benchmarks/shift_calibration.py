@@ -1,0 +1,109 @@
+"""How often the shift tests raise a false alarm, how often they find a shift, and how often intervals hold the truth.
+
+    OMP_NUM_THREADS=1 uv run python tests/benchmarks/shift_calibration.py > tests/benchmarks/shift_calibration.md
+
+Takes about ten minutes on one core; `tests/core` holds small versions. Every draw has a seed of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from core.measures.classifier import domain_auc
+from core.measures.kinds import EVIDENCE
+from core.measures.label_shift import label_shift
+from core.measures.mmd import mmd_test
+from core.measures.ridge import ridge_test, standardised
+
+DRAWS, N = 1000, 100
+POWER_DRAWS = 200
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def normal(rng: np.random.Generator) -> Pair:
+    return rng.normal(size=(N, 64)), rng.normal(size=(N, 64))
+
+
+def heavy(rng: np.random.Generator) -> Pair:
+    return rng.standard_t(2.5, size=(N, 64)), rng.standard_t(2.5, size=(N, 64))
+
+
+IMAGES = load_digits().data
+
+
+def images(rng: np.random.Generator) -> Pair:
+    chosen = rng.permutation(len(IMAGES))[: 2 * N]
+    return IMAGES[chosen[:N]], IMAGES[chosen[N:]]
+
+
+def p_values(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
+    """Of MMD² and of the domain classifier, prepared as the shift report does."""
+    rows = standardised(x, y).astype(np.float32)
+    bandwidth = float(2 * rows.var(0, ddof=1, dtype=np.float64).sum())
+    return mmd_test(rows[: len(x)], rows[len(x) :], bandwidth, seed=seed).p, ridge_test(x, y, seed=seed).p
+
+
+def percent(hits: np.ndarray) -> str:
+    share = hits.mean()
+    return f"{100 * share:.1f} % ± {100 * np.sqrt(share * (1 - share) / len(hits)):.1f}"
+
+
+def alarms(make: Callable[[np.random.Generator], Pair], draws: int, number: int) -> list[str]:
+    found = np.array([p_values(*make(np.random.default_rng([number, i])), seed=i) for i in range(draws)])
+    return [percent(found[:, 0] <= 0.05), percent(found[:, 1] <= 0.05), percent(found.min(1) <= EVIDENCE)]
+
+
+def shifted(rng: np.random.Generator) -> Pair:
+    return rng.normal(size=(500, 64)), rng.normal(size=(500, 64)) + 0.15
+
+
+def auc_coverage(n: int, shift: float, number: int) -> tuple[float, str]:
+    """The truth is the mean over all draws: what a classifier of this many samples reaches on average."""
+    results = []
+    for i in range(DRAWS):
+        rng = np.random.default_rng([number, i])
+        results.append(domain_auc(rng.normal(size=(n, 6)), rng.normal(size=(n, 6)) + shift, seed=i))
+    truth = 0.5 if shift == 0 else float(np.mean([r.auc for r in results]))
+    return truth, percent(np.array([r.low <= truth <= r.high for r in results]))
+
+
+def share_coverage(n: int, right: float, number: int) -> str:
+    truth, hits = np.array([0.1, 0.3, 0.6]), []
+    for i in range(DRAWS):
+        rng = np.random.default_rng([number, i])
+        labels, there = rng.integers(3, size=n), rng.choice(3, size=n, p=truth)
+        predicted, seen = (np.where(rng.random(n) < right, y, rng.integers(3, size=n)) for y in (labels, there))
+        found = label_shift(labels, predicted, seen, 3, seed=i)
+        hits.append((found.low <= truth) & (truth <= found.high))
+    return percent(np.array(hits).ravel())
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    started = time.process_time()
+    print("# Calibration of the shift report\n")
+    print(f"Made by `tests/benchmarks/shift_calibration.py`; ± is one standard error. {N} samples a side, 499 permutations.\n")
+    print(f"False alarms in {DRAWS:,} draws without a shift (5 % wanted):\n")
+    print("| data | MMD² | domain classifier | verdict (either at 2.5 %) |\n| --- | --- | --- | --- |")
+    for number, (name, make) in enumerate({"normal, D = 64": normal, "Student t 2.5, D = 64": heavy, "digits 8×8": images}.items()):
+        print(f"| {name} | {' | '.join(alarms(make, DRAWS, number))} |", flush=True)
+    print(f"\nPower in {POWER_DRAWS} draws, mean shift 0.15 sd in each of 64 columns, 500 a side:\n")
+    print("| MMD² | domain classifier | verdict |\n| --- | --- | --- |")
+    print(f"| {' | '.join(alarms(shifted, POWER_DRAWS, 7))} |", flush=True)
+    print(f"\nCoverage of 95 % intervals in {DRAWS:,} draws:\n")
+    print("| interval | setting | covers the truth |\n| --- | --- | --- |")
+    for n, shift, number in ((60, 0.0, 10), (200, 0.0, 11), (60, 0.2, 12), (200, 0.2, 13), (200, 0.6, 14)):
+        truth, share = auc_coverage(n, shift, number)
+        print(f"| domain AUC | {n} a side, truth {truth:.3f} | {share} |", flush=True)
+    for n, right, number in ((300, 0.7, 20), (1000, 0.9, 21)):
+        print(f"| class shares (BBSE) | {n} a side, {100 * right:.0f} % certain | {share_coverage(n, right, number)} |", flush=True)
+    print(f"\n{time.process_time() - started:.0f} s of CPU time.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What is said of each number: complete, plain, and a formula that a reader can see."""
+
+import pytest
+
+import core.measures  # noqa: F401  (it registers every measure's words)
+from core.measures import WORDS
+
+
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.name)
+def test_words_are_whole_sentences(words):
+    for text in (words.meaning, words.limits):
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert 40 <= len(text) <= 400
+    assert words.meaning.count(". ") == 0, "the meaning is one sentence"
+    assert any(year in words.reference for year in map(str, range(1930, 2030)))
+
+
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.name)
+def test_formulas_are_latex_without_dollar_signs(words):
+    depth = 0
+    for sign in words.formula.replace(r"\{", "").replace(r"\}", ""):
+        depth += (sign == "{") - (sign == "}")
+        assert depth >= 0
+        assert sign != "$"
+    assert depth == 0
+    assert "\\" in words.formula
+
+
+def test_what_the_shift_report_shows_has_words():
+    assert {"mmd2", "domain_auc", "a_distance"} <= set(WORDS.names())
