@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from core.bench import Bench, batches, load_pair
+from core.bench import Bench, batches
 from core.experiment import Experiment
 from core.methods import Batch, Method
+from core.pairs import load_pair
 
 BATCHES = 3
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.bench import Bench, Samples, load_pair
+from core.bench import Bench, Samples
 from core.domains import Domain, stratified_order
 from core.domains.base import chosen_from
 from core.errors import InputError
@@ -19,6 +19,7 @@ from core.experiment import Experiment
 from core.measures import MEASURED
 from core.measures.mmd import random_halves
 from core.measures.properties import Raw
+from core.pairs import load_pair
 
 SIDE = 16  # pixels: larger images are reduced to this before they are compared
 COMMON = 300  # words of a text that are counted

@@ -15,12 +15,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from core.bench import Bench, Snapshot, batch_count, batches, load_pair
+from core.bench import Bench, Snapshot, batch_count, batches
 from core.domains import Pair
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.measures.gauges import feature_gauges, prediction_gauges
 from core.methods import Method, Step
+from core.pairs import load_pair
 
 Phase = Literal["source", "oracle", "joint", "adapt"]
 

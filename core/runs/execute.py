@@ -16,9 +16,10 @@ import torch
 import torch.nn.functional as F
 
 from core import devices
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.errors import InputError
 from core.experiment import Experiment
+from core.pairs import load_pair
 from core.runs import store
 from core.runs.record import Record, Writer
 from core.training import Epoch, train

@@ -25,13 +25,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from core.backbones import BACKBONES, Scale, build_network
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.experiment import Experiment
 from core.methods.adversarial import domain_loss, perceptron, reverse_gradient
 from core.methods.base import ramp
 from core.methods.conditional import multilinear
 from core.methods.kernels import mk_mmd2
 from core.methods.moments import coral
+from core.pairs import load_pair
 from core.training import train
 
 ROUNDS, STEPS, SIZE = 7, 31, 64

@@ -11,10 +11,11 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from core.backbones import BACKBONES, Frozen, build_network, embed, is_frozen
 from core.backbones.torchvision import ARCHITECTURES, WeightsTransforms
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.domains import Domain
 from core.errors import InputError
 from core.experiment import Experiment
+from core.pairs import load_pair
 from core.preflight import estimate
 from core.training import train
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.bench import GRID, Bench, load_pair
+from core.bench import GRID, Bench
 from core.experiment import Experiment
 from core.measures import MEASURED
+from core.pairs import load_pair
 from core.runs.execute import SNAPSHOTS, snapshot_epochs
 
 MOONS, OTHERS = ({"name": "moons", "params": {"n": n}} for n in (1800, 1740))  # 600 and 580 held-out samples

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.domains import DOMAINS, Domain, Pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import WORDS
+from core.pairs import load_pair
 from core.shift_material import material
 from core.shift_report import STAGES, report_map, shift_report, shift_reports
 from core.shift_words import conditions, facts, verdict

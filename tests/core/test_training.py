@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.domains import Pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.methods import METHODS, conditional
+from core.pairs import load_pair
 from core.preflight import estimate
 from core.training import Epoch, _decay, train
 
