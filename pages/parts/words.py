@@ -13,7 +13,8 @@ def explain(name: str, label: str = "What is this?") -> None:
     with st.popover(label, type="tertiary", icon=":material/help:", key=f"words_{name}", wrap=False):
         st.markdown(f"**{words.title}**")
         st.markdown(words.meaning)
-        st.latex(words.formula)
+        for part in words.formula.split(r",\quad"):  # one below the other: a popover is narrow
+            st.latex(part)
         st.markdown(f"**Its limits.** {words.limits}")
         st.caption(words.reference)
 
