@@ -33,4 +33,5 @@ def formula_svg(latex: str) -> str | None:
     except ValueError:
         return None
     text = out.getvalue().decode()
-    return re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    # Without the white ground and the date, neither of which belongs to the formula.
+    return re.sub(r'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>', "", text[text.index("<svg") :], flags=re.DOTALL)

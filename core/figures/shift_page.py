@@ -27,11 +27,12 @@ img.formula{filter:invert(1)}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:1080px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;line-height:1.3}h2{font-size:1.1rem;margin:2rem 0 .5rem}small,.note{color:var(--grey);font-size:.85rem}
 .tiles,.two{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(230px,1fr))}.two{grid-template-columns:repeat(auto-fit,minmax(320px,1fr))}
-.tile,.box{background:var(--card);border-radius:8px;padding:.8rem 1rem}.tile b{display:block;font-size:1.6rem;font-weight:500}
+.tile,.box{background:var(--card);border-radius:8px;padding:.8rem 1rem}.tile>b{display:block;font-size:1.6rem;font-weight:500}
 details summary{cursor:pointer;color:var(--grey);font-size:.85rem}details p{font-size:.9rem;margin:.4rem 0}
 img.formula{max-width:100%}.strip img{width:56px;height:56px;image-rendering:pixelated;margin:2px;border-radius:3px}
 table{border-collapse:collapse;font-size:.85rem}td,th{padding:.15rem .6rem;text-align:right}
-svg{width:100%;height:auto}svg text{fill:var(--ink);font-size:13px}.grid{stroke:var(--line)}line.ink{stroke:var(--ink);stroke-width:1.5}
+svg{width:100%;height:auto;max-width:640px}
+svg text{fill:var(--ink);font-size:13px}.grid{stroke:var(--line)}line.ink{stroke:var(--ink);stroke-width:1.5}
 .source{fill:var(--source)}.target{fill:var(--target);stroke:none}line.target{stroke:var(--target)}.grey{fill:var(--grey)}
 .soft{opacity:.45}.hollow{fill:none;stroke:var(--target)}.truth{fill:none;stroke:var(--ink);stroke-width:1.5}
 """
@@ -86,16 +87,18 @@ def _tiles(found: dict[str, Any]) -> str:
 def words(name: str) -> str:
     """Meaning, formula, limits and reference of a number, folded away."""
     said = WORDS.get(name)
-    drawn = formula_svg(said.formula)
-    if drawn:
-        data = base64.b64encode(drawn.encode()).decode()
-        formula = f'<img class=formula alt="{escape(said.formula)}" src="data:image/svg+xml;base64,{data}">'
-    else:
-        formula = f"<code>{escape(said.formula)}</code>"
+    formula = "<br>".join(_formula(part) for part in said.formula.split(r",\quad"))
     return (
         f"<details><summary>What is this?</summary><p>{escape(said.meaning)}</p><p>{formula}</p>"
         f"<p><b>Its limits.</b> {escape(said.limits)}</p><p class=note>{escape(said.reference)}</p></details>"
     )
+
+
+def _formula(latex: str) -> str:
+    drawn = formula_svg(latex)
+    if drawn is None:
+        return f"<code>{escape(latex)}</code>"
+    return f'<img class=formula alt="{escape(latex)}" src="data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}">'
 
 
 def _kind(kind: dict[str, Any]) -> str:

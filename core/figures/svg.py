@@ -40,7 +40,7 @@ def histogram(null: np.ndarray, observed: float) -> str:
     low, high = ends[0] - space, ends[1] + space
     # Bins as narrow as the null needs: where the observed value is far away, the null is a spike, and shown as one.
     width = max((null.max() - null.min()) / 24, (high - low) / 180)
-    counts, edges = np.histogram(null, bins=np.arange(null.min(), null.max() + width, width))
+    counts, edges = np.histogram(null, bins=null.min() + width * np.arange(int(np.ptp(null) / width) + 2))
 
     def at(v: float) -> float:
         return 10 + (v - low) / (high - low) * (WIDTH - 20)

@@ -76,7 +76,7 @@ def _alike(x: np.ndarray, y: np.ndarray) -> None:
 WORDS.add(
     Words(
         name="sliced_wasserstein",
-        title="Sliced Wasserstein distance",
+        title="Sliced Wasserstein",
         meaning="How far the samples of one domain would have to be moved to lie on the other, in standard deviations of a column.",
         formula=r"\mathrm{SW}_2^2 = \mathbb{E}_\theta\, W_2^2(\theta^\top x,\, \theta^\top y)",
         reference="Bonneel, Rabin, Peyré & Pfister 2015, Sliced and Radon Wasserstein Barycenters, JMIV 51:22–45",

@@ -9,11 +9,12 @@ from core.measures.words import WORDS
 
 def words(*names: str, label: str = "What is this?") -> None:
     """A button that opens meaning, formula, reference and limits of some numbers, as they are written beside their code."""
-    with st.popover(label, icon=":material/help:", type="tertiary"):
+    with st.popover(label, icon=":material/help:", type="tertiary", wrap=False):
         for name in names:
             entry = WORDS.get(name)
             st.markdown(f"**{entry.title}.** {entry.meaning}")
-            st.latex(entry.formula)
+            for part in entry.formula.split(r",\quad"):  # one below the other: a popover is narrow
+                st.latex(part)
             st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.reference}")
 
 
