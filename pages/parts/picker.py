@@ -19,7 +19,22 @@ NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 # Parameters of the URL that are no part of an experiment.
-PAGE_KEYS = {"run", "view", "story", "map", "layout", "epoch", "selected", "panel", "runs", "gauges", "embed", "embed_options"}
+PAGE_KEYS = {
+    "run",
+    "view",
+    "story",
+    "map",
+    "layout",
+    "epoch",
+    "selected",
+    "panel",
+    "landed",
+    "blind",
+    "runs",
+    "gauges",
+    "embed",
+    "embed_options",
+}
 
 
 def titles(registry) -> dict[str, str]:
