@@ -201,7 +201,8 @@ def without_labels_panel(record: Record) -> None:
         height=260,
         cursor=True,
     )
-    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.")
+    resting = "" if shown.samples is None else f" There it rests on about {shown.samples:.0f} equally weighted source samples."
+    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
 
 
 def _named_accuracies(adapt: list[dict], found: list[Choice]) -> None:
