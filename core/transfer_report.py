@@ -88,6 +88,8 @@ class Choice:
         Target accuracy at the chosen epoch, on all held-out samples; None without target labels.
     cost : float or None
         Accuracy of the oracle's choice, the best of all epochs, minus ``accuracy``.
+    samples : float or None
+        Of DEV and IWCV, at the chosen epoch: on how many equally weighted source samples they rest.
     """
 
     validator: str
@@ -95,6 +97,7 @@ class Choice:
     values: dict[int, float]
     accuracy: float | None
     cost: float | None
+    samples: float | None = None
 
 
 def transfer_report(record: Record) -> TransferReport | None:
@@ -182,7 +185,8 @@ def _question(record: Record) -> dict[str, Any]:
 def choices(record: Record) -> list[Choice]:
     """What each validator would have chosen so far, `VALIDATORS` in order; a validator without a value is left out.
 
-    Values come from the run's lines. What these lack, in records of earlier versions, is computed from the snapshots.
+    Values come from the run's lines. What these lack (DEV and IWCV, and in records of earlier versions SND and BNM) is computed from
+    the snapshots, and kept in memory.
     """
     adapt = record.phase("adapt")
     accuracy = {epoch["number"]: epoch["measures"].get("target_accuracy") for epoch in adapt}
@@ -196,7 +200,8 @@ def choices(record: Record) -> list[Choice]:
         if best is not None:
             reached = accuracy.get(best)
             cost = max(known) - reached if reached is not None else None
-            found.append(Choice(name, best, values, reached, cost))
+            resting = _from_snapshots(record, "samples").get(best) if name in ("dev", "iwcv") else None
+            found.append(Choice(name, best, values, reached, cost, resting))
     return found
 
 
@@ -206,18 +211,16 @@ def _recorded(epoch: dict[str, Any], name: str) -> float | None:
 
 def _from_snapshots(record: Record, name: str) -> dict[int, float]:
     samples = record.samples()
-    if samples is None or name not in ("snd", "bnm", "dev", "iwcv"):
+    if samples is None or name not in ("snd", "bnm", "dev", "iwcv", "samples"):
         return {}
     labels, seed = samples["labels"][: len(samples["labels"]) // 2], record.experiment()["seed"]
     return {
-        number: values[name]
-        for number, mark in snapshots.readable(record)
-        if (values := _validators(str(record.folder), number, mark, labels.tobytes(), seed)).get(name) is not None
+        number: _validators(str(record.folder), number, mark, labels.tobytes(), seed)[name] for number, mark in snapshots.readable(record)
     }
 
 
 @lru_cache(maxsize=1024)
-def _validators(folder: str, number: int, mark: str, label_bytes: bytes, seed: int) -> dict[str, float | None]:
+def _validators(folder: str, number: int, mark: str, label_bytes: bytes, seed: int) -> dict[str, float]:
     arrays, labels = Record(Path(folder)).snapshot(number), np.frombuffer(label_bytes, np.int64)
     n = len(labels)
     m = min(n, MEASURED)

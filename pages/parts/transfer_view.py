@@ -65,7 +65,9 @@ def _tiles(report: TransferReport, last: dict, gap: float | None, seeds, runs: i
             interval = f"95 % {summary.points(seeds.low)} to {summary.points(seeds.high)}"
             st.metric(f"Gain over {runs} seeds", f"{summary.points(seeds.mean)} points", interval, **plain)
         if gap is not None:
-            st.metric("Gap closed", f"{100 * gap:.0f} %", "to the oracle", **plain)
+            st.metric(
+                "Gap closed", f"{100 * gap:.0f} %" if gap >= 0 else "none", "to the oracle" if gap >= 0 else "it became wider", **plain
+            )
         if report.classes:
             worst = min(report.classes, key=lambda c: c.after[0])
             st.metric(
@@ -199,7 +201,8 @@ def without_labels_panel(record: Record) -> None:
         height=260,
         cursor=True,
     )
-    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.")
+    resting = "" if shown.samples is None else f" There it rests on about {shown.samples:.0f} equally weighted source samples."
+    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
 
 
 def _named_accuracies(adapt: list[dict], found: list[Choice]) -> None:
@@ -241,8 +244,8 @@ def health_panel(record: Record) -> None:
     for finding in sorted(found, key=lambda f: ("bad", "look", "good").index(f.level)):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(f"{finding.title}: {literal(finding.shown)}", icon=SIGNS[finding.level], color=COLOURS[finding.level])
-            st.markdown(literal(finding.sentence))
-            words(finding.name, label="?")
+            words(finding.name)
+        st.markdown(literal(finding.sentence))
     if report is not None:
         st.markdown("**Classes predicted of the target**")
         chart(

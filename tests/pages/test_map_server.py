@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from core.map_data import MapData, pack
 from core.runs import maps, store
+from core.runs.blind import Blind
 from core.runs.record import Writer
 from pages.parts import canvas, map_server
 
@@ -141,6 +142,19 @@ def test_a_map_is_what_is_packed_of_it(make, kind):
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.body == pack(maps.run_map(record, kind), 0, None, f"map/run/{record.id}/samples")
+
+
+def test_a_blind_map_knows_no_target_class(make):
+    record = make("rows")
+    add(record, 0, 1)
+    open_one, blind = (get(f"/map/{map_server.address_of(r, 'pca')}") for r in (record, Blind(record.folder)))
+    assert blind.status == 200
+    hidden = maps.run_map(Blind(record.folder), "pca")
+    assert (hidden.labels[N:] == -1).all()
+    assert (hidden.labels[:N] >= 0).all()
+    assert blind.body == pack(hidden, 0, None, f"map/run/{record.id}-blind/samples")
+    assert open_one.header["identity"] != blind.header["identity"]  # or a browser would keep the labels that it holds
+    assert "target accuracy" not in json.dumps(blind.header)
 
 
 def test_a_browser_gets_the_epochs_that_it_does_not_hold(make):
