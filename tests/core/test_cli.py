@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.__main__ import LISTS, main
+from core.domains import samples
 from core.runs import store
 from core.runs.execute import run_here
 from core.runs.record import Record
@@ -283,6 +284,34 @@ def test_an_unlabelled_target_has_no_accuracy(core, tmp_path):
     code, out, _ = core("show", facts["run_id"])
     assert code == 0
     assert "no labels" in out
+
+
+def test_one_zip_holds_both_domains(core, tmp_path):
+    path = tmp_path / "shapes.zip"
+    path.write_bytes(samples.pictures())
+    tiny = ["--backbone", "lenet", "--epochs", "1", "--set", "source_epochs=1", "--set", "snapshot=30", "--device", "cpu"]
+    facts = answered(core("run", "--source", path / "day", "--target", path / "night", "--option", "side=16", *tiny, "--json"))
+    asked = facts["experiment"]
+    assert [asked[side]["params"]["domain"] for side in ("source", "target")] == ["day", "night"]
+    assert asked["source"]["params"]["options"] == {"side": 16}
+    assert 0 <= facts["final"]["target_accuracy"] <= 1
+    refused(core("run", "--source", path, "--target", path / "night", *tiny), "shapes.zip", "holds 2 domains", "day, night")
+    refused(core("run", "--source", path / "day", "--target", "mnist", "--option", "sides=16", *tiny), "options.sides", "side, fit")
+    refused(core("run", "--option", "side=16"), "--option", "neither the source nor the target is a file")
+
+
+def test_two_tables_are_read_alike(core, tmp_path):
+    lines = samples.table().decode().splitlines()
+    for hospital in ("north", "south"):
+        rows = [line.removeprefix(f"{hospital};") for line in lines if line.startswith(hospital)]
+        (tmp_path / f"{hospital}.csv").write_text("\n".join([lines[0].removeprefix("hospital;"), *rows]))
+    north, south = tmp_path / "north.csv", tmp_path / "south.csv"
+    facts = answered(core("run", "--source", north, "--target", south, "--option", "label=outcome", *NPZ, "--json"))
+    asked = facts["experiment"]
+    assert asked["source"]["params"]["beside"] == str(south)
+    south.write_text(south.read_text() + "\n70;120;no;well")
+    (tmp_path / "old.json").write_text(json.dumps(facts))
+    refused(core("run", tmp_path / "old.json"), "south.csv", "changed")
 
 
 BROKEN = {

@@ -38,7 +38,8 @@ def read(givens: Sequence[Given], options: ArrayOptions, on_progress: Progress |
     notes: list[Note] = []
     raws = [_read_one(given, notes) for given in givens]
     shapes = {given.name: raw.inputs.shape[1:] for given, raw in zip(givens, raws, strict=True)}
-    if len(shapes) > 1 and len({len(shape) for shape in shapes.values()} | {s[0] for s in shapes.values() if len(s) == 1}) > 1:
+    # Images may have any size: they are brought to one when two of them are paired.
+    if len({shape if len(shape) == 1 else len(shape) for shape in shapes.values()}) > 1:
         what = "; ".join(f"{name}: {shape}" for name, shape in shapes.items())
         raise InputError("X", f"the samples have different shapes ({what}).", "Both domains need the same columns.")
     kind = "features" if raws[0].inputs.ndim == 2 else "image"
