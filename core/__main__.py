@@ -122,7 +122,7 @@ def _describe(kind: str, entry: Any) -> dict[str, Any]:
     facts = vars(entry.info) if kind == "methods" else vars(entry)
     plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float | bool | tuple) or value is None}
     if kind == "shifts":
-        plain |= {"image": entry.image is not None, "features": entry.features is not None}
+        plain |= {"image": entry.image is not None, "features": entry.features is not None, "kinds": entry.kinds}
     params = getattr(entry, "Params", None) or getattr(entry, "params", None)
     return plain | ({"params": params.model_json_schema().get("properties", {})} if params else {})
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from core.errors import InputError
 from core.originals import Originals
 from core.registry import Registry
-from core.shifts import apply_shift
+from core.shifts import SHIFTS, apply_label_shift, apply_shift
 
 Kind = Literal["image", "features", "text", "sound"]
 NOUNS: dict[Kind, str] = {"image": "images", "features": "rows of numbers", "text": "texts", "sound": "sounds"}
@@ -239,11 +239,14 @@ def _resize(d: Domain, channels: int, side: int) -> Domain:
 
 
 def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
-    """The domain with its inputs passed through the shifts, in order; labels and split stay."""
-    x = d.inputs
+    """The domain with its inputs, or its labels, passed through the shifts, in order."""
     for name, severity in shifts:
-        x = apply_shift(name, x, severity, seed, kind=d.kind)
-    return replace(d, inputs=x)
+        if SHIFTS.get(name, "shift").of_labels:
+            labels, (train, test) = apply_label_shift(name, d.labels, (d.train, d.test), len(d.class_names), severity, seed)
+            d = replace(d, labels=labels, train=train, test=test)
+        else:
+            d = replace(d, inputs=apply_shift(name, d.inputs, severity, seed, kind=d.kind))
+    return d
 
 
 def chosen_from(d: Domain, rows: Tensor) -> Domain:

@@ -1,17 +1,22 @@
 """What every registered shift must keep, and each against an independent computation."""
 
+import io
 import math
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter, shift
+from sklearn.datasets import load_sample_images
 
 from core.domains import DOMAINS
+from core.domains.base import shifted
 from core.errors import InputError
-from core.shifts import SHIFTS, apply_shift
+from core.shifts import SHIFTS, apply_label_shift, apply_shift
 
-CASES = [(entry.name, kind) for entry in SHIFTS for kind in entry.kinds]
+CASES = [(entry.name, kind) for entry in SHIFTS if not entry.of_labels for kind in entry.kinds]
+OF_LABELS = [entry.name for entry in SHIFTS if entry.of_labels]
 SEVERITIES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0]
 
 
@@ -25,6 +30,17 @@ def noise_images(*shape) -> torch.Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+def mmd2(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Unbiased MMD² in float64 with one Gaussian kernel of the clean samples' mean squared distance."""
+    shape = torch.broadcast_shapes(x.shape, y.shape)
+    a, b = (z.expand(shape).flatten(1).double().numpy() for z in (x, y))
+    squared = lambda u, v: ((u[:, None] - v[None]) ** 2).sum(2)  # noqa: E731
+    n = len(a)
+    width = squared(a, a).sum() / (n * (n - 1))
+    within = [(np.exp(-squared(u, u) / width).sum() - n) / (n * (n - 1)) for u in (a, b)]
+    return sum(within) - 2 * np.exp(-squared(a, b) / width).mean()
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
 class TestContract:
     def test_severity_zero_is_the_identity(self, samples, name, kind):
@@ -35,7 +51,8 @@ class TestContract:
         x = samples[kind]
         before = x.clone()
         y = apply_shift(name, x, severity, 0)
-        assert (y.shape, y.dtype) == (x.shape, x.dtype)
+        coloured = kind == "image" and SHIFTS.get(name).colours
+        assert (y.shape, y.dtype) == ((len(x), 3, *x.shape[2:]) if coloured else x.shape, x.dtype)
         assert y.float().isfinite().all()
         assert torch.equal(x, before)
 
@@ -67,10 +84,30 @@ class TestContract:
     def test_colour_and_oblong_images(self, name, kind):
         if kind == "image":
             for shape in ((4, 3, 8, 20), (4, 3, 20, 8), (4, 1, 3, 32), (2, 1, 1, 1)):
-                assert apply_shift(name, noise_images(*shape), 0.6, 0).shape == shape
+                expected = (shape[0], 3, *shape[2:]) if SHIFTS.get(name).colours else shape
+                assert apply_shift(name, noise_images(*shape), 0.6, 0).shape == expected
+
+    def test_a_sample_becomes_the_same_in_any_batch(self, samples, name, kind):
+        whole = apply_shift(name, samples[kind], 0.7, 3)
+        if kind == "image":
+            for chunk in (1, 37, 64, 1000):
+                assert torch.equal(apply_shift(name, samples[kind], 0.7, 3, chunk=chunk), whole)
+            assert torch.equal(apply_shift(name, samples[kind][:70], 0.7, 3), whole[:70])
+
+    def test_mmd_to_the_clean_samples_grows(self, samples, name, kind):
+        found = [mmd2(samples[kind], apply_shift(name, samples[kind], severity, 0)) for severity in (0, 0.25, 0.5, 0.75, 1)]
+        assert found == sorted(found)
+        assert found[-1] > found[0] + 0.005
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+    def test_equal_on_cuda(self, samples, name, kind):
+        here, there = (apply_shift(name, samples[kind].to(device), 0.7, 3).cpu().float() for device in ("cpu", "cuda"))
+        scale = 255 if kind == "image" else 1
+        # One step of uint8 where a value lies between two.
+        assert ((here - there).abs() / scale).mean() < 1e-5
 
 
-@pytest.mark.parametrize("name", ["noise", "invert"])
+@pytest.mark.parametrize("name", ["noise", "invert", "tint", "background", "occlusion"])
 def test_random_shifts_follow_the_seed(samples, name):
     assert not torch.equal(apply_shift(name, samples["image"], 0.5, 0), apply_shift(name, samples["image"], 0.5, 1))
 
@@ -81,7 +118,7 @@ def test_unknown_name_gets_a_suggestion(samples):
 
 
 def test_wrong_kind_lists_what_fits(samples):
-    with pytest.raises(InputError, match="rows of numbers.*rotation, noise, translation"):
+    with pytest.raises(InputError, match="rows of numbers.*rotation, scale, noise, translation, missing"):
         apply_shift("blur", samples["features"], 0.5, 0)
 
 
@@ -152,3 +189,129 @@ class TestAgainstOthers:
         kept = (y == x).flatten(1).all(1)
         assert torch.equal(turned, ~kept)
         assert turned.float().mean() == pytest.approx(0.3, abs=0.04)
+
+    def test_scale_halves_a_square(self):
+        x = torch.zeros((1, 1, 32, 32), dtype=torch.uint8)
+        x[..., 8:24, 8:24] = 255
+        y = apply_shift("scale", x, 1, 0)[0, 0].numpy() / 255
+        assert y.sum() == pytest.approx(64, rel=0.1)
+        assert np.abs(y[13:19, 13:19] - 1).max() < 0.02
+
+    def test_scale_of_rows(self, samples):
+        x = samples["features"].numpy()
+        y = apply_shift("scale", samples["features"], 1, 0).numpy()
+        np.testing.assert_allclose(y.std(0) / x.std(0), [2.5, 0.4], rtol=1e-4)
+        np.testing.assert_allclose(y.mean(0), x.mean(0), atol=1e-5)
+
+    def test_brightness(self):
+        x = noise_images(4, 3, 8, 8)
+        expected = np.clip(x.numpy() / 255 + 0.3, 0, 1) * 255
+        assert np.abs(apply_shift("brightness", x, 0.5, 0).numpy() - expected).max() <= 0.51
+
+    def test_tint_takes_one_hue_of_white(self):
+        white = torch.full((200, 1, 4, 4), 255, dtype=torch.uint8)
+        y = apply_shift("tint", white, 1, 0).float() / 255
+        assert (y.amax(1) == 1).all()
+        assert (y.amin(1) == 0).all()
+        assert (y == y[:, :, :1, :1]).all()
+        hues = torch.atan2(3**0.5 * (y[:, 1] - y[:, 2]), 2 * y[:, 0] - y[:, 1] - y[:, 2])[:, 0, 0]
+        assert len(torch.histc(hues, 6, -math.pi, math.pi).nonzero()) == 6, "all hues are drawn"
+
+    def test_photograph_is_the_difference_to_a_piece_of_one(self):
+        black = torch.zeros((40, 1, 28, 28), dtype=torch.uint8)
+        patch = apply_shift("background", black, 1, 0).int()
+        digit = noise_images(40, 1, 28, 28)
+        assert (apply_shift("background", digit, 1, 0).int() - (digit - patch).abs()).abs().max() <= 1
+        photos = np.stack(load_sample_images().images).reshape(-1, 3)
+        assert np.abs(patch.permute(0, 2, 3, 1).reshape(-1, 3).numpy().mean(0) - photos.mean(0)).max() < 40
+        assert patch.float().std((1, 2, 3)).min() > 1
+
+    def test_photograph_covers_large_images(self):
+        assert apply_shift("background", noise_images(2, 3, 500, 700), 1, 0).shape == (2, 3, 500, 700)
+
+    def test_occlusion_hides_its_share(self):
+        x = torch.full((300, 1, 32, 32), 255, dtype=torch.uint8)
+        hidden = (255 - apply_shift("occlusion", x, 1, 0).float()) / 127.5
+        np.testing.assert_allclose(hidden.mean((1, 2, 3)), 0.25, atol=0.01)
+        assert (hidden.mean(0)[0] > 0).float().mean() > 0.99, "every place can be hidden"
+
+    @pytest.mark.parametrize("severity", [0.04, 0.16, 0.4, 1])
+    def test_jpeg_like_a_real_encoder(self, severity):
+        """Severity s stands for the scale 12.5 s of the tables: quality 100 − 50 · scale up to scale 1, 50 / scale above."""
+        scale = 12.5 * severity
+        quality = round(100 - 50 * scale if scale < 1 else 50 / scale)
+        photo = np.asarray(Image.fromarray(load_sample_images().images[0]).convert("L"))[:256, :256]
+        buffer = io.BytesIO()
+        Image.fromarray(photo).save(buffer, "JPEG", quality=quality)
+        theirs = np.asarray(Image.open(buffer)).astype(float)
+        ours = apply_shift("jpeg", torch.tensor(photo)[None, None], severity, 0)[0, 0].numpy().astype(float)
+        assert np.abs(ours - theirs).mean() < 0.25 * np.abs(photo - theirs).mean()
+
+    def test_jpeg_keeps_colours_apart(self):
+        photo = torch.tensor(load_sample_images().images[1]).permute(2, 0, 1)[None, :, :200, :200]
+        buffer = io.BytesIO()
+        Image.fromarray(photo[0].permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=10, subsampling=0)
+        theirs = np.asarray(Image.open(buffer)).astype(float)
+        ours = apply_shift("jpeg", photo, 0.4, 0)[0].permute(1, 2, 0).numpy()
+        assert np.abs(ours - theirs).mean() < 2
+
+    def test_missing_values_are_means(self, samples):
+        x = samples["features"]
+        y = apply_shift("missing", x, 1, 0)
+        lost = y != x
+        assert lost.float().mean() == pytest.approx(0.6, abs=0.06)
+        np.testing.assert_allclose(y[lost], x.mean(0).expand_as(x)[lost], rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return DOMAINS.get("printed-digits").make(DOMAINS.get("printed-digits").params(n=1000), 0)
+
+
+class TestLabels:
+    @pytest.mark.parametrize("name", OF_LABELS)
+    def test_identity_at_zero_and_inputs_stay(self, digits, name):
+        same, changed = (shifted(digits, [(name, severity)], 0) for severity in (0, 1))
+        for field in ("labels", "train", "test"):
+            assert torch.equal(getattr(same, field), getattr(digits, field))
+        assert torch.equal(changed.inputs, digits.inputs)
+        assert torch.equal(apply_shift(name, digits.inputs, 1, 0), digits.inputs)
+
+    @pytest.mark.parametrize("name", OF_LABELS)
+    def test_follows_the_seed(self, digits, name):
+        a, b, c = (shifted(digits, [(name, 0.7)], seed) for seed in (0, 0, 1))
+        assert torch.equal(a.train, b.train)
+        assert torch.equal(a.labels, b.labels)
+        assert not (torch.equal(a.train, c.train) and torch.equal(a.labels, c.labels))
+
+    def test_class_prior(self, digits):
+        severities = (0.25, 0.5, 1)
+        for part in ("train", "test"):
+            before = torch.bincount(digits.labels[getattr(digits, part)], minlength=10).double()
+            kept = [set(getattr(digits, part).tolist())]
+            distances = []
+            for severity in severities:
+                d = shifted(digits, [("class-prior", severity)], 0)
+                after = torch.bincount(d.labels[getattr(d, part)], minlength=10).double()
+                expected = before * (1 - 0.9 * severity * torch.arange(10) / 9)
+                assert (after - expected).abs().max() <= 1.5
+                distances.append(float((after / after.sum() - before / before.sum()).abs().sum()))
+                kept.append(set(getattr(d, part).tolist()))
+                assert kept[-1] < kept[-2]
+            assert distances == sorted(distances)
+
+    def test_label_noise_spares_the_held_out(self, digits):
+        d = shifted(digits, [("label-noise", 0.6)], 0)
+        wrong = d.labels != digits.labels
+        assert not wrong[digits.test].any()
+        assert wrong[digits.train].float().mean() == pytest.approx(0.3, abs=0.06)
+        assert set(d.labels.unique().tolist()) == set(range(10))
+
+    def test_shifts_combine(self, digits):
+        d = shifted(digits, [("rotation", 0.3), ("class-prior", 0.5), ("noise", 0.2)], 0)
+        assert torch.equal(d.inputs, apply_shift("noise", apply_shift("rotation", digits.inputs, 0.3, 0), 0.2, 0))
+        assert torch.equal(d.train, shifted(digits, [("class-prior", 0.5)], 0).train)
+
+    def test_needs_labels(self, digits):
+        with pytest.raises(InputError, match="needs labels"):
+            apply_label_shift("class-prior", None, (digits.train, digits.test), 10, 0.5, 0)

@@ -1,0 +1,164 @@
+"""The shift contract: a name, a severity in [0, 1], a batched tensor function; and the random draws that it may make.
+
+Severity 0 is the identity; 1 is hard but still recognisable to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.errors import InputError
+from core.registry import Registry
+
+BLOCK = 64  # samples whose random numbers are drawn together
+ALL_KINDS = ("image", "features", "text", "sound")
+
+
+class Draws:
+    """Random numbers for samples ``start`` to ``start + n``: the same for a sample, whatever batch it comes in and whatever the device.
+
+    They are drawn on the CPU in blocks of `BLOCK` samples, each with a generator of its own; every call is another stream.
+    """
+
+    def __init__(self, seed: int, start: int, n: int, device: torch.device):
+        self.seed, self.start, self.n, self.device, self.calls = seed, start, n, device, 0
+
+    def uniform(self, *shape: int) -> Tensor:
+        """float32 n×shape in [0, 1)."""
+        return self._drawn(torch.rand, shape)
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 n×shape, standard normal."""
+        return self._drawn(torch.randn, shape)
+
+    def _drawn(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
+        self.calls += 1
+        first, last = self.start // BLOCK, (self.start + self.n - 1) // BLOCK
+        parts = []
+        for block in range(first, last + 1):
+            words = np.random.SeedSequence([self.seed, self.calls, block]).generate_state(2, np.uint32)
+            generator = torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+            parts.append(draw((BLOCK, *shape), generator=generator))
+        offset = self.start - first * BLOCK
+        return torch.cat(parts)[offset : offset + self.n].to(self.device)
+
+
+Apply = Callable[[Tensor, float, Draws], Tensor]
+# (labels of a part, number of classes, severity, generator) → new labels, and which samples stay; both for one part of the split
+ApplyToLabels = Callable[[np.ndarray, int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class ShiftEntry:
+    """``image`` maps float images N×C×H×W in [0, 1], ``features`` float rows N×D; None where it has no meaning.
+
+    A shift of labels has neither, fits every kind of data, and acts on a labelled domain: ``train_labels`` and ``test_labels`` say which
+    samples of each part stay and what their labels become. An image shift may turn one channel into three (``colours``).
+    """
+
+    name: str
+    title: str
+    summary: str
+    image: Apply | None = None
+    features: Apply | None = None
+    train_labels: ApplyToLabels | None = None
+    test_labels: ApplyToLabels | None = None
+    colours: bool = False
+
+    @property
+    def of_labels(self) -> bool:
+        return self.train_labels is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        if self.of_labels:
+            return ALL_KINDS
+        return tuple(kind for kind in ("image", "features") if getattr(self, kind) is not None)
+
+
+SHIFTS: Registry[ShiftEntry] = Registry("shift")
+
+
+def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 1024, kind: str | None = None) -> Tensor:
+    """Shift a batch; the result has the shape and dtype of ``x``, but three channels where the shift brings colours.
+
+    Parameters
+    ----------
+    name : str
+        A registered shift. One of labels leaves the inputs as they are.
+    x : Tensor
+        uint8 images N×C×H×W or float32 features N×D, on any device.
+    severity : float
+        In [0, 1]; 0 returns ``x`` itself.
+    seed : int
+        Source of every random draw. What a sample becomes depends on the seed and on its place in ``x``, not on ``chunk``.
+    kind : str, optional
+        What the samples are (`core.domains.base.Kind`); told by the number of axes where it is left out.
+
+    Raises
+    ------
+    InputError
+        Unknown name, severity outside [0, 1], or a shift without meaning for this kind of data.
+    """
+    entry = _checked(name, severity)
+    kind = kind or ("image" if x.ndim == 4 else "features")
+    if kind not in entry.kinds:
+        noun = {"image": "images", "features": "rows of numbers"}.get(kind, f"{kind}s")
+        raise InputError(
+            "shift", f"{name} has no meaning for {noun}.", f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}."
+        )
+    if severity == 0 or entry.of_labels or len(x) == 0:
+        return x
+    if kind == "features":
+        return entry.features(x, severity, Draws(seed, 0, len(x), x.device))
+    parts = []
+    for start in range(0, len(x), chunk):
+        part = x[start : start + chunk].float() / 255
+        shifted = entry.image(part, severity, Draws(seed, start, len(part), x.device))
+        parts.append(shifted.clamp(0, 1).mul(255).round().to(torch.uint8))
+    return torch.cat(parts)
+
+
+def apply_label_shift(
+    name: str, labels: Tensor | None, parts: tuple[Tensor, Tensor], classes: int, severity: float, seed: int
+) -> tuple[Tensor | None, tuple[Tensor, Tensor]]:
+    """Shift the labels of a domain: new labels, and the indices that stay in its training and in its test part.
+
+    Parameters
+    ----------
+    labels : Tensor or None
+        int64 N.
+    parts : (Tensor, Tensor)
+        int64 indices of the training and of the test samples.
+
+    Raises
+    ------
+    InputError
+        There are no labels, or the severity is outside [0, 1].
+    """
+    entry = _checked(name, severity)
+    if labels is None:
+        raise InputError("shift", f"{name} needs labels, and there are none.", "Choose another shift, or labelled data.")
+    if severity == 0:
+        return labels, parts
+    changed, kept = labels.clone(), []
+    for i, (part, function) in enumerate(zip(parts, (entry.train_labels, entry.test_labels), strict=True)):
+        if function is None:
+            kept.append(part)
+            continue
+        new, stay = function(labels[part].numpy(), classes, severity, np.random.default_rng([seed, 0x1AB, i]))
+        changed[part] = torch.from_numpy(new)
+        kept.append(part[torch.from_numpy(stay)])
+    return changed, (kept[0], kept[1])
+
+
+def _checked(name: str, severity: float) -> ShiftEntry:
+    entry = SHIFTS.get(name, "shift")
+    if not 0 <= severity <= 1:
+        raise InputError("shift.severity", f"{severity} is outside 0 to 1.", "Choose a severity from 0 (none) to 1 (hard).")
+    return entry
