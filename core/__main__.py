@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--method")
     run.add_argument("--epochs", type=int, help="epochs of adaptation")
     run.add_argument("--seed", type=int)
+    run.add_argument("--shots", type=int, help="labelled target samples per class, for methods with few target labels")
     run.add_argument(
         "--set",
         action="append",
@@ -162,8 +163,9 @@ def _assemble(options: argparse.Namespace) -> dict[str, Any]:
             data[part] = {"name": name}
     if options.epochs is not None:
         _part(data, "budget", {})["epochs"] = options.epochs
-    if options.seed is not None:
-        data["seed"] = options.seed
+    for name in ("seed", "shots"):
+        if (value := getattr(options, name)) is not None:
+            data[name] = value
     for text in options.set:
         _set(data, text)
     return data
@@ -236,7 +238,8 @@ def _print(record, as_json: bool) -> int:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
         print(summary.verdict(method, record.epochs()))
-        for name, value in (facts["final"] or {}).items():
+        lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
+        for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
     return 0
 

@@ -46,15 +46,18 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     if not method.info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
         per_epoch = _time(lambda: method.epoch(seen, 0.0), device)
         per_batch = _seconds_per_batch(method, next(batches(seen, size, 1, bench.generator("estimate"))), device)
+    reference = bench.method("source-only", {}, "reference")
+    per_labelled_batch = _seconds_per_batch(reference, next(batches(bench.seen(reference), size, 1, bench.generator("estimate"))), device)
     method.eval()
     per_sample = _time(lambda: bench.predict(method, bench.target.held_out[:size], "target"), device) / min(
         size, len(bench.target.held_out)
     )
     held_out = len(bench.source.held_out) + len(bench.target.held_out)
-    per_epoch += per_batch * batch_count(seen, size, True) * 1.15 + per_sample * held_out  # the optimiser's share is about 15 %
-    # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
-    references = 0 if pair.target.labels is None else len(experiment.phases) - 2
-    seconds = per_epoch * ((1 + references) * 0.6 * experiment.budget.source_epochs + experiment.epochs) + 0.06 * experiment.epochs
+    per_epoch += per_batch * batch_count(seen, size, True) + per_sample * held_out
+    seconds = per_epoch * experiment.epochs + 0.06 * experiment.epochs  # MMD and AUC
+    for phase, rows in _reference_rows(bench).items():
+        if phase in experiment.phases:
+            seconds += experiment.phases[phase] * (rows // size * per_labelled_batch + per_sample * held_out)
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -71,6 +74,12 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     )
 
 
+def _reference_rows(bench: Bench) -> dict[str, int]:
+    """How many labelled samples the training of each reference goes through in an epoch."""
+    source, target = len(bench.source.inputs), len(bench.target.inputs)
+    return {"source": source} | ({} if bench.target.labels is None else {"oracle": target, "joint": source + target})
+
+
 def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
     def step() -> None:
         for update in method.steps(batch, 0.5):
@@ -78,7 +87,7 @@ def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
             sum(update.losses.values()).backward(inputs=update.trains)
 
     step()  # the first one allocates
-    return _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
+    return 1.15 * _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES  # the optimiser's share is about 15 %
 
 
 def _time(work, device: str) -> float:

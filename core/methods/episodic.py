@@ -53,7 +53,9 @@ def attention_scores(queries: Tensor, support: Tensor, member: Tensor, temperatu
     return (attention @ member).clamp_min(torch.finfo(queries.dtype).tiny).log()
 
 
-def adapted_weights(head: nn.Module, weights: dict[str, Tensor], support: Tensor, labels: Tensor, steps: int, size: float) -> dict[str, Tensor]:
+def adapted_weights(
+    head: nn.Module, weights: dict[str, Tensor], support: Tensor, labels: Tensor, steps: int, size: float
+) -> dict[str, Tensor]:
     """w ← w − η ∇_w L_support(w), ``steps`` times (Finn et al. 2017, arXiv 1703.03400, eq. 1 and algorithm 1).
 
     Where gradients are recorded, they go through the steps, to second order.
@@ -229,7 +231,7 @@ class MAML(EpisodicMethod):
 
     class Params(EpisodicParams):
         inner_steps: int = Field(5, ge=1, le=50, description="Gradient steps of the head on a support set.")
-        inner_lr: float = Field(0.1, gt=0, le=10, description="Step size η of these.")
+        inner_lr: float = Field(0.5, gt=0, le=10, description="Step size η of these.")
 
     def learned(self, support: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         head, params = self.network.head, self.params

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from method_tools import CLASSES, WIDTH, agrees, batch, clouds, double, learn, make, numeric_gradient, seen, softmax, updates
+from torch import Tensor
 from torch.func import functional_call
 
 from core.backbones import CNNParams, build_network
-from core.methods import METHODS
+from core.methods import METHODS, Batch, Method
 from core.methods.episodic import adapted_weights, attention_scores, centre_scores, episode
 from core.methods.fine_tuning import spectral_shrinkage, starting_point_penalty
 
@@ -49,14 +51,16 @@ def test_shrinkage_of_dead_features_has_a_finite_gradient():
     assert torch.autograd.grad(spectral_shrinkage(features, 3), features)[0].isfinite().all()
 
 
-def cnn(name: str, **params):
-    """A method on images, whose network has batch norm in its body too, and what it may look at."""
+def cnn(name: str, **params) -> tuple[Method, Batch]:
+    """A method on images, whose network has batch norm in its body too, and a batch."""
     generator = torch.Generator().manual_seed(0)
     network = build_network("small-cnn", CNNParams(width=4, bottleneck=WIDTH), (1, 8, 8), CLASSES, generator)
     method = METHODS.get(name)(network, METHODS.get(name).Params(**params), WIDTH, CLASSES, generator)
     given = batch(name=name)
-    images = {side: (60 * getattr(given, side)[:, :1, None, None] * torch.ones(8, 8) + 127).clamp(0, 255).to(torch.uint8) for side in ("target", "shots")}
-    return method, type(given)(**(vars(given) | images))
+    target, shots = (
+        (60 * x[:, :1, None, None] * torch.ones(8, 8) + 127).clamp(0, 255).to(torch.uint8) for x in (given.target, given.shots)
+    )
+    return method, replace(given, target=target, shots=shots)
 
 
 TRAINED = {"head": {"head"}, "bottleneck": {"head", "bottleneck"}, "all": {"head", "bottleneck", "body"}}
@@ -147,9 +151,10 @@ def test_mme_lowers_the_entropy_by_its_features_and_raises_it_by_its_classifier(
     f, w = step.features.detach()[target].numpy(), method.classifier.weight.detach().numpy()
     assert step.losses["entropy"].item() == pytest.approx(-0.3 * reference_entropy(f, w))
 
-    signs = {"features": 0.3, "weight": -0.3}  # descent on the loss: features go down the entropy, the classifier goes up
-    np.testing.assert_allclose(by_features[target].numpy(), signs["features"] * numeric_gradient(lambda x: reference_entropy(x, w), f), atol=1e-7)
-    np.testing.assert_allclose(by_weight.numpy(), signs["weight"] * numeric_gradient(lambda v: reference_entropy(f, v), w), atol=1e-7)
+    # Descent on the loss: features go down the entropy, the classifier goes up.
+    down, up = numeric_gradient(lambda x: reference_entropy(x, w), f), numeric_gradient(lambda v: reference_entropy(f, v), w)
+    np.testing.assert_allclose(by_features[target].numpy(), 0.3 * down, atol=1e-7)
+    np.testing.assert_allclose(by_weight.numpy(), -0.3 * up, atol=1e-7)
     assert by_features[: target.start].abs().max() == 0
     assert by_features[target].abs().max() > 1e-6
 
@@ -158,8 +163,9 @@ def test_mme_classifies_by_direction():
     method = make("mme")
     features = torch.rand(5, WIDTH, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(method.classify(features), method.classify(7 * features))
-    head = method.network.head.weight.detach()
-    np.testing.assert_allclose(method.classifier.weight.detach().numpy(), head.numpy() / np.linalg.norm(head.numpy(), axis=1)[:, None], rtol=1e-6)
+    head = method.network.head.weight.detach().numpy()
+    expected = head / np.linalg.norm(head, axis=1, keepdims=True)
+    np.testing.assert_allclose(method.classifier.weight.detach().numpy(), expected, rtol=1e-6)
     (step,) = updates(method, batch(name="mme"))
     given, (source, shots, _) = batch(name="mme"), step.features.split([16, 6, 16])
     torch.testing.assert_close(step.losses["task"], F.cross_entropy(method.classify(source), given.labels))
@@ -189,7 +195,7 @@ def test_an_episode_never_asks_what_it_was_told():
 @pytest.mark.parametrize("name", EPISODIC)
 def test_a_batch_without_queries_is_no_error(name):
     method, given = make(name), batch(name=name)
-    given = type(given)(**(vars(given) | {"source": given.source[:3], "labels": torch.arange(3)}))
+    given = replace(given, source=given.source[:3], labels=torch.arange(3))
     (step,) = updates(method, given)
     assert sum(step.losses.values()) == 0
     sum(step.losses.values()).backward()
@@ -199,7 +205,7 @@ def test_a_batch_without_queries_is_no_error(name):
 @pytest.mark.parametrize("name", EPISODIC)
 def test_source_queries_and_shots_are_asked_of_the_source_support(name):
     method, given = make(name, trade_off=0.5), batch(name=name)
-    given = type(given)(**(vars(given) | {"labels": torch.arange(16) % 2}))  # the support set lacks class 2
+    given = replace(given, labels=torch.arange(16) % 2)  # the support set lacks class 2
     (step,) = updates(method, given)
     source, shots, _ = step.features.split([16, 6, 16])
     support, queries = episode(given.labels, CLASSES)
@@ -212,36 +218,36 @@ def test_source_queries_and_shots_are_asked_of_the_source_support(name):
 
 
 X, S = clouds(5, 6)
-OF_CLASS = np.array([0, 0, 1, 1, 2, 1])
+of_class = np.array([0, 0, 1, 1, 2, 1])
 
 
 def test_prototype_scores_agree_with_a_reference():
-    member = F.one_hot(torch.tensor(OF_CLASS), 3).double()
+    member = F.one_hot(torch.tensor(of_class), 3).double()
 
     def loss(queries, support):
         centres = member.T @ support / member.sum(0)[:, None]
         return F.cross_entropy(centre_scores(queries, centres, torch.ones(3, dtype=torch.bool)), torch.tensor([0, 1, 2, 0, 1]))
 
     def reference(queries, support):
-        centres = np.array([support[OF_CLASS == k].mean(0) for k in range(3)])
+        centres = np.array([support[of_class == k].mean(0) for k in range(3)])
         p = softmax(np.array([[-((q - c) ** 2).sum() for c in centres] for q in queries]))
         return float(-np.log(p[np.arange(5), [0, 1, 2, 0, 1]]).mean())
 
     agrees(loss, reference, X, S)
-    found = make("prototypical").learned(torch.tensor(S), torch.tensor(OF_CLASS))[0]
-    np.testing.assert_allclose(found.numpy(), [S[OF_CLASS == k].mean(0) for k in range(3)])
+    found = make("prototypical").learned(torch.tensor(S), torch.tensor(of_class))[0]
+    np.testing.assert_allclose(found.numpy(), [S[of_class == k].mean(0) for k in range(3)])
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1])
 def test_attention_scores_agree_with_a_reference(temperature):
-    member = F.one_hot(torch.tensor(OF_CLASS), 3).double()
+    member = F.one_hot(torch.tensor(of_class), 3).double()
 
     def reference(queries, support):
         total = 0.0
         for q, y in zip(queries, [0, 1, 2, 0, 1], strict=True):
             cosines = np.array([q @ s / np.linalg.norm(q) / np.linalg.norm(s) for s in support])
             attention = np.exp(cosines / temperature) / np.exp(cosines / temperature).sum()
-            total -= math.log(attention[OF_CLASS == y].sum())
+            total -= math.log(attention[of_class == y].sum())
         return total / 5
 
     def loss(queries, support):
@@ -261,14 +267,14 @@ def test_a_class_that_the_support_set_lacks_is_never_chosen(name):
 
 def test_maml_goes_through_its_inner_steps():
     """The outer loss and its gradient by start, support and queries, second order included, against softmax regression in NumPy."""
-    head, labels, asked = torch.nn.Linear(4, 3), torch.tensor(OF_CLASS), torch.tensor([0, 1, 2, 0, 1])
+    head, labels, asked = torch.nn.Linear(4, 3), torch.tensor(of_class), torch.tensor([0, 1, 2, 0, 1])
 
     def loss(w, b, queries, support):
         learned = adapted_weights(head, {"weight": w, "bias": b}, support, labels, 3, 0.4)
         return F.cross_entropy(functional_call(head, learned, (queries,)), asked)
 
     def reference(w, b, queries, support):
-        truth = np.eye(3)[OF_CLASS]
+        truth = np.eye(3)[of_class]
         for _ in range(3):
             slope = (softmax(support @ w.T + b) - truth) / 6
             w, b = w - 0.4 * slope.T @ support, b - 0.4 * slope.sum(0)
@@ -281,7 +287,7 @@ def test_maml_goes_through_its_inner_steps():
 # What the episodic methods remember
 
 
-def fresh_answer(name: str, method, inputs: torch.Tensor, side: str) -> torch.Tensor:
+def fresh_answer(method: Method, inputs: Tensor, side: str) -> Tensor:
     """Logits from the network as it is, without anything remembered."""
     support, labels = getattr(method, f"{side}_support"), getattr(method, f"{side}_labels")
     with torch.no_grad():
@@ -300,7 +306,7 @@ def test_the_shots_are_the_lesson_on_the_target(name):
     for side, inputs in (("source", whole.source), ("target", whole.target)):
         with torch.inference_mode():
             _, logits = method.infer(inputs, side)
-        torch.testing.assert_close(logits, fresh_answer(name, method, inputs, side))
+        torch.testing.assert_close(logits, fresh_answer(method, inputs, side))
     assert not torch.allclose(method.infer(whole.target, "source")[1], method.infer(whole.target, "target")[1])
 
 
@@ -316,7 +322,7 @@ def test_the_lesson_is_taken_once_for_all_parts_and_again_when_the_network_has_c
         with torch.inference_mode():
             logits = torch.cat([method.infer(part, "target")[1] for part in inputs.split(24)])
         count = len(passes)
-        torch.testing.assert_close(logits, fresh_answer(name, method, inputs, "target"))
+        torch.testing.assert_close(logits, fresh_answer(method, inputs, "target"))
         return count
 
     assert [ask(), ask()] == [3, 2]
