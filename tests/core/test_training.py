@@ -420,12 +420,13 @@ def test_shots_of_a_target_without_labels_are_refused(method, tmp_path):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(method):
+def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(method, monkeypatch):
     experiment = tiny(method)
     pair = load_pair(experiment)
     shuffled = pair.target.labels[torch.randperm(len(pair.target.labels), generator=torch.Generator().manual_seed(0))]
-    if experiment.shots:  # all labels but theirs
+    if experiment.shots:  # all labels but theirs, which are the same shots again: who is chosen depends on labels by its nature
         shots = Bench(experiment, pair, "cpu").shot_rows
+        monkeypatch.setattr(Bench, "shot_rows", shots)
         given = pair.target.train[shots]
         assert len(given) == experiment.shots * len(pair.class_names)
         assert not set(given.tolist()) & set(pair.target.test.tolist())
