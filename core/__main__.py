@@ -49,12 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--backbone")
     run.add_argument("--method")
     run.add_argument("--epochs", type=int, help="epochs of adaptation")
+    run.add_argument("--shots", type=int, help="labelled target samples per class, for methods with few target labels")
     run.set_defaults(command=_run)
 
     measure = commands.add_parser("measure", help="how far apart two domains are, in what, and whether that is more than chance")
     measure.add_argument("--backbone", help="compare its features: source-trained ones where a run has stored them; raw inputs without")
     measure.add_argument("--html", type=Path, metavar="FILE", help="write the report as one self-contained page")
-    measure.set_defaults(command=_measure, experiment=None, method=None, epochs=None)
+    measure.set_defaults(command=_measure, experiment=None, method=None, epochs=None, shots=None)
     for command in (run, measure):
         for side in ("source", "target"):
             command.add_argument(f"--{side}", metavar="DOMAIN", help="a name from `list domains`, or a path: FILE, FOLDER or FILE/DOMAIN")
@@ -183,8 +184,9 @@ def _assemble(options: argparse.Namespace) -> dict[str, Any]:
             data[part] = {"name": name}
     if options.epochs is not None:
         _part(data, "budget", {})["epochs"] = options.epochs
-    if options.seed is not None:
-        data["seed"] = options.seed
+    for name in ("seed", "shots"):
+        if (value := getattr(options, name)) is not None:
+            data[name] = value
     for text in options.set:
         _set(data, text)
     return data
@@ -285,7 +287,8 @@ def _print(record, as_json: bool) -> int:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
         print(summary.verdict(method, record.epochs()))
-        for name, value in (facts["final"] or {}).items():
+        lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
+        for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
     return 0
 

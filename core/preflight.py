@@ -53,15 +53,18 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     if not info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
         per_epoch = _time(lambda: method.epoch(seen, 0.0), device)
         per_batch = _seconds_per_batch(method, next(batches(seen, size, 1, bench.generator("estimate"))), device)
+    reference = bench.method("source-only", {}, "reference")
+    per_labelled_batch = _seconds_per_batch(reference, next(batches(bench.seen(reference), size, 1, bench.generator("estimate"))), device)
     method.eval()
     shown = bench.target.held_out[:size]
     per_sample = _time(lambda: bench.predict(method, shown, "target"), device) / len(shown)
-    larger = max(len(side.inputs) for side in (sides if info.sees_source else sides[1:]))
-    per_epoch += per_batch * (larger // budget.batch_size) * 1.15  # the optimiser's share is about 15 %
-    per_epoch += per_sample * sum(len(side.held_out) for side in sides)
-    # Reference phases see one domain a step, adaptation both, and adds MMD and AUC.
-    references = 1 if pair.target.labels is None else len(experiment.phases) - 1
-    seconds = per_epoch * (references * 0.6 * budget.source_epochs + experiment.epochs) + 0.06 * experiment.epochs + once
+    evaluation = per_sample * sum(len(side.held_out) for side in sides)
+    source, target = (len(side.inputs) for side in sides)
+    larger = max(source, target) if info.sees_source else target
+    seconds = once + experiment.epochs * (per_epoch + per_batch * (larger // budget.batch_size) + evaluation + 0.06)  # MMD and AUC
+    rows = {"source": source} | ({} if pair.target.labels is None else {"oracle": target, "joint": source + target})
+    for phase in rows.keys() & experiment.phases.keys():
+        seconds += experiment.phases[phase] * (rows[phase] // budget.batch_size * per_labelled_batch + evaluation)
     warnings = []
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -85,7 +88,7 @@ def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
             sum(update.losses.values()).backward(inputs=update.trains)
 
     step()  # the first one allocates
-    return _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES
+    return 1.15 * _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES  # the optimiser's share is about 15 %
 
 
 def _time(work, device: str) -> float:

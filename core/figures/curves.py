@@ -21,6 +21,10 @@ LOSS_NAMES = {
     "disparity": "rival classifier",
     "classifiers": "classifiers, driven apart",
     "critic": "critic",
+    "shots": "labelled target samples (cross-entropy)",
+    "anchor": "distance from the start",
+    "shrinkage": "smallest singular values",
+    "entropy": "entropy × trade-off, reversed",
 }
 GAUGE_NAMES = {
     "gradient_ratio": "gradient ratio",
@@ -30,6 +34,7 @@ GAUGE_NAMES = {
     "feature_norm": "feature norm",
     "effective_rank": "effective rank",
     "effective_samples": "effective sample size",
+    "shot_accuracy": "accuracy on the shots",
 }
 
 

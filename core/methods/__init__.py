@@ -9,9 +9,12 @@ from core.methods import (  # noqa: F401  (they register themselves)
     confusion,
     critic,
     disagreement,
+    episodic,
+    fine_tuning,
     kernels,
     moments,
     references,
+    semi_supervised,
     shallow,
     transport,
 )

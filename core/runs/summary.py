@@ -28,6 +28,7 @@ def answer(record: Record) -> dict[str, Any]:
         "best": best | {"chosen_by": "infomax"} if (best := _best(adapt, "infomax")) else None,
         "oracle_choice": _best(adapt, "target_accuracy"),
         "oracle_target_accuracy": oracle_accuracy(record.epochs()),
+        "joint_target_accuracy": joint_accuracy(record.epochs()),
         "error": status.get("error"),
         "experiment": record.experiment(),
     }
@@ -44,7 +45,16 @@ def _best(adapt: Epochs, measure: str) -> dict[str, Any] | None:
 
 def oracle_accuracy(epochs: Epochs) -> float | None:
     """Target accuracy of the network trained on the target's labels; None until it is known."""
-    values = [epoch["measures"]["target_accuracy"] for epoch in epochs if epoch["phase"] == "oracle" and epoch["number"] == epoch["total"]]
+    return _last_of("oracle", epochs)
+
+
+def joint_accuracy(epochs: Epochs) -> float | None:
+    """Target accuracy of the network trained on the labels of both domains; None until it is known, and where nobody asked for it."""
+    return _last_of("joint", epochs)
+
+
+def _last_of(phase: str, epochs: Epochs) -> float | None:
+    values = [epoch["measures"]["target_accuracy"] for epoch in epochs if epoch["phase"] == phase and epoch["number"] == epoch["total"]]
     return values[-1] if values else None
 
 

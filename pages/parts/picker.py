@@ -24,7 +24,25 @@ LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
 # Parameters of the URL that are no part of an experiment.
-PAGE_KEYS = set("run view story compare map layout epoch selected panel landed blind runs gauges embed embed_options".split())
+PAGE_KEYS = set(
+    [
+        "run",
+        "view",
+        "story",
+        "compare",
+        "map",
+        "layout",
+        "epoch",
+        "selected",
+        "panel",
+        "landed",
+        "blind",
+        "runs",
+        "gauges",
+        "embed",
+        "embed_options",
+    ]
+)
 
 
 def natural_backbone(kind: str | None) -> str:

@@ -110,6 +110,35 @@ def test_a_snapshot_holds_all_shown_samples():
     assert len(snapshot.features) == len(snapshot.probabilities) == len(bench.samples().labels) == 2 * bench.shown
 
 
+def test_the_shots_are_a_few_of_each_class_from_the_training_part():
+    chosen = {}
+    for seed in (0, 1):
+        asked = Experiment.parse(experiment().model_dump() | {"method": {"name": "mme"}, "shots": 3, "seed": seed})
+        pair = load_pair(asked)
+        bench = Bench(asked, pair, "cpu")
+        rows = pair.target.train[bench.shot_rows]
+        assert pair.target.labels[rows].tolist() == [0, 0, 0, 1, 1, 1]
+        assert not set(rows.tolist()) & set(pair.target.test.tolist())
+        seen = bench.seen(bench.method("mme", {}, "adapt"))
+        assert torch.equal(seen.shots, pair.target.inputs[rows])
+        assert torch.equal(seen.shot_labels, pair.target.labels[rows])
+        assert not {tuple(row) for row in seen.shots.tolist()} & {tuple(row) for row in bench.target.held_out.tolist()}
+        assert torch.equal(Bench(asked, pair, "cpu").shot_rows, bench.shot_rows)
+        chosen[seed] = bench.shot_rows
+    assert not torch.equal(*chosen.values())
+
+
+def test_a_class_with_fewer_samples_gives_all_of_them():
+    asked = Experiment.parse(experiment().model_dump() | {"method": {"name": "mme"}, "shots": 50})
+    pair = load_pair(asked)
+    rare = pair.target.labels[pair.target.train].argsort(stable=True)[2:600]  # of class 0, 2 and the last ones stay
+    labels = pair.target.labels.clone()
+    labels[pair.target.train[rare[labels[pair.target.train[rare]] == 0]]] = 1
+    counts = Bench(asked, replace(pair, target=replace(pair.target, labels=labels)), "cpu")
+    assert labels[pair.target.train[counts.shot_rows]].bincount().tolist() == [min(50, int((labels[pair.target.train] == 0).sum())), 50]
+    assert (labels[pair.target.train] == 0).sum() == 2
+
+
 def test_few_pictures_of_a_long_run_are_kept():
     assert snapshot_epochs(3) == {0, 1, 2, 3}
     assert snapshot_epochs(60) == set(range(61))

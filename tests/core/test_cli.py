@@ -99,6 +99,33 @@ def test_lists_name_what_issue_2_asks_for(core):
     assert names("measures") >= {"source_accuracy", "target_accuracy", "mmd2", "domain_auc"}
 
 
+def test_a_method_says_what_it_needs(core):
+    methods = {entry["name"]: entry for entry in answered(core("list", "methods", "--json"))}
+    for name, entry in methods.items():
+        assert entry.keys() >= {"setting", "transfers", "sees_source", "instant"}, name
+        assert isinstance(entry["sees_source"], bool)
+        assert isinstance(entry["instant"], bool)
+    few = {name for name, entry in methods.items() if entry["family"] == "few target labels"}
+    assert few >= {"fine-tuning", "l2-sp", "bss", "mme", "prototypical", "matching", "maml"}
+    assert {methods[name]["setting"] for name in few} == {"semi-supervised"}
+    assert {name for name in few if not methods[name]["sees_source"]} == {"fine-tuning", "l2-sp", "bss"}
+
+
+def test_shots_and_the_joint_line(core):
+    code, out, err = core("run", *SMALL, "--method", "prototypical", "--shots", "2", "--set", "joint=true", "--json")
+    facts = answered((code, out, err))
+    assert facts["experiment"]["shots"] == 2
+    assert "joint epoch 1/2" in err
+    assert 0 < facts["joint_target_accuracy"] <= 1
+    code, out, _ = core("show", facts["run_id"])
+    assert code == 0
+    for name in ("joint_target_accuracy", "oracle_target_accuracy"):
+        assert f"{name:28} {facts[name]:.4f}" in out
+    plain = answered(core("run", *SMALL, "--json"))
+    assert plain["experiment"]["shots"] == 0
+    assert plain["joint_target_accuracy"] is None
+
+
 def test_a_run_in_a_process_of_its_own(home, core):
     """One JSON object on stdout, the progress on stderr; the second time it is read from the record."""
     with process("run", *SMALL, "--json") as first:
@@ -189,6 +216,9 @@ BAD = {
     "epochs -1": (["--epochs", "-1"], ["epochs", "-1"]),
     "epochs text": (["--epochs", "many"], ["epochs"]),
     "seed": (["--seed", "-1"], ["seed"]),
+    "shots for a method that takes none": (["--shots", "3"], ["shots", "few target labels"]),
+    "no shots for a method that needs them": (["--method", "mme"], ["shots", "3"]),
+    "too many shots": (["--method", "mme", "--shots", "51"], ["shots", "51"]),
     "a setting that is not there": (["--set", "trade_of=1"], ["trade_of"]),
     "a setting without a value": (["--set", "trade_off"], ["NAME=VALUE"]),
     "a setting that is nan": (["--set", "trade_off=NaN"], ["trade_off"]),

@@ -92,7 +92,7 @@ def named(figure: go.Figure, name: str) -> list:
 def lines(figure: go.Figure) -> dict[str, float]:
     """The horizontal lines by the text that stands on them."""
     heights = [shape.y0 for shape in figure.layout.shapes if shape.y0 == shape.y1]
-    texts = [a.text for a in figure.layout.annotations if a.text in ("source-only", "oracle", "chance")]
+    texts = [a.text for a in figure.layout.annotations if a.text in ("source-only", "oracle", "joint", "chance")]
     return dict(zip(texts, heights, strict=True))
 
 
@@ -119,6 +119,16 @@ def test_both_reference_lines_are_drawn_when_they_are_known():
     assert lines(curves.accuracy(RUNS["source training"])) == {}
     assert lines(curves.accuracy(RUNS["source training and oracle"], oracle=0.9)) == pytest.approx({"oracle": 90})
     assert lines(curves.accuracy(RUNS["unlabelled"])) == {}
+
+
+def test_the_joint_line_is_drawn_when_its_training_has_ended():
+    joint = [reference("joint", n) for n in (1, 2, 3)]
+    expected = 100 * joint[-1]["measures"]["target_accuracy"]
+    assert lines(curves.accuracy([*SOURCE, *ORACLE, *joint[:2]])) == {}
+    whole = curves.accuracy([*SOURCE, *ORACLE, *joint, *map(adapt, range(4))], oracle=0.9)
+    assert lines(whole) == pytest.approx({"source-only": 50, "oracle": 90, "joint": expected})
+    assert len({shape.line.dash for shape in whole.layout.shapes if shape.y0 == shape.y1}) == 3
+    assert len(named(whole, "source")[0].x) == len(named(curves.accuracy(RUNS["whole"]), "source")[0].x)  # its own training is not shown
 
 
 def test_the_oracles_own_training_is_not_on_the_curve():

@@ -7,8 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 from method_tools import ADAPTING
+from sklearn.linear_model import LogisticRegression
 
+from core.bench import Bench
 from core.experiment import Experiment
+from core.methods import METHODS
+from core.pairs import load_pair
 from core.training import train
 
 DIGITS = {
@@ -26,25 +30,39 @@ MOONS = {
 }
 
 
+SHOTS = 3
+FEW_LABELS = [name for name in ADAPTING if METHODS.get(name).info.setting == "semi-supervised"]
+
+
+def digits(name: str, seed: int, **params) -> Experiment:
+    shots = SHOTS if name in FEW_LABELS else 0
+    return Experiment.parse(DIGITS | {"method": {"name": name, "params": params}, "shots": shots, "snapshot": 20, "seed": seed})
+
+
 @pytest.fixture(scope="module")
-def accuracies():
-    """Target accuracy over three seeds, before and after a method; networks trained on the source are shared."""
-    references = {}
+def references():
+    """Networks trained on labels alone, shared by all methods."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def accuracies(references):
+    """Target accuracy over three seeds, before and after a method."""
 
     @cache
     def run(name: str, on: str = "digits", off: bool = False) -> tuple[np.ndarray, np.ndarray]:
         finals = []
         for seed in range(3):
-            method = {"name": name, "params": {"trade_off": 0} if off else {}}
-            setting = {"digits": DIGITS, "moons": MOONS}[on]
-            *_, last = train(Experiment.parse(setting | {"method": method, "snapshot": 20, "seed": seed}), references=references)
+            params = {"trade_off": 0} if off else {}
+            moons = MOONS | {"method": {"name": name, "params": params}, "snapshot": 20, "seed": seed}
+            *_, last = train(Experiment.parse(moons) if on == "moons" else digits(name, seed, **params), references=references)
             finals.append((last.measures["source_only_target_accuracy"], last.measures["target_accuracy"]))
         return tuple(np.array(finals).T)
 
     return run
 
 
-@pytest.mark.parametrize("name", [name for name in ADAPTING if name != "adda"])
+@pytest.mark.parametrize("name", [name for name in ADAPTING if name != "adda" and name not in FEW_LABELS])
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")
@@ -62,3 +80,38 @@ def test_adda_adapts_turned_moons(accuracies):
     _, continued = accuracies("source-only", "moons")
     assert (after > before + 0.05).all()
     assert after.mean() > continued.mean() + 0.2
+
+
+@pytest.fixture(scope="module")
+def head_alone(references, accuracies):
+    """Target accuracy over three seeds of a logistic regression on the shots, as the source's network sees them."""
+    accuracies("source-only")
+    found = []
+    for seed in range(3):
+        experiment = digits("fine-tuning", seed)
+        bench = Bench(experiment, load_pair(experiment), "cpu")
+        network = bench.method("source-only", {}, "reference", references[experiment.reference_id("source")].model).eval()
+        given = bench.seen(bench.method("fine-tuning", {}, "adapt"))
+        (shots, _), (held_out, _) = (bench.predict(network, inputs, "target") for inputs in (given.shots, bench.target.held_out))
+        assert len(shots) == 10 * SHOTS
+        head = LogisticRegression(max_iter=2000).fit(shots, given.shot_labels.numpy())
+        found.append(head.score(held_out, bench.target.held_out_labels))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", FEW_LABELS)
+def test_three_labels_of_each_class_do_more_than_teach_a_head(name, accuracies, head_alone):
+    before, after = accuracies(name)
+    _, continued = accuracies("source-only")
+    assert head_alone.mean() > before.mean() + 0.2  # a line worth beating
+    assert (after > before + 0.3).all()
+    assert after.mean() > continued.mean() + 0.3
+    assert after.mean() > head_alone.mean() + 0.02
+
+
+@pytest.mark.parametrize("name", ["prototypical", "matching", "maml"])
+def test_episodes_of_both_domains_teach_more_than_episodes_of_the_source(name, accuracies):
+    before, after = accuracies(name)
+    _, without = accuracies(name, off=True)
+    assert without.mean() > before.mean() + 0.1  # the shots as a support set, as in the papers
+    assert after.mean() > without.mean() + 0.03

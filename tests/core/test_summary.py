@@ -111,6 +111,12 @@ def test_the_oracle_line_is_known_when_its_training_has_ended():
     assert summary.oracle_accuracy([*lines, reference("oracle", 2, 0.9), BEFORE]) == 0.9
 
 
+def test_the_joint_line_is_known_when_its_training_has_ended():
+    lines = [reference("source", 2, 0.5), reference("oracle", 2, 0.9), reference("joint", 1, 0.6)]
+    assert summary.joint_accuracy(lines) is None
+    assert summary.joint_accuracy([*lines, reference("joint", 2, 0.8), BEFORE]) == 0.8
+
+
 def test_numbers_in_words():
     assert summary.percent(0.873) == "87.3 %"
     assert summary.points(0.41) == "+41.0"

@@ -331,6 +331,73 @@ def test_references_are_used_by_the_next_method():
     assert_equal(second, run_of("deepcoral")[0])
 
 
+# The joint reference
+
+JOINT_POINTS = {"oracle 2": 3, "joint 1": 4, "joint 2": 5, "adapt 0": 6, "adapt 1": 7}
+
+
+@lru_cache
+def joint_run() -> tuple[list[Epoch], list, list[dict]]:
+    return recorded(tiny(joint=True))
+
+
+def test_a_joint_reference_is_a_phase_of_its_own():
+    epochs, _, stores = joint_run()
+    counted = [(epoch.phase, epoch.number, epoch.total) for epoch in epochs]
+    assert counted == [(phase, n, 2) for phase in ("source", "oracle", "joint") for n in (1, 2)] + [("adapt", n, 2) for n in range(3)]
+    assert set(stores[-1]) == {tiny().reference_id(role) for role in ("source", "oracle", "joint")}
+    joint = epochs[5]
+    assert joint.snapshot is None
+    assert set(joint.losses) == {"task"}
+    assert joint.measures["source_accuracy"] > 0.5
+    assert_equal([epoch for epoch in epochs if epoch.phase != "joint"], run_of("dan")[0])  # it changes nothing else
+
+
+def test_a_joint_reference_is_trained_on_both_domains():
+    told, experiment = [], tiny(joint=True)
+    run = train(experiment, on_batch=lambda *facts: told.append(facts))
+    while next(run).phase != "adapt":
+        pass
+    bench = Bench(experiment, load_pair(experiment), "cpu")
+    sizes = {"source": len(bench.source.inputs), "oracle": len(bench.target.inputs)}
+    sizes["joint"] = sum(sizes.values())
+    assert told == [(p, epoch, (i + 1) / (n // 16)) for p, n in sizes.items() for epoch in (1, 2) for i in range(n // 16)]
+
+    moons = {"name": "moons", "params": {"n": 240}}
+    rotated = moons | {"shifts": [{"name": "rotation", "severity": 1}]}  # turned by 90°, where the source's network is often wrong
+    epochs = list(train(tiny(target=rotated, joint=True, budget={"source_epochs": 30, "epochs": 1})))
+    last = {phase: next(e.measures for e in reversed(epochs) if e.phase == phase) for phase in ("source", "oracle", "joint")}
+    assert last["joint"]["target_accuracy"] > last["source"]["target_accuracy"] + 0.1
+    assert last["joint"]["source_accuracy"] > last["oracle"]["source_accuracy"] + 0.1
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("point", JOINT_POINTS)
+def test_resuming_a_run_with_a_joint_reference(point, stored):
+    epochs, checkpoints, stores = joint_run()
+    at = JOINT_POINTS[point]
+    checkpoint = checkpoints[at]
+    assert f"{checkpoint.phase} {checkpoint.number}" == point
+    references = dict(stores[at]) if stored else {}
+    assert_equal(list(train(tiny(joint=True), references=references, checkpoint=checkpoint)), epochs[at + 1 :])
+    if point.startswith("joint"):
+        key = tiny().reference_id("joint")
+        assert all(torch.equal(references[key].model[name], tensor) for name, tensor in stores[-1][key].model.items())
+
+
+def test_a_stored_joint_reference_is_read_and_not_trained():
+    told, (epochs, _, stores) = [], joint_run()
+    again = list(train(tiny("deepcoral", joint=True), references=dict(stores[-1]), on_batch=lambda phase, *_: told.append(phase)))
+    assert set(told) == {"adapt"}
+    assert [e.as_dict() for e in again[:6]] == [e.as_dict() for e in epochs[:6]]
+
+
+def test_without_target_labels_there_is_no_joint_reference_either(tmp_path):
+    experiment = tiny(target=unlabelled(tmp_path), joint=True)
+    assert [epoch.phase for epoch in train(experiment)] == ["source"] * 2 + ["adapt"] * 3
+    assert estimate(experiment, "cpu").seconds > 0
+
+
 # Labels
 
 
@@ -357,22 +424,28 @@ def test_the_oracle_refuses_a_target_without_labels(tmp_path):
         assert error.value.where == "method"
 
 
+@pytest.mark.parametrize("method", [name for name in NAMES if METHODS.get(name).info.setting == "semi-supervised"])
+def test_shots_of_a_target_without_labels_are_refused(method, tmp_path):
+    experiment = tiny(method, target=unlabelled(tmp_path))
+    for attempt in (lambda: list(train(experiment)), lambda: estimate(experiment, "cpu")):
+        with pytest.raises(InputError, match="no labels to give away") as error:
+            attempt()
+        assert error.value.where == "shots"
+
+
 @pytest.mark.parametrize("method", NAMES)
-def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(method):
+def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(method, monkeypatch):
     experiment = tiny(method)
     pair = load_pair(experiment)
     shuffled = pair.target.labels[torch.randperm(len(pair.target.labels), generator=torch.Generator().manual_seed(0))]
-    if experiment.shots:  # all labels but theirs
-        bench = Bench(experiment, pair, "cpu")
-        given = pair.target.train[bench.shot_rows]
+    if experiment.shots:  # all labels but theirs, which are the same shots again: who is chosen depends on labels by its nature
+        shots = Bench(experiment, pair, "cpu").shot_rows
+        monkeypatch.setattr(Bench, "shot_rows", shots)
+        given = pair.target.train[shots]
         assert len(given) == experiment.shots * len(pair.class_names)
         assert not set(given.tolist()) & set(pair.target.test.tolist())
         shuffled = pair.target.labels.clone()
-        # Labels of samples that would have been drawn earlier decide which are the shots; all later ones must not matter.
-        order = pair.target.train[torch.randperm(len(pair.target.train), generator=bench.generator("shots"))]
-        last = torch.isin(order, given).nonzero().max()
-        others = torch.cat([order[last + 1 :], pair.target.test])
-        assert len(others) > len(shuffled) / 2
+        others = torch.tensor(sorted(set(range(len(shuffled))) - set(given.tolist())))
         shuffled[others] = 1 - shuffled[others] if len(pair.class_names) == 2 else (shuffled[others] + 1) % len(pair.class_names)
     told, true = ([e for e in train(tiny(method), pair=p)] for p in (Pair(pair.source, replace(pair.target, labels=shuffled)), pair))
     equal = [np.array_equal(a, b) for a, b in zip(snapshots(told), snapshots(true), strict=True)]
@@ -470,6 +543,12 @@ def test_an_estimate_counts_what_a_run_will_use():
 def test_an_estimate_warns_of_missing_labels(tmp_path):
     found = estimate(tiny(target=unlabelled(tmp_path)), "cpu")
     assert any("no labels" in warning for warning in found.warnings)
+
+
+def test_an_estimate_counts_the_references():
+    long = {"source_epochs": 1000, "epochs": 1}
+    without, with_joint = (estimate(tiny(budget=long, joint=joint), "cpu").seconds for joint in (False, True))
+    assert with_joint > 1.3 * without  # twice as many labelled samples in all
 
 
 def test_an_estimate_grows_with_the_epochs_and_changes_no_run():
