@@ -24,7 +24,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from core.backbones import BACKBONES, Scale, build_network
+from core.backbones import BACKBONES, build_network
+from core.backbones.small import Scale
 from core.bench import Bench
 from core.experiment import Experiment
 from core.methods.adversarial import domain_loss, perceptron, reverse_gradient

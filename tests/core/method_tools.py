@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.backbones import MLPParams, build_network
+from core.backbones import build_network
+from core.backbones.small import MLPParams
 from core.methods import METHODS, Batch, Method, Seen, Step
 
 NAMES = METHODS.names()

@@ -13,7 +13,8 @@ from method_tools import CLASSES, WIDTH, agrees, batch, clouds, double, learn, m
 from torch import Tensor
 from torch.func import functional_call
 
-from core.backbones import CNNParams, build_network
+from core.backbones import build_network
+from core.backbones.small import CNNParams
 from core.methods import METHODS, Batch, Method
 from core.methods.episodic import adapted_weights, attention_scores, centre_scores, episode
 from core.methods.fine_tuning import spectral_shrinkage, starting_point_penalty
