@@ -3,7 +3,7 @@
 Importing this package registers every domain in `DOMAINS`.
 """
 
-from core.domains import digits, files, opinions, points, tables, vision, vowels  # noqa: F401  (they register themselves)
+from core.domains import digits, files, points, opinions, vowels, tables, vision, downloads  # noqa: F401, I001  (they register themselves, in the order in which they are offered)
 from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, Pair, domain, make_pair, stratified_order, stratified_split
 
 __all__ = ["DOMAINS", "Domain", "DomainEntry", "NoParams", "Pair", "domain", "make_pair", "stratified_order", "stratified_split"]

@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from core.shifts import SHIFTS
+from pages.parts import shift_strip
 
 NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
@@ -50,7 +51,14 @@ def data() -> None:
             shift = choose(f"Shift of the {side}", fitting, f"{side}_shift", NO_SHIFT)
             if shift != NO_SHIFT:
                 st.slider("Severity", 0.0, 1.0, 0.5, 0.05, key=f"{side}_severity", bind="query-params", help=SHIFTS.get(shift).summary)
+        if shift != NO_SHIFT:
+            shift_strip.show(side, chosen()[side]["params"])
         form(entry.params, f"{side}.{entry.name}", "Size and sampling")
+
+
+def fitting_backbone(kind: str | None) -> str:
+    """A small backbone that reads this kind of data."""
+    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, DEFAULT["backbone"]["name"])
 
 
 def backbone() -> None:

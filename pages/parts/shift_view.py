@@ -10,10 +10,9 @@ from core.experiment import Experiment
 from core.figures import tables
 from core.runs.summary import p_value
 from core.shift_report import ShiftReport, report_map, shift_report
-from pages.parts import header, map_server, picker, selection_view
+from pages.parts import header, map_server, picker, samples, selection_view
 from pages.parts.canvas import embedding, read_selection
 from pages.parts.chart import chart
-from pages.parts.run_pictures import picture_row
 from pages.parts.run_view import dark
 from pages.parts.text import literal
 
@@ -32,7 +31,7 @@ def report() -> None:
     """Draw the report for the widgets' source and target."""
     data = {side: picker.chosen()[side] for side in ("source", "target")}
     kind = picker.DOMAINS.get(data["source"]["name"]).kind
-    backbone = "mlp" if kind == "features" else picker.DEFAULT["backbone"]["name"]
+    backbone = picker.fitting_backbone(kind)
     try:
         experiment = Experiment.parse(data | {"backbone": {"name": backbone}, "seed": st.session_state.get("seed", 0)})
     except InputError as error:
@@ -72,7 +71,7 @@ def report() -> None:
     _map(found, experiment)
     if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
         keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run")}
-        more = {} if kind != "features" else {"backbone": picker.BACKBONE_TITLES["mlp"]}
+        more = {} if kind == "image" else {"backbone": picker.BACKBONE_TITLES[backbone]}
         st.switch_page("pages/adapt.py", query_params=keep | more)
 
 
@@ -111,32 +110,17 @@ def _tiles(r: ShiftReport) -> None:
 
 
 def _samples(r: ShiftReport) -> None:
-    if r.pictures is None:
-        st.dataframe(
-            [
-                {
-                    "domain": name,
-                    "class": r.class_names[r.labels[i]] if r.labels[i] >= 0 else "unknown",
-                    **{f"x{j}": float(v) for j, v in enumerate(r.rows[i][:8])},
-                }
-                for name, start in (("source", 0), ("target", r.n))
-                for i in range(start, start + 5)
-            ],
-            hide_index=True,
-            alt="Five samples of each domain.",
-        )
-        return
     left, right = st.columns(2)
     for column, title, start, typical in ((left, "Source", 0, r.most_source_like), (right, "Target", r.n, r.most_target_like)):
         with column:
             st.markdown(f"**{title} samples**")
-            _row(r, np.arange(start, start + SHOWN))
+            _row(r, np.arange(start, start + min(SHOWN, r.n)), title)
             st.caption(f"Most {title.lower()}-like, by the domain classifier:")
-            _row(r, typical)
+            _row(r, typical, f"{title}-like")
 
 
-def _row(r: ShiftReport, where: np.ndarray) -> None:
-    picture_row(r.pictures, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], width=56)
+def _row(r: ShiftReport, where: np.ndarray, key: str) -> None:
+    samples.show(r, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], key, width=56)
 
 
 @st.fragment
