@@ -34,8 +34,11 @@ def write(path: Path, data: bytes) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch, tmp_path):
+def _small(request, monkeypatch, tmp_path):
     """Little sets in a folder; no address but this machine."""
+    if "shared_data" in request.fixturenames:
+        yield
+        return
     monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SHIFTSCOPE_DATA", str(tmp_path))
     for cls in (KMNIST, FashionMNIST):
