@@ -20,6 +20,7 @@ from core.originals import Originals
 UNIT = 16383  # int16 steps of one map unit: coordinates may leave [-1, 1] up to 2, as those of a running job do
 NOT_PLACED = -32768
 COLUMNS = 8  # of a sample's row that are shown on hover
+LINE = 240  # characters of a text that are shown on hover
 LARGEST_SHEET = 4096
 
 Rings = list[np.ndarray]
@@ -172,6 +173,18 @@ def pack(data: MapData, since: int = 0, sheet: dict[str, Any] | None = None, row
 def pack_rows(data: Any) -> bytes:
     """The first columns of every sample's row, float32 N×min(D, 8), for the tooltip; ``data`` has ``rows``, as `MapData` does."""
     return b"" if data.rows is None else data.rows[:, :COLUMNS].astype("<f4").tobytes()
+
+
+def sample_lines(data: Any) -> list[str]:
+    """What the tooltip says of every text, or of every row whose columns have names; ``data`` has ``rows`` and ``originals``."""
+    originals = data.originals
+    if originals.texts:
+        return [text if len(text) <= LINE else text[:LINE] + "…" for text in originals.texts]
+    if data.rows is None or not originals.columns:
+        return []
+    more = " …" if len(originals.columns) > COLUMNS else ""
+    names = originals.columns[:COLUMNS]
+    return [", ".join(f"{name} = {value:.3g}" for name, value in zip(names, row, strict=False)) + more for row in data.rows]
 
 
 def _steps(positions: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ export function tell(data, index, frame, first, pinned, rows) {
     const moved = Math.round(50 * movedBy(data, index, frame));
     lines.push(`${data.titles[first]}: ${describe(data, index, first).split("→ ").pop()} · moved ${moved} % of the map`);
   }
-  if (rows) {
+  if (Array.isArray(rows)) lines.push(rows[index]); // a text, or values with the names of their columns
+  else if (rows) {
     const width = rows.length / data.n;
     const shown = [...rows.subarray(index * width, (index + 1) * width)].map((value, i) => `x${i} = ${value.toPrecision(3)}`);
     lines.push(shown.join(", ") + (width === COLUMNS ? " …" : ""));
@@ -57,8 +58,10 @@ export class Tooltip {
 
   async load(address) {
     try {
-      const bytes = await (await ask(address)).arrayBuffer();
-      if (this.rowsAt === address) this.rows = new Float32Array(bytes);
+      const answer = await ask(address);
+      const worded = answer.headers.get("content-type")?.startsWith("application/json");
+      const rows = worded ? await answer.json() : new Float32Array(await answer.arrayBuffer());
+      if (this.rowsAt === address) this.rows = rows;
       this.onRows();
     } catch {
       this.rowsAt = null; // the next data ask again; the tooltip does without

@@ -3,7 +3,17 @@
 Importing this package registers every domain in `DOMAINS`.
 """
 
-from core.domains import digits, files, opinions, own, points, tables, vision, vowels  # noqa: F401  (they register themselves)
+from core.domains import (  # noqa: F401, I001  (they register themselves, in the order in which they are offered)
+    digits,
+    files,
+    points,
+    opinions,
+    vowels,
+    tables,
+    vision,
+    downloads,
+    own,
+)
 from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, Pair, domain, make_pair, stratified_order, stratified_split
 from core.domains.own import kind_of
 

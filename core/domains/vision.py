@@ -6,13 +6,16 @@ no timeout, tells no progress, and takes a half-unpacked file for a whole one.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import http.client
 import os
 import pickle
 import shutil
+import tarfile
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,11 +56,15 @@ class Usps(BaseModel):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of a set. ``path`` is relative to the data folder; ``md5`` is that of what arrives, before unpacking."""
+    """One file of a set. ``path`` is relative to the data folder; ``md5`` is that of what arrives, before unpacking.
+
+    ``inside`` is its name in the zip or tar archive at that address, where it comes in one.
+    """
 
     path: str
     urls: tuple[str, ...]
     md5: str
+    inside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def mnist(params: Mnist, seed: int, on_progress: Progress | None = None) -> Doma
         for packed, md5 in MNIST.resources
     )
     one = VisionSet("mnist", MNIST, "", files, CLASS_NAMES, (60_000, 10_000), "MNIST (LeCun et al., 1998)", "CC BY-SA 3.0")
-    return _domain(one, params, seed, on_progress)
+    return draw(one, params, seed, on_progress)
 
 
 @domain(
@@ -110,10 +117,10 @@ def usps(params: Usps, seed: int, on_progress: Progress | None = None) -> Domain
 
     files = tuple(RemoteFile(f"USPS/{name}", (url,), md5) for url, name, md5 in USPS.split_list.values())
     one = VisionSet("usps", USPS, "USPS", files, CLASS_NAMES, (7291, 2007), "USPS (Hull, 1994)", "No licence stated; used for research.")
-    return _domain(one, params, seed, on_progress)
+    return draw(one, params, seed, on_progress)
 
 
-def _domain(one: VisionSet, params: Mnist | Usps, seed: int, on_progress: Progress | None) -> Domain:
+def draw(one: VisionSet, params: BaseModel, seed: int, on_progress: Progress | None) -> Domain:
     """Draw the samples: ``train`` points to images of the official training part, ``test`` to those of the test part.
 
     Raises
@@ -180,7 +187,7 @@ def _read(one: VisionSet, root: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tens
                 f"the {part} labels of {one.name} run from {labels.min()} to {labels.max()}, not from 0 to {len(one.class_names) - 1}.",
                 remedy,
             )
-        parts.append((images[:, None], labels))
+        parts.append((images if images.ndim == 4 else images[:, None], labels))
     return parts[0], parts[1]
 
 
@@ -199,9 +206,10 @@ def _folder(one: VisionSet, on_progress: Progress | None) -> Path:
     try:
         cache.mkdir(exist_ok=True)
         with FileLock(cache / ".lock"):  # one download, however many runs ask at once
-            missing = _missing(one, cache)
-            for i, file in enumerate(missing):
-                _fetch(file, cache, lambda share, i=i: on_progress and on_progress((i + share) / len(missing)))
+            addresses = {file.urls: file for file in _missing(one, cache)}
+            for i, (urls, file) in enumerate(addresses.items()):
+                together = [file for file in one.files if file.urls == urls]
+                _fetch(file, cache, lambda share, i=i: on_progress and on_progress((i + share) / len(addresses)), together)
     except _Unreachable as error:
         here = len(one.files) - len(_missing(one, folder)) if given else 0
         lacking = f" SHIFTSCOPE_DATA is {folder}, which holds {here} of its {len(one.files)} files." if given else ""
@@ -228,8 +236,8 @@ class _Unreachable(Exception):
     """No address of a file gave the whole file."""
 
 
-def _fetch(file: RemoteFile, root: Path, on_share: Progress) -> None:
-    """Download, check and unpack one file; it gets its name only when it is whole."""
+def _fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[RemoteFile] | None = None) -> None:
+    """Download, check and unpack one file, or all those that come ``together`` in its archive; each gets its name when it is whole."""
     target = root / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
     part, unpacked = target.with_name(target.name + ".part"), target.with_name(target.name + ".unpacked.part")
@@ -243,7 +251,9 @@ def _fetch(file: RemoteFile, root: Path, on_share: Progress) -> None:
                 failures.append(f"{urlsplit(url).hostname}: {error}")
         else:
             raise _Unreachable("; ".join(failures))
-        if url.endswith(".gz") and not target.name.endswith(".gz"):
+        if file.inside:
+            _unpack(part, together or [file], root)
+        elif url.endswith(".gz") and not target.name.endswith(".gz"):
             with gzip.open(part) as packed, unpacked.open("wb") as out:
                 shutil.copyfileobj(packed, out)
             unpacked.replace(target)
@@ -252,6 +262,29 @@ def _fetch(file: RemoteFile, root: Path, on_share: Progress) -> None:
     finally:
         part.unlink(missing_ok=True)
         unpacked.unlink(missing_ok=True)
+
+
+def _unpack(archive: Path, files: list[RemoteFile], root: Path) -> None:
+    """Write the files of a zip or tar archive to their places; nothing else in it is touched."""
+    with contextlib.ExitStack() as stack:
+        if zipfile.is_zipfile(archive):
+            members = stack.enter_context(zipfile.ZipFile(archive)).open
+        else:
+            members = stack.enter_context(tarfile.open(archive)).extractfile
+        for file in files:
+            unpacked = (root / file.path).with_name(Path(file.path).name + ".unpacked.part")
+            try:
+                with contextlib.ExitStack() as inner:
+                    stream = inner.enter_context(members(file.inside))
+                    if file.inside.endswith(".gz"):
+                        stream = inner.enter_context(gzip.open(stream))
+                    with unpacked.open("wb") as out:
+                        shutil.copyfileobj(stream, out)
+                unpacked.replace(root / file.path)
+            except KeyError as error:
+                raise _Unreachable(f"the archive lacks {file.inside}") from error
+            finally:
+                unpacked.unlink(missing_ok=True)
 
 
 def _download(url: str, part: Path, md5: str, on_share: Progress) -> None:

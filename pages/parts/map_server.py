@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from core.errors import InputError
 from core.figures import map_script
-from core.map_data import MapData, Sheet, pack, pack_rows, sprite_sheet
+from core.map_data import MapData, Sheet, pack, pack_rows, sample_lines, sprite_sheet
 from core.runs import maps, snapshots, store
 from core.runs.blind import Blind
 from core.runs.record import Record
@@ -132,7 +132,7 @@ def _published(request: Request) -> MapData:
 def _places(data: MapData, place: str) -> tuple[dict[str, Any] | None, str | None]:
     """Where the sprite sheet and the rows are, in the words of the header."""
     if data.pictures is None:
-        return None, None if data.rows is None else place
+        return None, place if data.rows is not None or data.originals.texts else None
     digest, sheet = _sheet_of(data)
     return {"url": f"{place}?{digest}", "columns": sheet.columns, "width": sheet.width, "height": sheet.height}, None
 
@@ -153,11 +153,13 @@ def _sheet_of(data: MapData | Frames) -> tuple[str, Sheet]:
 
 @_answered
 def _samples(request: Request) -> Response:
-    """The sprite sheet, or the rows where the samples are no pictures."""
+    """The sprite sheet; where the samples are no pictures, their rows as numbers, or a line of words for each."""
     published = request.path_params["source"] == "data"
     data = _published(request) if published else snapshots.frames(_found(request.path_params["name"]))
     if data is None:
         raise _missing()
+    if data.pictures is None and (lines := sample_lines(data)):
+        return JSONResponse(lines, headers=_NEVER)
     if data.pictures is None:
         return Response(pack_rows(data), media_type="application/octet-stream", headers=_NEVER)
     return Response(_sheet_of(data)[1].png, media_type="image/png", headers=_FOREVER)

@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from core.shifts import SHIFTS
-from pages.parts import catalogue, upload
+from pages.parts import catalogue, shift_strip, upload
 from pages.parts.text import literal
 
 NO_SHIFT = "none"
@@ -43,13 +43,6 @@ PAGE_KEYS = set(
         "embed_options",
     ]
 )
-
-
-def natural_backbone(kind: str | None) -> str:
-    """The backbone that a kind of data is read by if nobody chose another: the default, or the first that can read it."""
-    default = DEFAULT["backbone"]["name"]
-    fitting = [entry.name for entry in BACKBONES if kind in entry.kinds and entry.name != "identity"]
-    return default if kind is None or default in fitting else fitting[0]
 
 
 def titles(registry) -> dict[str, str]:
@@ -107,8 +100,14 @@ def data() -> None:
             shift = choose(f"Shift of the {side}", fitting, f"{side}_shift", NO_SHIFT)
             if shift != NO_SHIFT:
                 st.slider("Severity", 0.0, 1.0, 0.5, 0.05, key=f"{side}_severity", bind="query-params", help=SHIFTS.get(shift).summary)
+                shift_strip.show(spec, shift)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
+
+
+def fitting_backbone(kind: str | None) -> str:
+    """A small backbone that reads this kind of data."""
+    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, DEFAULT["backbone"]["name"])
 
 
 def backbone() -> None:

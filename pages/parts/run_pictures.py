@@ -9,9 +9,9 @@ from core.figures import tables
 from core.measures.accuracy import confusion
 from core.runs import snapshots
 from core.runs.record import Record
+from pages.parts import samples
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
-from pages.parts.samples import picture_row
 from pages.parts.words import words
 
 THUMBNAILS = 12
@@ -80,7 +80,7 @@ def _open_cell(frames: snapshots.Frames, target: np.ndarray, names: tuple[str, .
         where = np.flatnonzero(target & (frames.labels == cell[0]) & (frames.predictions[i] == cell[1]))
         st.markdown(f"**{title}: {len(where)}**")
         captions = [f"{names[cell[0]]}: {_change(frames, names, j)}" for j in where[:THUMBNAILS]]
-        thumbnails(frames, where[:THUMBNAILS], captions)
+        samples.show(frames, where[:THUMBNAILS], captions, key=f"cell {title.lower()}")
     st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each.")
 
 
@@ -95,7 +95,7 @@ def samples_panel(record: Record) -> None:
         where = np.flatnonzero(chosen & target)
         st.markdown(f"**{title}: {len(where)}**")
         captions = [f"{names[frames.labels[i]]}: {_change(frames, names, i)}" for i in where[:THUMBNAILS]]
-        thumbnails(frames, where[:THUMBNAILS], captions)
+        samples.show(frames, where[:THUMBNAILS], captions, key=title.lower())
         if not len(where):
             st.caption("None.")
     st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each, evaluation only.")
@@ -104,21 +104,6 @@ def samples_panel(record: Record) -> None:
 def _change(frames: snapshots.Frames, names: tuple[str, ...], i: int) -> str:
     """ "8 → 3 (0.91)": prediction before, after, and the confidence after."""
     return f"{names[frames.predictions[0][i]]} → {names[frames.predictions[-1][i]]} ({frames.confidence[-1][i]:.2f})"
-
-
-def thumbnails(frames: snapshots.Frames, where: np.ndarray, captions: list[str]) -> None:
-    if not len(where):
-        return
-    if frames.pictures is None:
-        st.dataframe(
-            [
-                {"sample": caption, **{f"x{j}": float(v) for j, v in enumerate(frames.rows[i][:8])}}
-                for i, caption in zip(where, captions, strict=True)
-            ],
-            hide_index=True,
-        )
-        return
-    picture_row(frames.pictures, where, captions)
 
 
 def both_domains(record: Record) -> None:
@@ -132,5 +117,5 @@ def both_domains(record: Record) -> None:
             st.markdown(f"**{title} samples**")
             where = np.flatnonzero(frames.domain == domain)[:THUMBNAILS]
             captions = [_change(frames, names, i) for i in where]
-            thumbnails(frames, where, captions)
+            samples.show(frames, where, captions, key=title.lower())
     st.caption("Prediction before → after adaptation, and its confidence. Held-out samples.")

@@ -9,9 +9,9 @@ from core.figures import tables
 from core.map_data import MapData
 from core.runs.summary import percent
 from core.selection import Selection, summarise
+from pages.parts import samples
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
-from pages.parts.samples import picture_row
 from pages.parts.text import literal
 
 THUMBNAILS = 24
@@ -31,7 +31,7 @@ def show(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
             st.markdown(f"**{len(indices):,} selected: {found.source:,} source ●, {found.target:,} target ▲**")
             _numbers(found)
             st.caption(literal(_classes(found)))
-            _samples(data, frame, indices)
+            _samples(data, frame, indices, key)
             if found.confusion_after is not None:
                 _confusion(data, frame, indices, found, key)
 
@@ -58,7 +58,7 @@ def _classes(found: Selection) -> str:
     return "Classes, source + target: " + ", ".join(parts) + more + "."
 
 
-def _samples(data: MapData, frame: int, indices: np.ndarray) -> None:
+def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
     # Target samples first: they are what adaptation is about.
     shown = indices[np.argsort(data.domain[indices] == 0, kind="stable")][:THUMBNAILS]
     names = np.array([*data.class_names, "?"], dtype=object)
@@ -68,11 +68,7 @@ def _samples(data: MapData, frame: int, indices: np.ndarray) -> None:
         return f"{true} → {names[data.predictions[frame][i]]} ({data.confidence[frame][i]:.2f})" if data.judged else true
 
     captions = [caption(i) for i in shown]
-    if data.pictures is not None:
-        picture_row(data.pictures, shown, captions, width=64)
-    else:
-        rows = [{"sample": c} | {f"x{j}": float(v) for j, v in enumerate(data.rows[i][:8])} for i, c in zip(shown, captions, strict=True)]
-        st.dataframe(rows, hide_index=True, height=min(38 * (len(rows) + 1), 320), alt="The selected samples' first columns.")
+    samples.show(data, shown, captions, key=f"selected_{key}", width=64)
     said = "True class → prediction (confidence)" if data.judged else "True class"
     st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
 

@@ -13,12 +13,11 @@ from pages.parts import map_server, selection_view
 from pages.parts.canvas import embedding, read_selection
 from pages.parts.chart import chart
 from pages.parts.run_view import dark
-from pages.parts.samples import picture_row
+from pages.parts.samples import show
 from pages.parts.text import literal
 from pages.parts.words import tile, words
 
 SHOWN = 6
-SOUNDS = 2  # players of a strip
 DISTANCES = ("sliced_wasserstein", "energy_distance", "coral_distance")
 
 
@@ -52,26 +51,13 @@ def samples(r: ShiftReport) -> None:
         with column:
             other = "target" if title == "Source" else "source"
             st.markdown(f"**{title} samples**")
-            _strip(r, np.arange(start, start + SHOWN))
+            _strip(r, np.arange(start, start + min(SHOWN, r.n)), title)
             st.caption(f"Most {title.lower()}-like: what the classifier finds least like the {other}.")
-            _strip(r, typical)
+            _strip(r, typical, f"{title}-like")
 
 
-def _strip(r: ShiftReport, where: np.ndarray) -> None:
-    names = [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where]
-    if r.pictures is not None:
-        picture_row(r.pictures, where, names, width=56)
-        return
-    if r.originals.waves is not None:
-        for i, name in zip(where[:SOUNDS], names, strict=False):
-            st.caption(f"Class {literal(name)}")
-            st.audio(r.originals.wav(i), format="audio/wav")
-        return
-    if r.originals.texts:
-        st.dataframe([{"class": name, "text": r.originals.texts[i]} for i, name in zip(where, names, strict=True)], hide_index=True)
-        return
-    rows = [{"class": name, **{f"x{j}": float(v) for j, v in enumerate(r.rows[i][:8])}} for i, name in zip(where, names, strict=True)]
-    st.dataframe(rows, hide_index=True, alt=f"{len(rows)} samples with their first columns.")
+def _strip(r: ShiftReport, where: np.ndarray, key: str) -> None:
+    show(r, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], key, width=56)
 
 
 def properties(r: ShiftReport, version: str) -> None:

@@ -1,0 +1,79 @@
+"""The strip under a chosen shift: the same samples at severities from 0 to 1."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.errors import InputError
+from core.strip import SEVERITIES, Strip, strip
+from pages.parts.samples import enlarge
+
+PLOT = 88  # pixels of a little plot of points
+GAP = 12  # pixels between two steps
+# Colours of the first classes, as on the map.
+COLOURS = np.array([[63, 144, 218], [255, 169, 14], [189, 31, 1], [148, 164, 162], [131, 45, 182], [169, 107, 89]], np.uint8)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _strip(name: str, params_json: str, shift: str, seed: int) -> Strip | None:
+    try:
+        return strip(name, json.loads(params_json), shift, seed)
+    except (InputError, ValueError):  # the page says elsewhere what does not fit
+        return None
+
+
+def show(domain: dict[str, Any], shift: str) -> None:
+    """Draw the strip of a domain (its name and parameters); nothing where there are no samples to show yet."""
+    found = _strip(domain["name"], json.dumps(domain["params"], sort_keys=True), shift, int(st.session_state.get("seed", 0)))
+    if found is None:
+        return
+    if found.pictures is not None:
+        pictures = [enlarge(np.concatenate(list(step), axis=0)) for step in found.pictures]
+    elif found.points is not None:
+        pictures = _plots(found)
+    else:
+        st.caption(_words(found))
+        return
+    # One picture, not five columns: on a narrow page columns would stand below each other.
+    gap = np.zeros((pictures[0].shape[0], GAP, 4), np.uint8)
+    opaque = [np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]) for picture in pictures]
+    joined = [part for picture in opaque for part in (picture, gap)][:-1]
+    words = ", ".join(f"{severity:g}" for severity in SEVERITIES)
+    st.image(np.concatenate(joined, axis=1), width="stretch", caption=f"Severity {words}", alt=f"The same samples at severities {words}.")
+
+
+def _plots(found: Strip) -> list[np.ndarray]:
+    """The first two columns as dots, on one scale."""
+    low, high = found.points.min((0, 1)), found.points.max((0, 1))
+    spread = max(float((high - low).max()), 1e-9)
+    plots = []
+    for points in found.points:
+        plot = np.full((PLOT, PLOT, 3), 255, np.uint8)
+        place = ((points - (low + high) / 2) / spread * 0.94 + 0.5) * (PLOT - 1)
+        x, y = np.rint(place).astype(int).clip(0, PLOT - 2).T
+        colour = COLOURS[0] if found.labels is None else COLOURS[found.labels % len(COLOURS)]
+        for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            plot[PLOT - 1 - y - dy, x + dx] = colour
+        plots.append(plot)
+    return plots
+
+
+def _words(found: Strip) -> str:
+    """Shifts of labels change nothing that one could see in a sample: they are told in numbers."""
+    if found.wrong[-1] > 0:
+        return (
+            "Wrong training labels: " + ", ".join(f"{100 * w:.0f} % at {s:g}" for s, w in zip(SEVERITIES, found.wrong, strict=True)) + "."
+        )
+    first, last = found.class_names[0], found.class_names[-1]
+    return (
+        "Training samples: "
+        + ", ".join(
+            f"{100 * shares[0]:.0f} % “{first}” and {100 * shares[-1]:.0f} % “{last}” at {s:g}"
+            for s, shares in zip(SEVERITIES[::2], found.shares[::2], strict=True)
+        )
+        + "."
+    )
