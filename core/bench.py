@@ -296,7 +296,7 @@ class Side:
         order = stratified_order(d.labels[d.test].numpy() if known and stratified else None, len(d.test), seed)
         chosen = d.test[torch.from_numpy(order[:EVALUATED])]
         return Side(
-            d.inputs[d.train].to(device),
+            (d.inputs[d.train] if isinstance(d.inputs, Tensor) else d.inputs.subset(d.train)).to(device),
             d.labels[d.train].to(device) if known else None,
             d.inputs[chosen].to(device),
             d.labels[chosen].numpy() if known else None,

@@ -43,6 +43,7 @@ class Domain:
     name : str
         As registered, for example ``"printed-digits"``.
     inputs : Tensor
+        Or `core.domains.reading.stream.StreamedImages`: pictures that stay on disk, of which ``inputs[index]`` is a tensor.
     labels : Tensor or None
         int64, N, each in ``range(len(class_names))``; None where unknown.
     class_names : tuple of str
@@ -224,6 +225,8 @@ def _padded(*domains: Domain) -> list[Domain]:
 
 def _resize(d: Domain, channels: int, side: int) -> Domain:
     x = d.inputs
+    if not isinstance(x, Tensor):  # pictures that stay on disk
+        return replace(d, inputs=x.resized(channels, side))
     if x.shape[1] != channels:
         x = x.expand(-1, channels, -1, -1)
     if tuple(x.shape[2:]) != (side, side):
@@ -240,6 +243,9 @@ def _resize(d: Domain, channels: int, side: int) -> Domain:
 
 def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     """The domain with its inputs, or its labels, passed through the shifts, in order."""
+    if any(not SHIFTS.get(name, "shift").of_labels for name, _ in shifts) and not isinstance(d.inputs, Tensor):
+        what = f"the pictures of {d.name} stay on disk, where no shift is applied."
+        raise InputError("shifts", what, "Choose no shift, or a smaller side.")
     for name, severity in shifts:
         if SHIFTS.get(name, "shift").of_labels:
             labels, (train, test) = apply_label_shift(name, d.labels, (d.train, d.test), len(d.class_names), severity, seed)

@@ -7,10 +7,15 @@ import torch
 
 from core.domains.base import Domain, stratified_split
 from core.domains.reading import Population, Reading
+from core.domains.reading.stream import StreamedImages
 from core.mel import log_mel
 from core.words import word_ids
 
 LICENCE = "The terms of the file."
+
+
+def _tensor(raw: np.ndarray | StreamedImages) -> torch.Tensor | StreamedImages:
+    return torch.from_numpy(np.ascontiguousarray(raw)) if isinstance(raw, np.ndarray) else raw
 
 
 def to_domain(name: str, reading: Reading, population: Population, provenance: str, seed: int) -> Domain:
@@ -18,7 +23,7 @@ def to_domain(name: str, reading: Reading, population: Population, provenance: s
     raw, labels = population.inputs, population.labels
     train, test = stratified_split(labels, len(raw), 1 / 3, seed)
     originals = {"text": raw, "sound": raw, "features": reading.columns}.get(reading.kind)
-    inputs = {"text": word_ids, "sound": log_mel}.get(reading.kind, lambda x: torch.from_numpy(np.ascontiguousarray(x)))(raw)
+    inputs = {"text": word_ids, "sound": log_mel}.get(reading.kind, _tensor)(raw)
     return Domain(
         name,
         inputs,

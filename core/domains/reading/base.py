@@ -93,7 +93,7 @@ class Population:
 
     Attributes
     ----------
-    inputs : ndarray or tuple of str
+    inputs : ndarray, tuple of str or StreamedImages
         uint8 images N×C×H×W, float32 features N×D, int16 waves N×S, or N texts: what `Domain` calls originals, where it has them.
     labels : ndarray or None
         int64 N, in ``range(len(reading.class_names))``.
@@ -226,7 +226,10 @@ def _select(raw: Raw, codes: dict[str, int]) -> Population:
     if labels.min(initial=0) >= 0:
         return Population(raw.name, raw.inputs, labels)
     where = np.flatnonzero(labels >= 0)
-    inputs = tuple(raw.inputs[i] for i in where) if isinstance(raw.inputs, tuple) else raw.inputs[where]
+    if isinstance(raw.inputs, tuple):
+        inputs = tuple(raw.inputs[i] for i in where)
+    else:
+        inputs = raw.inputs[where] if isinstance(raw.inputs, np.ndarray) else raw.inputs.subset(where)
     return Population(raw.name, inputs, labels[where])
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from core.domains.reading.archives import Member, Unreadable, members
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
 from core.domains.reading.layout import FolderOptions, Labelled, arrange
+from core.domains.reading.stream import StreamedImages
 from core.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -24,6 +25,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", "
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000  # of one picture, as its header declares
 MAX_BYTES = 10**9  # of all pictures of an upload, decoded
+STREAM_FROM = 5 * 10**8  # bytes from which on the pictures of a folder stay on disk
 LARGEST = 128  # side that is chosen by itself, at most
 LOOKED_AT = 500  # pictures that decide about side and colour
 _GREY = {"1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F"}
@@ -40,6 +42,8 @@ class ImageOptions(FolderOptions):
 
 def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress | None = None) -> Reading:
     """Folders or zips of pictures, ``class/file`` or ``domain/class/file``.
+
+    The pictures of a folder stay on disk where they are many (`core.domains.reading.stream`).
 
     Of an animation the first frame is read, CMYK becomes RGB, 16 bits become 8, transparent parts become white, and a photograph is
     turned as its camera noted. A picture that cannot be read is left out and noted.
@@ -61,12 +65,18 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
         if not total:
             raise InputError(where, "there are no pictures in it.", f"Give files that end in {', '.join(SUFFIXES[:6])}.")
         side, channels = _decide([member for files in groups.values() for member, _ in files], options)
-        if total * channels * side * side > MAX_BYTES:
+        size = total * channels * side * side
+        stream = size > STREAM_FROM and all(given.is_folder for given in givens)
+        if size > MAX_BYTES and not stream:
             fitting = int((MAX_BYTES / total / channels) ** 0.5)
-            raise InputError(where, f"{total:,} pictures of {side}×{side} pixels are too many.", f"Choose a side of at most {fitting}.")
+            what = f"{total:,} pictures of {side}×{side} pixels are too many."
+            raise InputError(where, what, f"Choose a side of at most {fitting}, or give the folder to the command line.")
         done = 0
         raws = []
         for name, files in groups.items():
+            if stream:
+                raws.append(_streamed(name, files, side, channels, options))
+                continue
 
             def tell(n: int, before: int = done) -> None:
                 if on_progress:
@@ -95,6 +105,12 @@ def _decide(found: Sequence[Member], options: ImageOptions) -> tuple[int, int]:
     side = options.side or int(min(LARGEST, max(8, np.median(sides)))) if sides or options.side else LARGEST
     grey = options.colour == "grey" or (options.colour == "automatic" and modes <= _GREY)
     return side, 1 if grey else 3
+
+
+def _streamed(name: str, files: list[Labelled], side: int, channels: int, options: ImageOptions) -> Raw:
+    """The pictures of one domain, which are decoded when they are needed."""
+    inputs = StreamedImages([m.path for m, _ in files], [m.read for m, _ in files], decode, side, channels, options.fit)
+    return Raw(name, inputs, None if files[0][1] is None else np.array([label for _, label in files], dtype=object))
 
 
 def _decoded(name: str, files: list[Labelled], side: int, channels: int, options: ImageOptions, notes: list[Note], tell) -> Raw:

@@ -1,0 +1,133 @@
+"""Pictures that stay on disk: decoded by workers when a batch asks for them, and kept decoded in a file of their own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.domains.reading.archives import Unreadable
+from core.errors import InputError
+from core.home import home
+
+MAX_KEPT = 40 * 10**9  # bytes of the file with decoded pictures; beyond that every picture is decoded each time
+Decode = Callable[[bytes, int, int, str], tuple[np.ndarray, list[str]]]
+
+
+class StreamedImages:
+    """N pictures that behave like a uint8 tensor N×C×S×S where a batch is asked for.
+
+    ``images[index]`` returns a tensor on `device`. What was decoded once is read back from a nameless file under
+    ``$SHIFTSCOPE_HOME``, which the operating system removes with the process, so that later epochs decode nothing.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What each picture is called in an error message.
+    reads : sequence of callable
+        Each returns the bytes of one file.
+    decode : callable
+        ``decode(content, side, channels, fit)`` as `core.domains.reading.images.decode`.
+    """
+
+    ndim = 4
+    dtype = torch.uint8
+
+    def __init__(self, names: Sequence[str], reads: Sequence[Callable[[], bytes]], decode: Decode, side: int, channels: int, fit: str):
+        self._names, self._reads, self._decode, self._form = names, reads, decode, (side, channels, fit)
+        self._kept = _Kept(len(reads), channels * side * side)
+        self._rows = np.arange(len(reads))
+        self.device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def shape(self) -> torch.Size:
+        side, channels, _ = self._form
+        return torch.Size((len(self), channels, side, side))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory: none to speak of."""
+        return 0
+
+    def subset(self, index: Tensor | np.ndarray) -> StreamedImages:
+        """Some of the pictures, still on disk; they share what has been decoded."""
+        return self._copy(_rows=self._rows[np.asarray(index)])
+
+    def to(self, device: torch.device) -> StreamedImages:
+        """The same pictures, whose batches go to ``device``."""
+        return self._copy(device=torch.device(device))
+
+    def resized(self, channels: int, side: int) -> StreamedImages:
+        """The same pictures decoded to another size."""
+        if (side, channels) == self._form[:2]:
+            return self
+        form = (side, channels, self._form[2])
+        return self._copy(_form=form, _kept=_Kept(len(self._reads), channels * side * side))
+
+    def _copy(self, **changes) -> StreamedImages:
+        other = object.__new__(StreamedImages)
+        other.__dict__ |= self.__dict__ | changes
+        return other
+
+    def __getitem__(self, index: Tensor | slice) -> Tensor:
+        """uint8 batch on `device`; raises `InputError` for a picture that cannot be read."""
+        rows = self._rows[index if isinstance(index, slice) else index.cpu().numpy()]
+        batch = np.empty((len(rows), *self.shape[1:]), np.uint8)
+
+        def fill(places: range) -> None:
+            for i in places:
+                if not self._kept.load(rows[i], batch[i]):
+                    batch[i] = self._fresh(rows[i])
+                    self._kept.keep(rows[i], batch[i])
+
+        step = max(8, -(-len(rows) // (4 * _workers()._max_workers)))
+        list(_workers().map(fill, [range(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]))
+        return torch.from_numpy(batch).to(self.device)
+
+    def _fresh(self, row: int) -> np.ndarray:
+        try:
+            return self._decode(self._reads[row](), *self._form)[0]
+        except Unreadable as error:
+            raise InputError(self._names[row], f"{error}.", "Remove or repair this picture and start again.") from error
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    """Threads are enough: Pillow lets go of the interpreter while it decodes."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), "decode")
+
+
+class _Kept:
+    """Decoded pictures in a nameless file, one after the other."""
+
+    def __init__(self, count: int, size: int):
+        self._size, self._known, self._lock = size, np.zeros(count, bool), threading.Lock()
+        self._file = None
+        self._used = count * size <= MAX_KEPT
+
+    def load(self, row: int, into: np.ndarray) -> bool:
+        """Fill ``into`` if the picture has been kept."""
+        return bool(self._known[row]) and os.preadv(self._file.fileno(), [into.data], int(row) * self._size) == self._size
+
+    def keep(self, row: int, picture: np.ndarray) -> None:
+        if not self._used:
+            return
+        with self._lock:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=home())  # noqa: SIM115  (open for as long as the pictures live)
+        try:
+            os.pwrite(self._file.fileno(), np.ascontiguousarray(picture).data, int(row) * self._size)
+        except OSError:  # the disk is full: what is kept stays, the rest is decoded each time
+            self._used = False
+            return
+        self._known[row] = True

@@ -1,0 +1,117 @@
+"""Pictures that stay on disk: the same samples, batches and runs as from memory."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import bench as bench_module
+from core.bench import Bench, load_pair
+from core.domains import DOMAINS, files
+from core.domains.base import shifted
+from core.domains.reading import images, stream
+from core.errors import InputError
+from core.experiment import Experiment
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two domains of two classes, 30 pictures each, and a home of its own."""
+    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path / "home"))
+    for place in ("a/cat", "a/dog", "b/cat", "b/dog"):
+        (tmp_path / "data" / place).mkdir(parents=True)
+        for i in range(30):
+            out = io.BytesIO()
+            Image.fromarray(RNG.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(out, "PNG")
+            (tmp_path / "data" / place / f"{i:02}.png").write_bytes(out.getvalue())
+    return tmp_path / "data"
+
+
+def make(folder, domain="a", **options):
+    files._read.cache_clear()
+    entry = DOMAINS.get("file")
+    return entry.make(entry.params(path=str(folder), domain=domain, options=options), 0)
+
+
+@pytest.fixture
+def both(folder, monkeypatch):
+    memory = make(folder)
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    return memory, make(folder)
+
+
+def test_batches_are_those_from_memory(both):
+    memory, disk = both
+    assert isinstance(disk.inputs, stream.StreamedImages)
+    assert (disk.inputs.shape, disk.inputs.dtype, disk.kind) == (memory.inputs.shape, memory.inputs.dtype, "image")
+    assert torch.equal(disk.labels, memory.labels)
+    assert torch.equal(disk.train, memory.train)
+    for index in (torch.tensor([5, 0, 59, 5]), slice(3, 9), disk.test):
+        for _ in range(2):  # decoded, and read back
+            assert torch.equal(disk.inputs[index], memory.inputs[index])
+    part = disk.inputs.subset(disk.train)
+    assert torch.equal(part[torch.arange(len(part))], memory.inputs[memory.train])
+    assert torch.equal(part.subset(np.array([3, 1]))[slice(0, 2)], memory.inputs[memory.train][[3, 1]])
+
+
+def test_another_size(both, folder):
+    small = both[1].inputs.resized(1, 8)
+    assert small.shape == (60, 1, 8, 8)
+    expected = make(folder, side=8, colour="grey").inputs
+    assert torch.equal(small[slice(0, 60)], expected[slice(0, 60)])
+    assert both[1].inputs.resized(3, 20) is both[1].inputs
+
+
+def test_each_picture_is_decoded_once(folder, monkeypatch):
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    calls = []
+    real = images.decode
+    monkeypatch.setattr(images, "decode", lambda *a: calls.append(1) or real(*a))
+    inputs = make(folder).inputs
+    for _ in range(3):
+        inputs[torch.randperm(60, generator=torch.Generator().manual_seed(0))]
+    assert len(calls) == 60
+
+
+def test_a_full_disk_only_costs_time(both, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stream.os, "pwrite", full)
+    inputs = both[1].inputs.resized(3, 16)
+    assert torch.equal(inputs[slice(0, 9)], inputs[slice(0, 9)])
+
+
+def test_a_damaged_picture_is_named(both, folder):
+    (folder / "a" / "dog" / "03.png").write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="a/dog/03.png: it is damaged, or no picture. Remove"):
+        both[1].inputs[slice(0, 60)]
+
+
+def test_a_bench_measures_the_same(folder, monkeypatch):
+    def bench():
+        files._read.cache_clear()
+        bench_module._PAIRS.clear()
+        sides = {s: {"name": "file", "params": {"path": str(folder), "domain": d}} for s, d in (("source", "a"), ("target", "b"))}
+        experiment = Experiment.parse(sides | {"backbone": {"name": "lenet"}, "budget": {"batch_size": 16}, "snapshot": 20})
+        found = Bench(experiment, load_pair(experiment), "cpu")
+        method = found.method("source-only", {}, "adapt")
+        return found, found.evaluate(method)
+
+    (memory, a), (_, b) = bench(), (monkeypatch.setattr(images, "STREAM_FROM", 0), bench())[1]
+    streamed = bench()[0]
+    assert isinstance(streamed.source.inputs, stream.StreamedImages)
+    assert isinstance(streamed.source.held_out, torch.Tensor)
+    np.testing.assert_array_equal(a.target_probabilities, b.target_probabilities)
+    index = torch.tensor([3, 1, 2])
+    assert torch.equal(streamed.source.inputs[index], memory.source.inputs[index])
+
+
+def test_a_shift_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    with pytest.raises(InputError, match="stay on disk"):
+        shifted(make(folder), [("rotation", 0.5)], 0)
