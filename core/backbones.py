@@ -138,14 +138,17 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 class Scale(nn.Module):
-    """uint8 images to floats in [−1, 1]; float features as they are."""
+    """Images, N×C×H×W from 0 to 255, to floats in [−1, 1]; float features N×D as they are.
+
+    Images are uint8, or floats of the same range: so a method may hand on images that it has changed, and that have a gradient.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x
+        return (x if x.is_floating_point() else x.float()) / 127.5 - 1 if x.ndim == 4 else x
 
 
 class ImageNetScale(nn.Module):
-    """uint8 images to three channels of ``side`` pixels, normalised with ImageNet's mean and deviation."""
+    """Images from 0 to 255, uint8 or float, to three channels of ``side`` pixels, normalised with ImageNet's mean and deviation."""
 
     def __init__(self, side: int):
         super().__init__()

@@ -12,6 +12,9 @@ from core.methods import (  # noqa: F401  (they register themselves)
     kernels,
     moments,
     references,
+    self_training,
+    source_free,
+    translation,
     transport,
 )
 from core.methods.base import METHODS, AlignmentMethod, Batch, Method, MethodInfo, MethodParams, Seen, Side, Step, method
