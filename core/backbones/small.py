@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -28,10 +27,13 @@ class CNNParams(Params):
 
 
 class Scale(nn.Module):
-    """uint8 images to floats in [−1, 1]; float features as they are."""
+    """Images, N×C×H×W from 0 to 255, to floats in [−1, 1]; float features N×D as they are.
+
+    Images are uint8, or floats of the same range: so a method may hand on images that it has changed, and that have a gradient.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x
+        return (x if x.is_floating_point() else x.float()) / 127.5 - 1 if x.ndim == 4 else x
 
 
 def _at_least_four_pixels(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

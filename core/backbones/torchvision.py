@@ -86,7 +86,7 @@ class ImageNetParams(Params):
 
 
 class ImageNetScale(nn.Module):
-    """uint8 images to three channels of ``side`` pixels, normalised with ImageNet's mean and deviation."""
+    """Images from 0 to 255, uint8 or float, to three channels of ``side`` pixels, normalised with ImageNet's mean and deviation."""
 
     def __init__(self, side: int):
         super().__init__()
@@ -109,6 +109,7 @@ class WeightsTransforms(nn.Module):
         self.transforms = weights.transforms(crop_size=side, resize_size=larger)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if x.dtype == torch.uint8 else x / 255  # torchvision takes floats to lie between 0 and 1
         return self.transforms(x.expand(-1, 3, -1, -1))
 
 

@@ -14,8 +14,11 @@ from core.methods import (  # noqa: F401  (they register themselves)
     kernels,
     moments,
     references,
+    self_training,
     semi_supervised,
     shallow,
+    source_free,
+    translation,
     transport,
 )
 from core.methods.base import METHODS, AlignmentMethod, Batch, Family, Method, MethodInfo, MethodParams, Seen, Side, Step, method

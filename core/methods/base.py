@@ -208,6 +208,15 @@ class Method(nn.Module):
         """Features and logits of source and target in one pass: batch norm sees both domains pooled."""
         return self.network(torch.cat([batch.source, batch.target]))
 
+    @torch.no_grad()
+    def look(self, inputs: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
+        """Features and logits of any number of inputs, in evaluation mode and without gradient."""
+        training = self.network.training
+        self.network.eval()
+        features, logits = zip(*(self.network(part) for part in inputs.split(chunk)), strict=True)
+        self.network.train(training)
+        return torch.cat(features), torch.cat(logits)
+
 
 class AlignmentMethod(Method):
     """Task loss on the source plus ``trade_off`` times one alignment term. Subclasses write ``alignment``."""

@@ -11,26 +11,27 @@ from torch import Tensor
 from core.shifts.base import Draws
 
 
-def warp(x: Tensor, matrix: list[list[float]]) -> Tensor:
-    """Resample images by a 2×3 affine matrix in normalised coordinates, zeros outside."""
-    theta = torch.tensor(matrix, dtype=x.dtype, device=x.device).expand(len(x), 2, 3)
-    return F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), mode="bilinear", align_corners=False)
+def warp(x: Tensor, matrix: Tensor, padding: str = "zeros") -> Tensor:
+    """Resample images by one 2×3 affine matrix in normalised coordinates, or by one for each of them (N×2×3)."""
+    theta = matrix.to(x).expand(len(x), 2, 3)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=False)
 
 
 def rotate(x: Tensor, severity: float, _: Draws) -> Tensor:
     """Counter-clockwise, as seen, by up to 90°."""
     c, s = math.cos(severity * math.pi / 2), math.sin(severity * math.pi / 2)
     aspect = x.shape[-2] / x.shape[-1]  # normalised coordinates stretch an image that is not square
-    return warp(x, [[c, -s * aspect, 0], [s / aspect, c, 0]])
+    return warp(x, torch.tensor([[c, -s * aspect, 0], [s / aspect, c, 0]]))
 
 
 def shrink(x: Tensor, severity: float, _: Draws) -> Tensor:
     """About the middle, to half the size at severity 1."""
-    return warp(x, [[1 + severity, 0, 0], [0, 1 + severity, 0]])
+    return warp(x, torch.tensor([[1 + severity, 0, 0], [0, 1 + severity, 0]]))
 
 
 def translate(x: Tensor, severity: float, _: Draws) -> Tensor:
-    return warp(x, [[1, 0, -0.5 * severity], [0, 1, -0.5 * severity]])
+    return warp(x, torch.tensor([[1, 0, -0.5 * severity], [0, 1, -0.5 * severity]]))
 
 
 def blur(x: Tensor, severity: float, _: Draws) -> Tensor:

@@ -18,15 +18,21 @@ NAMES = METHODS.names()
 ADAPTING = [m.info.name for m in METHODS if m.info.adapts]
 ITERATIVE = [m.info.name for m in METHODS if not m.info.instant]
 CLASSES, WIDTH, SIDE = 3, 8, 8
+# Fresh networks are sure of nothing: at their defaults these methods would learn from no target sample.
+SURE = {name: {"threshold": 0} for name in ("pseudo-label", "fixmatch", "mean-teacher", "tri-training")}
 
 
 def make(name: str, seed: int = 0, **params) -> Method:
-    """A small method that has been told what there is: `seen` of its own kind."""
+    """A small method that has been told what there is, `seen` of its own kind, and is about to get the batches of an epoch."""
     cls, generator = METHODS.get(name), torch.Generator().manual_seed(seed)
     shape = (1, SIDE, SIDE) if cls.info.kinds == ("image",) else (2,)
     network = build_network("mlp", MLPParams(width=16, bottleneck=WIDTH), shape, CLASSES, generator)
-    method = cls(network, cls.Params(**params), WIDTH, CLASSES, generator)
+    method = cls(network, cls.Params(**SURE.get(name, {}) | params), WIDTH, CLASSES, generator)
     method.begin(seen(name))
+    if not cls.info.instant:
+        method.epoch(seen(name), 0.5)
+    if name == "tri-training":  # two fresh labellers agree on nothing
+        method.given.copy_(torch.arange(48) % CLASSES)
     return method
 
 

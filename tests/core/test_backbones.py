@@ -157,9 +157,21 @@ def test_refuses_images_that_pooling_would_consume(name):
 
 
 def test_images_are_scaled_and_rows_are_not():
-    assert Scale()(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    image = torch.tensor([0, 51, 255], dtype=torch.uint8)[None, None, None]
+    assert Scale()(image).flatten().tolist() == pytest.approx([-1, -0.6, 1])
+    assert torch.equal(Scale()(image.float()), Scale()(image))  # an image that a method has changed
+    assert Scale()(image.double()).dtype == torch.float64
     rows = torch.randn(3, 2)
     assert torch.equal(Scale()(rows), rows)
+
+
+def test_changed_images_have_a_gradient():
+    for name, params in (("small-cnn", {"width": 4}), ("resnet18", {"side": 32})):
+        image = inputs((1, 16, 16)).float().requires_grad_()
+        network = build(name, (1, 16, 16), **params).eval()
+        with torch.no_grad():
+            torch.testing.assert_close(network(image.to(torch.uint8))[1], network(image)[1])
+        assert torch.autograd.grad(network(image)[1].sum(), image)[0].abs().sum() > 0
 
 
 def test_resnet_sees_three_normalised_channels_of_its_side():

@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 from core import bench as bench_module
-from core.bench import Bench, load_pair
+from core.bench import Bench
 from core.domains import DOMAINS, files
 from core.domains.base import shifted
 from core.domains.reading import images, stream
 from core.errors import InputError
 from core.experiment import Experiment
+from core.pairs import load_pair
 
 RNG = np.random.default_rng(0)
 
