@@ -15,10 +15,7 @@ from core.methods import METHODS
 from core.shifts import SHIFTS
 
 # Part of every id. Raise it when a change makes old results incomparable with new ones.
-SCHEMA = 2
-# Settings that came later, with the value that means what was done before: they are left out of the id where they have it, so that
-# an old link still finds its run.
-LATER = {"shots": 0, "joint": False, "precision": "float32"}
+SCHEMA = 3
 
 
 class _Frozen(BaseModel):
@@ -178,14 +175,8 @@ class Experiment(_Frozen):
 
 
 def _digest(data: dict) -> str:
-    text = json.dumps(_as_before(data) | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(data | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _as_before(data: dict) -> dict:
-    """``data`` without the later settings that are at the value of before."""
-    kept = {name: value for name, value in data.items() if name not in LATER or value != LATER[name]}
-    return kept | ({"budget": _as_before(kept["budget"])} if "budget" in kept else {})
 
 
 def as_input_error(error: ValidationError) -> InputError:

@@ -123,12 +123,6 @@ def test_every_field_changes_the_id(path, value, tmp_path, monkeypatch):
     assert Experiment.parse(data).id != Experiment.parse(base).id
 
 
-def test_settings_that_came_later_leave_old_ids_alone():
-    """Recorded before there were shots and a joint line: links and the gallery name runs by their ids."""
-    assert Experiment().id == "11299383f1da"
-    assert Experiment.parse({"joint": False, "shots": 0, "budget": {"precision": "float32"}}).id == "11299383f1da"
-
-
 def test_a_files_content_is_part_of_the_id_and_not_only_its_path(tmp_path):
     path = tmp_path / "rows.npz"
     ids = []
