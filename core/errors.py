@@ -24,10 +24,14 @@ class InputError(ValueError):
         super().__init__(f"{where}: {what} {remedy}")
 
 
+LISTED = 24
+
+
 def unknown(where: str, name: object, known: Iterable[str]) -> InputError:
-    """An `InputError` for a name that is not among ``known``, with the closest one suggested."""
+    """An `InputError` for a name that is not among ``known``, with the closest one suggested and at most `LISTED` of the others."""
     known = list(known)
+    choice = ", ".join(known[:LISTED]) + (f", … ({len(known)} in all)" if len(known) > LISTED else "")
     shown = repr(name if len(str(name)) <= 60 else str(name)[:60] + "…")
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
-    return InputError(where, f"there is no {shown}.", f"{hint}Choose one of: {', '.join(known)}.")
+    return InputError(where, f"there is no {shown}.", f"{hint}Choose one of: {choice}.")
