@@ -67,6 +67,18 @@ for _situation in (
         _points("moons"),
     ),
     Situation(
+        "moved-blobs",
+        "moved blobs",
+        "Three blobs, all of the target moved by the same way: whoever lays cloud on cloud wins.",
+        _points("blobs", ("translation", 0.6)),
+    ),
+    Situation(
+        "rare-classes",
+        "blobs of which some became rare",
+        "Three blobs, slightly moved; in the target the last is ten times as rare as the first. Equal clouds then mean wrong classes.",
+        _points("blobs", ("translation", 0.35), ("class-prior", 1.0)),
+    ),
+    Situation(
         "small-digits",
         "few digits",
         "900 printed digits to handwritten ones, with a small network: a real gap, in seconds.",

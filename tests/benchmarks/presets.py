@@ -1,0 +1,88 @@
+"""Every method in every small situation, three seeds: ``uv run python tests/benchmarks/presets.py``.
+
+Writes ``results/presets.md``: the mean gain in target accuracy, in points, over what the same run was before adaptation. From it the
+card of each method takes where it shines and where it fails, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from core import devices
+from core.errors import InputError
+from core.methods import METHODS
+from core.situations import SITUATIONS, posed
+from core.training import train
+
+RESULTS = Path(__file__).parent / "results" / "presets.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--methods", nargs="+", default=[m.info.name for m in METHODS if m.info.adapts])
+    parser.add_argument("--situations", nargs="+", default=SITUATIONS.names())
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--kept", default="/tmp/shiftscope-presets.json", help="where gains are kept, so that the command can be called again"
+    )
+    options = parser.parse_args()
+    devices.limit_threads()
+    kept = Path(options.kept)
+    gains: dict[str, float | None] = json.loads(kept.read_text()) if kept.exists() else {}
+    references: dict = {}
+    for seed in options.seeds:
+        for situation in options.situations:
+            for name in options.methods:
+                try:
+                    experiment = posed(SITUATIONS.get(situation), name, seed)
+                except InputError:  # it cannot read such data
+                    continue
+                key = f"{name} {situation} {experiment.id}"
+                if key not in gains:
+                    started = time.process_time()
+                    try:
+                        *_, last = train(experiment, references=references)
+                        gains[key] = 100 * last.measures["gain"]
+                    except InputError as error:
+                        gains[key] = None
+                        print(f"{name} on {situation}: {error}")
+                    print(f"{name} {situation} {seed}: {gains[key]} in {time.process_time() - started:.1f} s", flush=True)
+                    kept.write_text(json.dumps(gains))
+    write(gains, options)
+
+
+def write(gains: dict[str, float | None], options: argparse.Namespace) -> None:
+    lines = [
+        "# Every method in every small situation",
+        "",
+        "`uv run python tests/benchmarks/presets.py`: mean gain in held-out target accuracy, in points, over the seeds "
+        f"{', '.join(map(str, options.seeds))};",
+        f"all methods at their defaults, 3 shots where a method lives on some. torch {version('torch')}.",
+        "",
+        f"| method | {' | '.join(options.situations)} |",
+        f"| --- {'| --- ' * len(options.situations)}|",
+    ]
+    for name in options.methods:
+        cells = []
+        for situation in options.situations:
+            found = []
+            for seed in options.seeds:
+                try:
+                    found.append(gains.get(f"{name} {situation} {posed(SITUATIONS.get(situation), name, seed).id}"))
+                except InputError:
+                    found.append(None)
+            cells.append("–" if None in found else f"{mean(found):+.1f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    RESULTS.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
