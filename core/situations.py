@@ -75,8 +75,8 @@ for _situation in (
     Situation(
         "rare-classes",
         "blobs of which some became rare",
-        "Three blobs, slightly moved; in the target the last is ten times as rare as the first. Equal clouds then mean wrong classes.",
-        _points("blobs", ("translation", 0.35), ("class-prior", 1.0)),
+        "The same three blobs, but in the target the last is ten times as rare as the first: equal clouds then mean wrong classes.",
+        _points("blobs", ("class-prior", 1.0)),
     ),
     Situation(
         "small-digits",

@@ -44,6 +44,11 @@ def launch(experiment) -> None:
         st.session_state["refused"] = error
 
 
+def launch_preset(experiment) -> None:
+    picker.fill(experiment.model_dump(mode="json"), keep_link=False)
+    launch(experiment)
+
+
 def control(run_id: str, action: str) -> None:
     try:
         worker().control(run_id, action)
@@ -69,7 +74,7 @@ with settings:
         picker.backbone()
     with st.container(border=True):
         st.markdown("**3 · Method**")
-        picker.method()
+        picker.method(launch_preset)
     with st.container(border=True):
         st.markdown("**4 · Budget**")
         picker.budget()

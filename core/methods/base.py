@@ -49,6 +49,8 @@ class MethodInfo:
         Closed form: one epoch without batches, all of it in `Method.epoch`.
     kinds : tuple of str
         Kinds of inputs the method can read; empty if it works on the features of any.
+    shines, fails : str
+        Names of situations (`core.situations`) in which it can be seen to help and to hurt; empty for none.
     trains_on : str
         ``"target"`` or ``"both"`` only for references that are shown all target labels; it is the one door through which
         these labels reach a network, and `core.training` opens it by handing the target over *as* the source.
@@ -71,6 +73,8 @@ class MethodInfo:
     kinds: tuple[str, ...] = ()
     trains_on: Literal["source", "target", "both"] = "source"
     clip: float | None = None
+    shines: str = ""
+    fails: str = ""
 
     @property
     def adapts(self) -> bool:

@@ -7,7 +7,9 @@ from typing import get_args
 
 import streamlit as st
 
+from core.experiment import Experiment
 from core.methods import METHODS, Family, MethodInfo
+from core.situations import SITUATIONS, posed
 
 TRANSFERS = {
     "features": "Features: source and target are made alike",
@@ -82,6 +84,22 @@ def _row(info: MethodInfo) -> None:
 
 def _choose(name: str) -> None:
     st.session_state["method"] = name
+
+
+def presets(info: MethodInfo, run: Callable[[Experiment], None]) -> None:
+    """Two buttons: the method where it shines, and where it fails."""
+    shown = [(word, SITUATIONS.get(name)) for word, name in (("Shines", info.shines), ("Fails", info.fails)) if name]
+    with st.container(horizontal=True, gap="small"):
+        for word, situation in shown:
+            st.button(
+                f"{word}: {situation.title}",
+                key=f"preset_{word}",
+                icon=":material/play_arrow:",
+                on_click=run,
+                args=(posed(situation, info.name),),
+                help=f"{situation.summary} Sets all choices and runs it, in seconds.",
+                width="stretch",
+            )
 
 
 def labels(info: MethodInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
@@ -117,7 +118,8 @@ def backbone() -> None:
     form(entry.params, entry.name, "Backbone settings")
 
 
-def method() -> None:
+def method(run: Callable[[Experiment], None]) -> None:
+    """The method, what it is, and its two presets, which ``run`` starts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choose("Method", METHOD_TITLES, "method", DEFAULT["method"]["name"])
         if st.button("Browse", icon=":material/category:", help=f"All {len(METHOD_TITLES)} methods, grouped and filtered."):
@@ -126,6 +128,7 @@ def method() -> None:
     info = cls.info
     catalogue.labels(info)
     st.caption(f"{info.summary}  \n**Helps:** {info.helps}  \n**Hurts:** {info.hurts}")
+    catalogue.presets(info, run)
     if info.setting == "semi-supervised":
         field("shots", Experiment.model_fields["shots"], "shots", default=SHOTS)
     form(cls.Params, info.name, "Hyper-parameters")
@@ -239,8 +242,8 @@ def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
     return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
 
 
-def fill(data: dict[str, Any]) -> None:
-    """Set the widgets to a stored experiment. What the URL says itself stays. Call before they are drawn."""
+def fill(data: dict[str, Any], keep_link: bool = True) -> None:
+    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
     values: dict[str, Any] = {}
     for side in ("source", "target"):
         spec = data[side]
@@ -248,8 +251,9 @@ def fill(data: dict[str, Any]) -> None:
         if values[side] not in domain_titles():
             return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
         values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
+        values[f"{side}_shift"] = spec["shifts"][0]["name"] if len(spec["shifts"]) == 1 else NO_SHIFT
         if len(spec["shifts"]) == 1:
-            values |= {f"{side}_shift": spec["shifts"][0]["name"], f"{side}_severity": spec["shifts"][0]["severity"]}
+            values[f"{side}_severity"] = spec["shifts"][0]["severity"]
     for part in ("backbone", "method"):
         values[part] = data[part]["name"]
         values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
@@ -257,7 +261,7 @@ def fill(data: dict[str, Any]) -> None:
     if data.get("shots"):
         values["shots"] = data["shots"]
     for key, value in values.items():
-        if key not in st.query_params:
+        if not keep_link or key not in st.query_params:
             st.session_state[key] = value
 
 
