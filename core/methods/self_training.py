@@ -62,7 +62,8 @@ class PseudoLabel(Method):
         transfers="model",
         summary="Takes its own sure predictions on the target for labels, and learns from them.",
         helps="When the source model is mostly right, and sure only where it is right.",
-        hurts="When it is sure and wrong: nothing ever contradicts a label that it gave itself.",
+        hurts="When it is sure and wrong: nothing ever contradicts a label that it gave itself. On printed to handwritten digits all"
+        " samples end in one class.",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda_p\,\mathbb{E}_{x\sim T}\,"
         r"\mathbf{1}\big[\max_k p_k(x) \ge \tau\big]\,\big(-\log p_{\hat y}(x)\big)",
         paper="Lee, Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks",
@@ -97,7 +98,7 @@ class FixMatch(Method):
         summary="Labels a slightly changed target sample where it is sure, and learns that label on a strongly changed one.",
         helps="When turning, moving and disturbing a sample does not change its class, and the source model has a good start.",
         hurts="When the changes change the class; when the source model is sure and wrong; under label shift, as labels follow the"
-        " source's class shares.",
+        " source's class shares. On printed to handwritten digits it ended a little below source-only.",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathbb{E}_{x\sim T}\,"
         r"\mathbf{1}\big[\max_k \tilde q_k \ge \tau\big]\,\big(-\log p_{\hat y}(A(x))\big),"
         r"\quad \tilde q \propto p(a(x))\, s / \bar t,\; \hat y = \arg\max_k \tilde q_k",
@@ -199,7 +200,8 @@ class TriTraining(Method):
         transfers="model",
         summary="Co-training: two classifiers that look at different features label the target where they agree; a third learns only that.",
         helps="When the source model has a fair start: agreement of two views is a better sign than the confidence of one.",
-        hurts="When both views make the same mistakes, and when rare classes are never agreed upon: they die out.",
+        hurts="When both views make the same mistakes, and when rare classes are never agreed upon: they die out."
+        " On printed to handwritten digits it falls far below source-only.",
         formula=r"\min\; \mathcal{L}_{S\cup\hat T}(C_1) + \mathcal{L}_{S\cup\hat T}(C_2) + \mathcal{L}_{\hat T}(C_t)"
         r" + \mu\,\lvert W_1^\top W_2\rvert_1,\quad \hat T = \{x : \hat y_1 = \hat y_2,\; \max(p_1, p_2) \ge \tau\}",
         paper="Saito et al., Asymmetric Tri-training for Unsupervised Domain Adaptation",

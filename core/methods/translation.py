@@ -135,7 +135,7 @@ class CyCADA(Method):
         summary="Two small networks learn to redraw images of one domain as the other's; the classifier learns from redrawn source images.",
         helps="When a local change of strokes, texture or light turns one domain into the other, and there are many images.",
         hurts="On few images; and when the source model is mostly wrong on the target: what it calls 'the same class' then misleads."
-        " It takes three updates for each batch.",
+        " It takes three updates for each batch. On few printed and handwritten digits it did no better than longer source training.",
         formula=r"\min_{G,G'}\max_{D,D'}\; \mathcal{L}_\text{GAN}"
         r" + \lambda\big(\lVert G'(G(x_S)) - x_S\rVert_1 + \lVert G(G'(x_T)) - x_T\rVert_1\big)"
         r" + \mu\,\mathcal{L}_\text{sem},\qquad \min_{F,C}\; \mathcal{L}_\text{task}\big(G(x_S)\big)",
