@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from method_tools import ADAPTING, ITERATIVE
+from method_tools import ADAPTING
 from sklearn.linear_model import LogisticRegression
 
 from core.bench import Bench
@@ -66,12 +66,11 @@ def accuracies(references):
     return run
 
 
-<<<<<<< HEAD
-# Methods in closed form do not train the network: test_shallow_adapt.py has pairs for them.
-@pytest.mark.parametrize("name", [name for name in ADAPTING if name in ITERATIVE and name != "adda" and name not in FEW_LABELS])
-=======
-@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in UNPROVEN | {"adda"}])
->>>>>>> selftrain
+# Methods on frozen features do not train the network: test_shallow_adapt.py has pairs for them.
+SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen features"]
+
+
+@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {"adda", *UNPROVEN, *FEW_LABELS, *SHALLOW}])
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")
