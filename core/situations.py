@@ -41,10 +41,10 @@ _DIGITS = {
 }
 
 
-def _points(name: str, *shifts: tuple[str, float], batch_size: int = 32) -> dict[str, Any]:
+def _points(name: str, *shifts: tuple[str, float], n: int = 600, **params: Any) -> dict[str, Any]:
     moved = [{"name": shift, "severity": severity} for shift, severity in shifts]
-    sides = {"source": {"name": name, "params": {"n": 600}}, "target": {"name": name, "params": {"n": 600}, "shifts": moved}}
-    return {**_PLANE, **sides, "budget": _PLANE["budget"] | {"batch_size": batch_size}}
+    params |= {"n": n}
+    return {**_PLANE, "source": {"name": name, "params": params}, "target": {"name": name, "params": params, "shifts": moved}}
 
 
 for _situation in (
@@ -75,8 +75,8 @@ for _situation in (
     Situation(
         "rare-classes",
         "blobs of which some became rare",
-        "The same three blobs, but in the target the last is ten times as rare as the first: equal clouds then mean wrong classes.",
-        _points("blobs", ("class-prior", 1.0)),
+        "Three blobs that overlap; in the target the last is ten times as rare as the first. Equal clouds then mean wrong classes.",
+        _points("blobs", ("class-prior", 1.0), n=900, spread=0.8),
     ),
     Situation(
         "small-digits",

@@ -17,7 +17,7 @@ PRELUDE = """
 import torch
 from torch import Tensor
 from pydantic import Field
-from sklearn.datasets import make_blobs
+from sklearn.datasets import make_circles
 from core.domains import Domain, NoParams, domain, stratified_split
 from core.methods import AlignmentMethod, Batch, MethodInfo, MethodParams, method
 """
@@ -35,7 +35,7 @@ print(sorted(last.losses))
 
 @pytest.mark.parametrize(
     ("number", "source", "method", "losses"),
-    [(0, "moons", "maximum-squares", ["align", "task"]), (1, "blobs", "dan", ["align", "task"])],
+    [(0, "moons", "maximum-squares", ["align", "task"]), (1, "circles", "dan", ["align", "task"])],
     ids=["method", "data set"],
 )
 def test_the_example_runs(number, source, method, losses):

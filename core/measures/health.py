@@ -243,5 +243,37 @@ for _words in (
         "Roy & Vetterli 2007, EUSIPCO.",
         "With K classes that are perfectly separated it is about K − 1: lower than before is not bad in itself.",
     ),
+    Words(
+        "effective_samples",
+        "Effective sample size",
+        "How many equally weighted source samples would say as much as the re-weighted ones do.",
+        r"\big(\textstyle\sum_i w_i\big)^2 \big/ \textstyle\sum_i w_i^2",
+        "Kish 1965, Survey Sampling.",
+        "A few large weights make it small: then a handful of source samples decide, and accuracy hangs on chance.",
+    ),
+    Words(
+        "shot_accuracy",
+        "Accuracy on the shots",
+        "Share of the labelled target samples that are classified rightly while they are being learned.",
+        r"\tfrac{1}{n}\textstyle\sum_i \mathbf{1}[\hat y_i = y_i]",
+        "Training accuracy, as in every course since Vapnik 1998.",
+        "They are trained on, so it says nothing of other target samples; it soon is 1.",
+    ),
+    Words(
+        "labelled",
+        "Target samples that teach",
+        "Share of target samples of whose prediction the method is sure enough to learn from it.",
+        r"\tfrac{1}{B}\textstyle\sum_i \mathbf{1}[\max_k q_{ik} \ge \tau]",
+        "Sohn et al. 2020, arXiv 2001.07685.",
+        "Sure is not right: a high share with low accuracy means that mistakes are being learned.",
+    ),
+    Words(
+        "relabelled",
+        "Labels that changed",
+        "Share of the target's pseudo-labels that are others than an epoch before.",
+        r"\tfrac{1}{n}\textstyle\sum_i \mathbf{1}[\tilde y_i \ne \tilde y_i^{\text{before}}]",
+        "Liang et al. 2020, arXiv 2002.08546.",
+        "Labels that have stopped to change may all be wrong: it says that learning has settled, not where.",
+    ),
 ):
     WORDS.add(_words)

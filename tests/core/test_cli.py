@@ -380,7 +380,9 @@ def test_a_run_that_was_stopped_is_completed(home, core, tiny, until, contents, 
     with process("run", path, "--device", "cpu", "--json") as running:
         until(lambda: len(record.phase("adapt")) >= 3 or running.poll() is not None)
         assert record.status()["state"] == "running"
+        os.kill(running.pid, signal.SIGSTOP)  # else a fast machine has finished it before the other process is up
         refused(core("run", path, "--device", "cpu"), "another process")
+        os.kill(running.pid, signal.SIGCONT)
         os.kill(running.pid, how)
         out, err = running.communicate(timeout=60)
     assert out == ""

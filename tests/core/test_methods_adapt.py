@@ -107,7 +107,7 @@ def head_alone(references, accuracies):
     return np.array(found)
 
 
-@pytest.mark.parametrize("name", FEW_LABELS)
+@pytest.mark.parametrize("name", [name for name in FEW_LABELS if name not in SHALLOW])
 def test_three_labels_of_each_class_do_more_than_teach_a_head(name, accuracies, head_alone):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")

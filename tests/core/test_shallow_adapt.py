@@ -99,7 +99,7 @@ def test_adapts(name):
             {
                 "source": {"name": "moons"},
                 "target": {"name": "moons", "params": {"n": 1000}},
-                "backbone": {"name": "identity", "params": {"bottleneck": 8}},
+                "backbone": {"name": "identity"},
                 "method": {"name": name, "params": {"layer": "backbone"} | SETTINGS.get(name, {})},
                 "shots": 5 if name == "easyadapt" else 0,
                 "budget": {"source_epochs": 1, "epochs": 1},

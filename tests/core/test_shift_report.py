@@ -126,7 +126,7 @@ def test_samples_are_the_bench_s_own_and_columns_are_standardised():
     experiment = Experiment.parse({"source": HANDWRITTEN, "target": HANDWRITTEN})
     m = material(experiment)
     samples = Bench(experiment, load_pair(experiment), "cpu").samples()
-    assert torch.equal(m.inputs, samples.inputs)
+    assert torch.equal(m.samples.inputs, samples.inputs)
     np.testing.assert_array_equal(m.raw[1].inputs, samples.inputs[m.n :].numpy()[: m.measured])
     everything = np.concatenate([m.pool, m.rows[m.n :]])
     np.testing.assert_allclose(everything.mean(0), 0, atol=1e-4)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core import bench as bench_module
+from core import pairs as pairs_module
 from core.bench import Bench
 from core.domains import DOMAINS, files
 from core.domains.base import shifted
@@ -96,7 +96,7 @@ def test_a_damaged_picture_is_named(both, folder):
 def test_a_bench_measures_the_same(folder, monkeypatch):
     def bench():
         files._read.cache_clear()
-        bench_module._PAIRS.clear()
+        pairs_module._PAIRS.clear()
         sides = {s: {"name": "file", "params": {"path": str(folder), "domain": d}} for s, d in (("source", "a"), ("target", "b"))}
         experiment = Experiment.parse(sides | {"backbone": {"name": "lenet"}, "budget": {"batch_size": 16}, "snapshot": 20})
         found = Bench(experiment, load_pair(experiment), "cpu")
