@@ -131,6 +131,12 @@ def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
     return _several(epochs, "losses", LOSS_NAMES, dark, "loss")
 
 
+def gauge_names(epochs: Epochs) -> list[str]:
+    """What there is to choose from: the gauges of every method, and those that this run has reported so far."""
+    seen = {"gradient_ratio", "largest_class", "entropy", "feature_norm", "effective_rank"}.union(*(e["gauges"] for e in epochs))
+    return [name for name in GAUGE_NAMES if name in seen]
+
+
 def gauges(epochs: Epochs, names: list[str], dark: bool = False) -> go.Figure:
     """Chosen gauges over the adaptation."""
     fig = _several(epochs, "gauges", {name: GAUGE_NAMES.get(name, name) for name in names}, dark, "gauge")

@@ -224,7 +224,7 @@ for _words in (
         "Most predicted class",
         "Share of target samples that are predicted as the most frequent class. Near 100 % the network has collapsed.",
         r"\max_k \frac1m\,|\{j: \hat y_j = k\}|",
-        "The collapse alarm of Shiftscope.",
+        "The collapse alarm of Shiftscope, 2026.",
         "A target that truly has one dominant class looks the same.",
     ),
     Words(

@@ -100,6 +100,8 @@ class DANN(ReversalMethod):
         summary="A discriminator learns to tell the domains apart while the features learn to fool it.",
         helps="With plenty of data, a gentle schedule and balanced classes.",
         hurts="Under label shift, on small data, and when the discriminator wins early: accuracy can fall below source-only.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\max_{D}\; \mathcal{L}_\text{task} - \lambda_p\,\mathcal{L}_\text{domain}(D(F(x)))",
         paper="Ganin et al., Domain-Adversarial Training of Neural Networks",
         year=2016,
@@ -119,6 +121,8 @@ class BSP(ReversalMethod):
         summary="DANN, with a brake on the strongest direction of the features so that the weaker ones keep their say.",
         helps="When DANN aligns the domains but blurs the classes.",
         hurts="Like DANN under label shift and on small data; a large brake flattens the features that tell classes apart.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\max_{D}\; \mathcal{L}_\text{task} - \lambda_p\,\mathcal{L}_\text{domain}(D(F(x)))"
         r" + \beta\,\big(\sigma_1^2(F_S) + \sigma_1^2(F_T)\big)",
         paper="Chen et al., Transferability vs. Discriminability: Batch Spectral Penalization for Adversarial Domain Adaptation",
@@ -151,6 +155,8 @@ class ADDA(Method):
         helps="When one encoder cannot serve both domains. Start from the source-trained network.",
         hurts="Nothing holds the classes in place: if the source network is mostly wrong on the target, clouds land on wrong classes."
         " On printed to handwritten digits it falls below source-only. Also under label shift.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{D}\; \mathcal{L}_\text{domain}\big(D(F_S(x_S)), D(F_T(x_T))\big),\qquad"
         r" \min_{F_T}\; -\lambda\,\mathbb{E}_{x\sim T} \log D(F_T(x))",
         paper="Tzeng et al., Adversarial Discriminative Domain Adaptation",

@@ -65,6 +65,8 @@ class CDAN(ReversalMethod):
         summary="Like DANN, but the discriminator also sees what class each sample is taken for.",
         helps="When features have one cloud per class, and most predictions are right.",
         hurts="When early predictions are wrong, and on small data. Under label shift less than DANN, but still.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\max_{D}\; \mathcal{L}_\text{task} - \lambda_p\,\mathcal{L}_\text{domain}"
         r"\big(D(F(x)\otimes \operatorname{softmax} C(F(x)))\big)",
         paper="Long et al., Conditional Adversarial Domain Adaptation",
@@ -101,6 +103,8 @@ class CDANE(CDAN):
         summary="CDAN in which samples that the network is sure of count more.",
         helps="When some target samples are easy: they lead, and the hard ones follow.",
         hurts="When the network is sure and wrong, and on small data. Under label shift less than DANN, but still.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\max_{D}\; \mathcal{L}_\text{task} - \lambda_p\,\mathbb{E}\,\big(1 + e^{-H(C(F(x)))}\big)\,"
         r"\ell_\text{domain}\big(D(F(x)\otimes \operatorname{softmax} C(F(x)))\big)",
         paper="Long et al., Conditional Adversarial Domain Adaptation",

@@ -46,6 +46,8 @@ class WDGRL(Method):
         summary="A critic measures how far the two clouds of features must be carried; the features shorten the way.",
         helps="When domains lie so far apart that a discriminator wins at once: the critic's slope still shows the way.",
         hurts="It takes several updates of the critic for each batch. Under label shift, as it makes whole clouds equal.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \max_{c}\Big(\mathbb{E}\,c(F(x_S)) - \mathbb{E}\,c(F(x_T))"
         r" - \gamma\,\mathbb{E}\big(\lVert\nabla c\rVert - 1\big)^2\Big)",
         paper="Shen et al., Wasserstein Distance Guided Representation Learning for Domain Adaptation",

@@ -52,6 +52,8 @@ class MDD(Method):
         summary="A rival classifier looks for target samples that could be called otherwise; features learn to leave it none.",
         helps="When classes have room between them; its theory bounds the target's error.",
         hurts="With few classes or noisy ones, and on small data, where the rival always finds something.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\max_{C'}\; \mathcal{L}_\text{task} + \lambda_p\Big(\mathbb{E}_T \log\big(1 - p'_{\hat y}\big)"
         r" + \gamma\,\mathbb{E}_S \log p'_{\hat y}\Big)",
         paper="Zhang et al., Bridging Theory and Algorithm for Domain Adaptation",
@@ -93,6 +95,8 @@ class MCD(Method):
         summary="Two classifiers show where they disagree on the target; the features learn to leave no such place.",
         helps="When target samples lie near the boundary between classes. It needs no domain discriminator.",
         hurts="It takes k + 2 updates for each batch. When both classifiers agree on something wrong, nothing corrects it.",
+        shines="small-digits",
+        fails="turned-moons",
         formula=r"\min_{C_1,C_2}\; \mathcal{L}_\text{task} - \lambda\, d(T),\qquad \min_{F}\; \lambda\, d(T),"
         r"\quad d(T) = \mathbb{E}_{x\sim T} \tfrac{1}{K}\lVert p_1(x) - p_2(x)\rVert_1",
         paper="Saito et al., Maximum Classifier Discrepancy for Unsupervised Domain Adaptation",

@@ -134,6 +134,8 @@ class DDC(AlignmentMethod):
         summary="Pulls the two clouds of features together, measured with one Gaussian kernel.",
         helps="When the shift is about as wide as the cloud itself, and classes are equally frequent in both domains.",
         hurts="Under label shift, and when the shift hides at a scale that one kernel does not see.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathrm{MMD}^2_u\big(F(x_S), F(x_T)\big)",
         paper="Tzeng et al., Deep Domain Confusion: Maximizing for Domain Invariance",
         year=2014,
@@ -162,6 +164,8 @@ class DAN(AlignmentMethod):
         summary="Pulls the two clouds of features together until a kernel test cannot tell them apart.",
         helps="When the classes are equally frequent in both domains and batches are large enough to compare clouds.",
         hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \sum_{\ell}\mathrm{MMD}^2_u\big(z^\ell_S, z^\ell_T\big),"
         r"\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
         paper="Long et al., Learning Transferable Features with Deep Adaptation Networks",
@@ -187,6 +191,8 @@ class JAN(AlignmentMethod):
         summary="Matches features together with the predicted classes, not the cloud of features alone.",
         helps="When the clouds have several modes, and predictions are good enough to tell which belongs to which.",
         hurts="When early predictions are wrong: it then ties features to the wrong class. Also under label shift.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda_p\,\mathrm{MMD}^2_u\Big(k = \prod_\ell k_\ell\Big),"
         r"\quad z \in \{F(x),\, \operatorname{softmax} C(F(x))\}",
         paper="Long et al., Deep Transfer Learning with Joint Adaptation Networks",
@@ -213,6 +219,8 @@ class DSAN(AlignmentMethod):
         summary="Pulls each class of the target towards the same class of the source.",
         helps="When most predictions are right; batches should hold several samples of each class.",
         hurts="When predictions are mostly wrong, and with many classes in small batches.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda_p\,\tfrac{1}{K}\sum_c"
         r"\Big\lVert \sum_i w_i^{c}\,\phi(F(x_i^S)) - \sum_j w_j^{c}\,\phi(F(x_j^T))\Big\rVert^2",
         paper="Zhu et al., Deep Subdomain Adaptation Network for Image Classification",

@@ -72,6 +72,8 @@ class DeepCORAL(AlignmentMethod):
         summary="Makes the covariances of the two domains' features equal.",
         helps="When domains differ in scale or correlation of features; it is cheap and stable.",
         hurts="When means or higher moments carry the shift, and when classes are unbalanced.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\tfrac{1}{4d^2}\lVert C_S - C_T\rVert_F^2",
         paper="Sun and Saenko, Deep CORAL: Correlation Alignment for Deep Domain Adaptation",
         year=2016,
@@ -96,6 +98,8 @@ class CMD(AlignmentMethod):
         summary="Makes mean, variance, skewness and so on of every single feature equal.",
         helps="When features shift one by one; it needs no kernel width and grows only linearly with the batch.",
         hurts="When the shift is in how features vary together, which it does not see. Also under label shift.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\Big(\lVert \mathbb{E}z_S - \mathbb{E}z_T\rVert_2"
         r" + \sum_{k=2}^{K}\lVert c_k(z_S) - c_k(z_T)\rVert_2\Big),\quad z = \tanh F(x)",
         paper="Zellinger et al., Central Moment Discrepancy for Domain-Invariant Representation Learning",
@@ -123,6 +127,8 @@ class HoMM(AlignmentMethod):
         summary="Makes the products of any three features equal on average.",
         helps="When means and covariances agree already and the shape of the clouds still differs.",
         hurts="When a few features are large: third powers let them drown the others. Also under label shift.",
+        shines="small-digits",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\tfrac{1}{d^p}"
         r"\big\lVert \mathbb{E}\,F(x_S)^{\otimes p} - \mathbb{E}\,F(x_T)^{\otimes p}\big\rVert_F^2",
         paper="Chen et al., HoMM: Higher-order Moment Matching for Unsupervised Domain Adaptation",

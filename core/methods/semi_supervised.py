@@ -29,6 +29,8 @@ class MME(Method):
         summary="Classes' prototypes move to where the target is unsure; then the target's features gather around the prototypes.",
         helps="With one to a few labels per class, which tell each cloud of the target its name.",
         hurts="When the shots are no fair sample of their class, or when the source's classes overlap on the target.",
+        shines="far-turned-moons",
+        fails="rare-classes",
         formula=r"\min_{F}\max_{C}\; \lambda\,\mathbb{E}_{x\sim T}\, H\big(C(F(x))\big),\qquad \min_{F,C}\; \mathcal{L}_\text{task} + "
         r"\mathcal{L}_\text{shots},\qquad C(f) = \mathrm{softmax}\Big(\tfrac{1}{T} W^\top \tfrac{f}{\lVert f\rVert}\Big)",
         paper="Saito et al., Semi-supervised Domain Adaptation via Minimax Entropy",

@@ -59,6 +59,8 @@ class SHOT(Method):
         summary="Keeps the source's classifier and moves the target's features until its answers are sure, diverse and in groups.",
         helps="When the source data must not leave their place. The features' groups correct what the classifier gets wrong at first.",
         hurts="Under label shift, as it spreads predictions evenly; and when the first groups are mostly wrong.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F}\; \mathbb{E}_{T} H(p) - H\big(\mathbb{E}_{T}\, p\big) - \beta\,\mathbb{E}_{x\sim T} \log p_{\hat y}(x),"
         r"\quad \hat y = \arg\max_k \cos\big(F(x), c_k\big)",
         paper="Liang et al., Do We Really Need to Access the Source Data? Source Hypothesis Transfer",
@@ -143,6 +145,8 @@ class NRC(Method):
         summary="Asks each target sample to be classified like its nearest neighbours, above all those whose neighbour it is too.",
         helps="When the source's features keep the target's classes in clusters, even where its classifier cuts through them.",
         hurts="When clusters of different classes run into each other; under label shift, as it spreads predictions evenly.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; -\mathbb{E}_{x_i\sim T}\Big[\sum_{k\in N_i} A_{ik}\, S_k^\top p_i"
         r" + r\sum_{k\in N_i}\sum_{m\in M_k} S_m^\top p_i + S_i^\top p_i\Big] + \sum_c \bar p_c \log \bar p_c",
         paper="Yang et al., Exploiting the Intrinsic Neighborhood Structure for Source-free Domain Adaptation",
@@ -189,6 +193,8 @@ class AdaBN(Method):
         helps="When the domains differ in brightness, contrast or style, and the network has batch norm in many layers.",
         hurts="Under label shift, as statistics then tell of classes rather than style; and with few target samples."
         " On printed to handwritten digits a well-trained network gains nothing.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\hat x = \gamma\,\frac{x - \mu_T}{\sqrt{\sigma_T^2 + \epsilon}} + \beta",
         paper="Li et al., Revisiting Batch Normalization for Practical Domain Adaptation",
         year=2016,
@@ -225,6 +231,8 @@ class TENT(Method):
         summary="Learns the scales and offsets of batch norm alone, so that predictions on passing target batches become sure.",
         helps="When the shift is one of style and the source model is mostly right: it needs no source and little time.",
         hurts="On tiny batches, whose statistics are noise; under label shift; and with long training, when all falls into few classes.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{\gamma,\beta}\; \mathbb{E}_{x\sim T}\, H\big(p(x)\big)\quad\text{while}\quad"
         r" e^{H(\bar p)} \ge g\, e^{H(\bar p_0)}",
         paper="Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization",

@@ -94,6 +94,8 @@ class DeepJDOT(AlignmentMethod):
         summary="Pairs each source sample with target samples that are near and look like its class, and draws the pairs together.",
         helps="When each class moves its own way; the pairs also pass labels on to the target.",
         hurts="Under label shift: every sample of a batch must be paired. Small batches make poor pairs.",
+        shines="moved-blobs",
+        fails="turned-moons",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda \min_{P\in\Pi} \sum_{ij} P_{ij}"
         r"\big(\alpha\lVert F(x_i^S) - F(x_j^T)\rVert^2 + \lambda_t\,\ell(y_i^S, C(F(x_j^T)))\big)",
         paper="Damodaran et al., DeepJDOT: Deep Joint Distribution Optimal Transport for Unsupervised Domain Adaptation",
@@ -123,6 +125,8 @@ class SlicedWasserstein(AlignmentMethod):
         summary="Projects both clouds on random lines, where carrying one onto the other is only sorting, and shortens the way.",
         helps="When clouds are far apart or oddly shaped; it needs no kernel width and no discriminator.",
         hurts="Under label shift: equal clouds then mean wrong classes on top of each other.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda\,\mathbb{E}_{\theta}"
         r"\, W_2^2\big(\theta^\top F(x_S), \theta^\top F(x_T)\big)",
         paper="Gabourie et al., Learning a Domain-Invariant Embedding for Unsupervised Domain Adaptation Using Class-Conditioned"

@@ -136,11 +136,12 @@ def losses_and_gauges(record: Record) -> None:
         st.caption("Each term as it enters the sum, mean over the epoch's batches.")
     with right:
         st.markdown("**Gauges**")
+        offered = curves.gauge_names(epochs)
         picked = st.pills(
             "Gauges",
-            list(curves.GAUGE_NAMES),
+            offered,
             selection_mode="multi",
-            default=["gradient_ratio", "discriminator_accuracy", "largest_class"],
+            default=[name for name in ("gradient_ratio", "discriminator_accuracy", "largest_class") if name in offered],
             format_func=curves.GAUGE_NAMES.get,
             key="gauges",
             bind="query-params",
@@ -151,7 +152,7 @@ def losses_and_gauges(record: Record) -> None:
             "Gradient ratio: alignment ÷ task, at the features. Largest class: share of the most predicted class; near 100 % the network "
             "has collapsed. Entropy of predictions in nats. Norm and effective rank of target features."
         )
-        words(*curves.GAUGE_NAMES)
+        words(*offered)
         version += "".join(picked)
         chart(
             lambda: curves.gauges(epochs, picked, night),

@@ -235,3 +235,8 @@ def test_null_histogram_shows_the_observed_value():
     check(figure, False)
     assert figure.layout.shapes[0].x0 == pytest.approx(0.3)
     assert "0.3000" in figure.layout.annotations[0].text
+
+
+def test_only_gauges_that_a_run_reports_are_offered():
+    epochs = [{"gauges": {"entropy": 1.0}}, {"gauges": {"labelled": 0.5}}]
+    assert set(curves.gauge_names(epochs)) == {"gradient_ratio", "labelled", "largest_class", "entropy", "feature_norm", "effective_rank"}

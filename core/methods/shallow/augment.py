@@ -41,6 +41,8 @@ class EasyAdapt(Shallow):
         summary="Triples the features: shared, source only, target only. The head learns from source labels and a few target ones.",
         helps="When a few target labels are there and the domains agree on most features; ten lines of code.",
         hurts="With one or two labels per class in many dimensions: the target's own copy is hardly trained.",
+        shines="far-turned-moons",
+        fails="rare-classes",
         formula=r"\Phi_S(x) = (x, x, 0),\quad \Phi_T(x) = (x, 0, x)",
         paper="Daumé III, Frustratingly Easy Domain Adaptation",
         year=2007,

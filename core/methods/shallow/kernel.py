@@ -203,6 +203,8 @@ class TransferComponents(KernelMethod):
         summary="Finds directions in which both domains have the same mean, and which keep as much variance as can be.",
         helps="When the shift lies in a few directions that the classes do not need.",
         hurts="When the classes differ in the very directions in which the domains do; they are given up together.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\max_W \operatorname{tr}(W^\top K H K W)\;\text{ with }\; W^\top (K L K + \lambda I) W = \lambda I",
         paper="Pan et al., Domain Adaptation via Transfer Component Analysis",
         year=2011,
@@ -225,6 +227,8 @@ class JointDistributions(KernelMethod):
         summary="TCA that also brings the means of each class together, by predictions that improve over ten rounds.",
         helps="When each class moves its own way and most first predictions are right.",
         hurts="When the first predictions are mostly wrong: the rounds make them certain.",
+        shines="moved-blobs",
+        fails="rare-classes",
         formula=r"\max_W \operatorname{tr}(W^\top K H K W)\;\text{ with }\;"
         r" W^\top \Big(K \big(C L + \textstyle\sum_c L_c\big) K + \lambda I\Big) W = \lambda I",
         paper="Long et al., Transfer Feature Learning with Joint Distribution Adaptation",

@@ -1,0 +1,111 @@
+"""The catalogue: every method is in it once, filters mean what they say, and presets set all choices and run."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.methods import METHODS
+from core.runs import store
+from core.runs.worker import worker
+from core.situations import SITUATIONS, posed
+from pages.parts.catalogue import CHOICES, FILTERS, GROUPS, fitting, grouped
+
+
+@pytest.mark.parametrize("by", GROUPS)
+def test_groups_hold_every_method_once(by):
+    found = [info.name for members in grouped(CHOICES, by).values() for info in members]
+    assert sorted(found) == sorted(m.info.name for m in METHODS if m.info.name not in ("oracle", "joint"))
+
+
+def test_filters():
+    def names(*filters):
+        return {info.name for info in fitting(list(filters))}
+
+    assert {"shot", "nrc", "adabn", "tent", "fine-tuning"} <= names("need no source data")
+    assert not {"dan", "mme"} & names("need no source data")
+    assert {"mme", "fine-tuning", "easyadapt"}.isdisjoint(names("need no target labels"))
+    assert {"fda", "cycada"}.isdisjoint(names("work on features"))
+    assert {"coral", "adabn", "ot-emd"} <= names("are instant")
+    assert "dan" not in names("are instant")
+    for one, other in itertools.combinations(FILTERS, 2):
+        assert names(one, other) == names(one) & names(other)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda s: s.name)
+def test_situations_can_be_asked_of_any_method_that_reads_their_data(situation):
+    for m in METHODS:
+        if m.info.adapts and not m.info.kinds:
+            experiment = posed(situation, m.info.name)
+            assert experiment.method.name == m.info.name
+            assert len(experiment.source.shifts) <= 1  # more have no widget yet
+            assert len(experiment.target.shifts) <= 1
+
+
+@pytest.mark.parametrize("name", [m.info.name for m in METHODS if m.info.shines or m.info.fails])
+def test_presets_are_situations(name):
+    info = METHODS.get(name).info
+    for situation in filter(None, (info.shines, info.fails)):
+        assert situation in SITUATIONS
+    assert info.shines != info.fails
+
+
+def test_presets_do_what_their_buttons_say():
+    """By the measured table: a gain of two points or more where a method shines, a loss where it fails."""
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / "presets.md"
+    head, _, *lines = (line.strip("|").split("|") for line in path.read_text().splitlines() if line.startswith("|"))
+    names = [cell.strip() for cell in head[1:]]
+    table = {line[0].strip(): dict(zip(names, map(str.strip, line[1:]), strict=True)) for line in lines}
+    assert set(table) == {m.info.name for m in METHODS if m.info.adapts}
+    assert set(names) == set(SITUATIONS.names())
+    for m in METHODS:
+        if m.info.shines:
+            assert float(table[m.info.name][m.info.shines]) >= 2
+        if m.info.fails:
+            assert float(table[m.info.name][m.info.fails]) < 0
+    assert {m.info.name for m in METHODS if m.info.adapts and not m.info.shines} == {"kmm", "kliep", "domain-classifier-weights"}
+    assert {m.info.name for m in METHODS if m.info.adapts and not m.info.fails} == {"fda", "cycada"}
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
+    worker.cache_clear()
+    yield
+    worker().close()
+    worker.cache_clear()
+
+
+def adapt(**query: str) -> AppTest:
+    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    at.switch_page("adapt.py")
+    return at.run()
+
+
+def test_a_preset_sets_all_choices_and_runs(own_home):
+    at = adapt(method="DAN", seed="3", target_shift="Blur")
+    assert not at.exception
+    at.button(key="preset_Shines").click().run()
+    assert not at.exception
+    situation = SITUATIONS.get(METHODS.get("dan").info.shines)
+    run_id = posed(situation, "dan").id
+    assert at.query_params["run"] in (run_id, [run_id])
+    assert store.find(run_id).experiment()["method"]["name"] == "dan"
+    assert at.selectbox(key="source").value == situation.settings["source"]["name"]
+    assert at.number_input(key="seed").value == 0
+    assert at.number_input(key="epochs").value == situation.settings["budget"]["epochs"]
+    worker().control(run_id, "cancel")
+
+
+def test_a_method_of_few_labels_asks_how_many(own_home):
+    at = adapt(method="MME", source="Two moons", target="Two moons", backbone="MLP")
+    assert not at.exception
+    assert at.number_input(key="shots").value == 3
+    at = adapt(method="DAN", source="Two moons", target="Two moons", backbone="MLP")
+    assert not [n for n in at.number_input if n.key == "shots"]
