@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -61,9 +62,10 @@ def answered(result: tuple[int, str, str]) -> dict:
 
 
 def process(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "core", *map(str, arguments)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "core", *map(str, arguments)]
+    # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would inherit that.
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
 
 
 def refused(result: tuple[int, str, str], *words: str) -> None:
