@@ -4,7 +4,19 @@ Importing this package registers every backbone in `BACKBONES`.
 """
 
 from core.backbones import base, small, torchvision, sound, text  # noqa: F401, I001  (they register themselves, in this order)
-from core.backbones.base import BACKBONES, BackboneEntry, Frozen, Network, Params, backbone, build_network, embed, initialise, is_frozen
+from core.backbones.base import (
+    BACKBONES,
+    BackboneEntry,
+    Frozen,
+    Network,
+    Params,
+    backbone,
+    build_network,
+    embed,
+    fitting_backbone,
+    initialise,
+    is_frozen,
+)
 
 __all__ = [
     "BACKBONES",
@@ -15,6 +27,7 @@ __all__ = [
     "backbone",
     "build_network",
     "embed",
+    "fitting_backbone",
     "initialise",
     "is_frozen",
 ]

@@ -143,6 +143,11 @@ def _made(name: str, params: BaseModel, shape: tuple[int, ...], kind: str | None
     return prepare, body, width
 
 
+def fitting_backbone(kind: str | None) -> str:
+    """The name of a small backbone that reads this kind of data; the one for images where the kind is not known yet."""
+    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, "small-cnn")
+
+
 def is_frozen(name: str, params: BaseModel) -> bool:
     """Whether this backbone's features stay as they are, so that they can be computed once."""
     return getattr(params, "freeze", "none") == "all" or BACKBONES.get(name).encode is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +32,18 @@ class Raw:
     inputs: np.ndarray
     originals: Sequence[str] | np.ndarray | None = None
     rate: int = 0
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        """Of images: float64 N×H×W, 0 black to 1 white."""
+        return self.inputs.mean(1, dtype=np.float64) / 255
+
+    @cached_property
+    def ink(self) -> np.ndarray:
+        """Of images: N×H×W, pixels a quarter of the value range away from the median of the border, so that they stand out."""
+        grey = self.grey
+        border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
+        return np.abs(grey - np.median(border, axis=1)[:, None, None]) > 0.25
 
 
 @dataclass(frozen=True)
@@ -79,49 +92,38 @@ def _column(j: int) -> Callable[[Raw], np.ndarray]:
     return lambda raw: raw.inputs[:, j]
 
 
-def _grey(raw: Raw) -> np.ndarray:
-    return raw.inputs.mean(1, dtype=np.float64) / 255
-
-
-def _ink(raw: Raw) -> np.ndarray:
-    """Pixels that stand out from the background, N×H×W: a quarter of the value range away from the median of the border."""
-    grey = _grey(raw)
-    border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
-    return np.abs(grey - np.median(border, axis=1)[:, None, None]) > 0.25
-
-
 @property_of("image", name="brightness", title="Brightness", meaning="Mean value of the pixels, 0 black to 1 white.", more="brighter")
 def brightness(raw: Raw) -> np.ndarray:
-    return _grey(raw).mean((1, 2))
+    return raw.grey.mean((1, 2))
 
 
 @property_of("image", name="contrast", title="Contrast", meaning="Standard deviation of the pixels.", more="richer in contrast")
 def contrast(raw: Raw) -> np.ndarray:
-    return _grey(raw).std((1, 2))
+    return raw.grey.std((1, 2))
 
 
 @property_of(
     "image", name="sharpness", title="Sharpness", meaning="Mean step between neighbouring pixels, divided by the contrast.", more="sharper"
 )
 def sharpness(raw: Raw) -> np.ndarray:
-    grey = _grey(raw)
+    grey = raw.grey
     steps = np.abs(np.diff(grey, axis=1)).mean((1, 2)) + np.abs(np.diff(grey, axis=2)).mean((1, 2))
     return steps / np.maximum(grey.std((1, 2)), 1 / 255)
 
 
 @property_of("image", name="ink", title="Ink", meaning="Share of the pixels that stand out from the border's colour.", more="fuller")
 def ink(raw: Raw) -> np.ndarray:
-    return _ink(raw).mean((1, 2))
+    return raw.ink.mean((1, 2))
 
 
 @property_of("image", name="width", title="Width", meaning="How much of the image's width the object takes.", more="wider")
 def width(raw: Raw) -> np.ndarray:
-    return _extent(_ink(raw).any(1))
+    return _extent(raw.ink.any(1))
 
 
 @property_of("image", name="height", title="Height", meaning="How much of the image's height the object takes.", more="taller")
 def height(raw: Raw) -> np.ndarray:
-    return _extent(_ink(raw).any(2))
+    return _extent(raw.ink.any(2))
 
 
 def _extent(there: np.ndarray) -> np.ndarray:
@@ -132,12 +134,12 @@ def _extent(there: np.ndarray) -> np.ndarray:
 
 @property_of("image", name="across", title="Place across", meaning="Where the ink's middle lies, 0 left to 1 right.", more="further right")
 def across(raw: Raw) -> np.ndarray:
-    return _middle(_ink(raw).sum(1))
+    return _middle(raw.ink.sum(1))
 
 
 @property_of("image", name="down", title="Place down", meaning="Where the ink's middle lies, 0 top to 1 bottom.", more="lower")
 def down(raw: Raw) -> np.ndarray:
-    return _middle(_ink(raw).sum(2))
+    return _middle(raw.ink.sum(2))
 
 
 def _middle(amount: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ HIDDEN = ("target_", "source_only_target_", "gain")
 
 
 class Blind(Record):
-    """The same record without everything that was computed from target labels: accuracies on the target, gains, the oracle, labels."""
+    """The same record without what was computed from target labels: accuracies on the target, gains, oracle and joint lines, labels."""
 
     blind = True
 
@@ -21,7 +21,7 @@ class Blind(Record):
         return [
             epoch | {"measures": {name: None if name.startswith(HIDDEN) else value for name, value in epoch["measures"].items()}}
             for epoch in super().epochs()
-            if epoch["phase"] != "oracle"
+            if epoch["phase"] not in ("oracle", "joint")
         ]
 
     def version(self) -> str:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.domains import DOMAINS
+from core.backbones import fitting_backbone
+from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import WORDS
@@ -45,10 +46,10 @@ def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Pa
 
 def _any_backbone(asked: dict[str, Any]) -> str:
     """One that fits the source; raw inputs are compared, so nothing depends on it."""
-    name = asked.get("source", {}).get("name", "printed-digits")
-    if name in DOMAINS and DOMAINS.get(name).kind == "image":
-        return "small-cnn"
-    return "mlp"
+    source = asked.get("source", {})
+    name = source.get("name", "printed-digits")
+    kind = kind_of(name, source.get("params", {})) if name in DOMAINS else None
+    return "mlp" if kind is None else fitting_backbone(kind)
 
 
 def _view(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
@@ -57,7 +58,7 @@ def _view(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
     reference = ReferenceStore().get(experiment.reference_id("source"))
     if reference is not None:
         return "trained", reference.model
-    return ("pretrained" if experiment.backbone.params.get("pretrained") else "fresh"), None
+    return ("pretrained" if experiment.backbone.params.get("weights", "none") != "none" else "fresh"), None
 
 
 def _text(found: dict[str, Any], report) -> str:

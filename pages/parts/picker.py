@@ -25,25 +25,23 @@ LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
 # Parameters of the URL that are no part of an experiment.
-PAGE_KEYS = set(
-    [
-        "run",
-        "view",
-        "story",
-        "compare",
-        "map",
-        "layout",
-        "epoch",
-        "selected",
-        "panel",
-        "landed",
-        "blind",
-        "runs",
-        "gauges",
-        "embed",
-        "embed_options",
-    ]
-)
+PAGE_KEYS = {
+    "run",
+    "view",
+    "story",
+    "compare",
+    "map",
+    "layout",
+    "epoch",
+    "selected",
+    "panel",
+    "landed",
+    "blind",
+    "runs",
+    "gauges",
+    "embed",
+    "embed_options",
+}
 
 
 def titles(registry) -> dict[str, str]:
@@ -104,11 +102,6 @@ def data() -> None:
                 shift_strip.show(spec, shift)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
-
-
-def fitting_backbone(kind: str | None) -> str:
-    """A small backbone that reads this kind of data."""
-    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, DEFAULT["backbone"]["name"])
 
 
 def backbone() -> None:

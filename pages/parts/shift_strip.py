@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 from core.errors import InputError
+from core.figures.style import CLASS_COLOURS
 from core.strip import SEVERITIES, Strip, strip
 from pages.parts.samples import enlarge
 
 PLOT = 88  # pixels of a little plot of points
 GAP = 12  # pixels between two steps
-# Colours of the first classes, as on the map.
-COLOURS = np.array([[63, 144, 218], [255, 169, 14], [189, 31, 1], [148, 164, 162], [131, 45, 182], [169, 107, 89]], np.uint8)
+COLOURS = np.array([list(bytes.fromhex(colour[1:])) for colour in CLASS_COLOURS], np.uint8)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from core.backbones import BACKBONES
+from core.backbones import BACKBONES, fitting_backbone
 from core.domains import kind_of
 from core.errors import InputError
 from core.experiment import Experiment
@@ -41,7 +41,7 @@ def choices() -> None:
     if view == "Pretrained":
         st.caption("ResNet-18 with ImageNet weights: the 512 features before its last layer. Takes some seconds.")
     elif view != "Raw inputs":
-        picker.choose("Backbone", fitting, "backbone", picker.fitting_backbone(kind))
+        picker.choose("Backbone", fitting, "backbone", fitting_backbone(kind))
         said = {
             "Untrained": "Random weights: what the architecture alone makes of the inputs.",
             "Source-trained": "As stored by a run on these domains with the default budget.",
@@ -139,7 +139,7 @@ def _experiment() -> tuple[Experiment | None, str]:
     """What the widgets ask; None, with a message on the page, where it does not fit together."""
     data = {side: picker.chosen()[side] for side in ("source", "target")}
     kind, view = kind_of(data["source"]["name"], data["source"]["params"]), CHOICES[st.session_state["compare"]]
-    name = picker.fitting_backbone(kind)
+    name = fitting_backbone(kind)
     backbone = {"name": st.session_state.get("backbone", name) if view in ("fresh", "trained") else name}
     if view == "pretrained":
         backbone = {"name": "resnet18", "params": {"weights": "IMAGENET1K_V1"}}
@@ -155,7 +155,7 @@ def _take_along(experiment: Experiment, r: ShiftReport) -> None:
     with st.container(horizontal=True):
         if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
             keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run", "compare")}
-            more = {} if r.kind == "image" else {"backbone": picker.BACKBONE_TITLES[picker.fitting_backbone(r.kind)]}
+            more = {} if r.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.kind)]}
             st.switch_page("pages/adapt.py", query_params=keep | more)
         name = f"shift-{experiment.id}-{VIEWS[r.view].replace(' ', '-')}"
         st.download_button(

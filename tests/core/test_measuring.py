@@ -15,6 +15,7 @@ from core.figures import shifts, svg
 from core.figures.formula import formula_svg
 from core.figures.shift_page import page
 from core.measures import WORDS
+from core.runs import measuring
 from core.runs.execute import run_here
 from core.shift_report import shift_report
 from core.shift_words import facts
@@ -48,6 +49,18 @@ def test_text_says_it_in_words(home, capsys):
     assert code == 0, err
     for part in ("Two moons → Two moons, translation 0.6", "which is which", "A/A", "This looks like", "seed 0"):
         assert part in out
+
+
+def test_texts_are_measured_without_naming_a_backbone(home, capsys):
+    code, out, err = measured(capsys, "--source", "opinions-reviews", "--target", "opinions-chat")
+    assert code == 0, err
+    assert "Opinions: product reviews → Opinions: chat messages (raw inputs)" in out
+
+
+@pytest.mark.parametrize(("weights", "view"), [("IMAGENET1K_V1", "pretrained"), ("none", "fresh")])
+def test_pretrained_features_are_compared_where_the_backbone_has_them(home, weights, view):
+    experiment = Experiment.parse({"backbone": {"name": "squeezenet", "params": {"weights": weights}}})
+    assert measuring._view(experiment, "squeezenet") == (view, None)
 
 
 def test_a_backbones_features_are_the_stored_ones_where_there_are_some(home, capsys, tiny):
