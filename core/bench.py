@@ -135,7 +135,9 @@ class Bench:
         network.half = self.experiment.budget.precision == "bfloat16"
         if weights is not None:
             network.load_state_dict(weights)
-        return cls(network, cls.Params(**params), network.width, classes, self.generator("method")).to(self.device)
+        made = cls(network, cls.Params(**params), network.width, classes, self.generator("method"))
+        made.label_smoothing = self.experiment.budget.label_smoothing
+        return made.to(self.device)
 
     def seen(self, method: Method) -> Seen:
         """What the method may look at. A reference that trains on target labels is given them as if they were the source's."""

@@ -16,6 +16,9 @@ from core.shifts import SHIFTS
 
 # Part of every id. Raise it when a change makes old results incomparable with new ones.
 SCHEMA = 3
+# Settings of the budget that came later, with the value that changes nothing: at that value they are no part of an id, so that
+# runs from before keep theirs.
+LATER = {"label_smoothing": 0.0}
 
 
 class _Frozen(BaseModel):
@@ -94,6 +97,9 @@ class Budget(_Frozen):
     lr: float = Field(2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
     weight_decay: float = Field(5e-4, ge=0, le=1, description="L2 penalty on all weights.")
     schedule: Literal["constant", "inverse", "cosine"] = Field("inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
+    label_smoothing: float = Field(
+        0.0, ge=0, le=0.5, description="Share of each label spread over all classes where labels alone are learned from. SHOT's paper: 0.1."
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: the backbone computes with 8 bits of mantissa, in about half the time where the hardware can."
     )
@@ -175,7 +181,8 @@ class Experiment(_Frozen):
 
 
 def _digest(data: dict) -> str:
-    text = json.dumps(data | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+    budget = {name: value for name, value in data["budget"].items() if name not in LATER or value != LATER[name]}
+    text = json.dumps(data | {"budget": budget, "schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -170,6 +170,7 @@ class Method(nn.Module):
 
     info: ClassVar[MethodInfo]
     Params: ClassVar[type[MethodParams]] = MethodParams
+    label_smoothing: float = 0.0  # the budget's, for references; a method's own task loss is as its paper has it
 
     def __init__(self, network: Network, params: MethodParams, bottleneck: int, classes: int, generator: torch.Generator):
         super().__init__()

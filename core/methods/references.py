@@ -27,7 +27,7 @@ class SourceOnly(Method):
 
     def step(self, batch: Batch, progress: float) -> Step:
         features, logits = self.network(batch.source)
-        return Step({"task": F.cross_entropy(logits, batch.labels)}, features)
+        return Step({"task": F.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)}, features)
 
 
 @method

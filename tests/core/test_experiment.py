@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.errors import InputError
-from core.experiment import Experiment
+from core.experiment import LATER, SCHEMA, Experiment
 from core.methods import METHODS
 
 MOONS = {
@@ -118,9 +119,19 @@ def test_every_field_changes_the_id(path, value, tmp_path, monkeypatch):
         base = {} if part == "backbone" else MOONS  # LeNet reads images only
         data = {**base, part: other}
     else:
-        other = OTHER_NAMES[path] if isinstance(value, str | bool) else value + 1 if isinstance(value, int) else value * 0.5
+        other = OTHER_NAMES[path] if isinstance(value, str | bool) else value + 1 if isinstance(value, int) else value * 0.5 + 0.01
         base, data = FULL, changed(path, other, FULL)
     assert Experiment.parse(data).id != Experiment.parse(base).id
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_setting_that_came_later_leaves_the_ids_of_earlier_runs(name):
+    experiment = Experiment.parse(MOONS)
+    before = experiment.model_dump(mode="json")
+    del before["budget"][name]
+    assert Experiment.parse(before) == experiment  # what such a run did is what it would do now
+    text = json.dumps(before | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+    assert experiment.id == hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def test_a_files_content_is_part_of_the_id_and_not_only_its_path(tmp_path):
@@ -140,6 +151,7 @@ OWN = {
     "budget.batch_size": 32,
     "budget.optimizer": "sgd",
     "budget.precision": "bfloat16",
+    "budget.label_smoothing": 0.1,
     "backbone.params.width": 32,
     "source.params.noise": 0.2,
     "target.shifts.0.severity": 0.5,

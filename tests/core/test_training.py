@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.bench import Bench
+from core.bench import Bench, batches
 from core.domains import Pair
 from core.errors import InputError
 from core.experiment import Experiment
@@ -77,6 +77,19 @@ def run_of(method: str, optimizer: str = "adam") -> tuple[list[Epoch], list, lis
 
 
 # What a run consists of
+
+
+@pytest.mark.parametrize("role", ["source-only", "oracle", "joint"])
+def test_references_learn_smoothed_labels_and_methods_their_own(role):
+    experiment = tiny("dan", params={"trade_off": 0}, budget={"label_smoothing": 0.3})
+    bench = Bench(experiment, load_pair(experiment), "cpu")
+    batch = next(batches(bench.seen(bench.method("dan", {}, "adapt")), 16, 1, bench.generator("x")))
+    for name, share in ((role, 0.3), ("dan", 0.0)):
+        method = bench.method(name, experiment.method.params if name == "dan" else {}, "reference").eval()
+        found = method.step(batch, 0.0).losses["task"]
+        p = method.network(batch.source)[1].double().softmax(1)
+        wanted = torch.full_like(p, share / 2).scatter_(1, batch.labels[:, None], 1 - share / 2)  # two classes
+        assert found.item() == pytest.approx(-(wanted * p.log()).sum(1).mean().item(), rel=1e-5)
 
 
 def test_a_run_has_two_references_and_the_adaptation():
