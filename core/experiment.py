@@ -16,6 +16,7 @@ from core.shifts import SHIFTS
 
 # Part of every id. Raise it when a change makes old results incomparable with new ones.
 SCHEMA = 3
+MOST_SHIFTS = 4  # of a domain, one after the other
 
 
 class _Frozen(BaseModel):
@@ -39,7 +40,7 @@ class DomainSpec(_Frozen):
 
     name: str
     params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
-    shifts: Annotated[tuple[ShiftSpec, ...], Field(max_length=4)] = ()
+    shifts: Annotated[tuple[ShiftSpec, ...], Field(max_length=MOST_SHIFTS)] = ()
 
     @field_validator("name")
     @classmethod
