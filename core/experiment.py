@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from core.backbones import BACKBONES
+from core.backbones import BACKBONES, is_frozen
 from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.methods import METHODS
@@ -132,6 +132,9 @@ class Experiment(_Frozen):
         info = METHODS.get(self.method.name).info
         if info.kinds and kind not in (None, *info.kinds):
             raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {kind}.", "Choose another method.")
+        if info.kinds == ("image",) and is_frozen(self.backbone.name, self.backbone.params):
+            what = f"{info.title} changes the pictures, and a network that is frozen as a whole sees each of them once, before."
+            raise InputError("method", what, "Set the backbone's freeze to part or none, or choose another method.")
         if info.setting == "semi-supervised" and not self.shots:
             raise InputError(
                 "shots", f"{info.title} learns from labelled target samples, and 0 per class is none.", "Give 1 or more, say 3."

@@ -21,6 +21,11 @@ DEFAULT = Experiment().model_dump(mode="json")
 SHOTS = 3  # of each class, where a method needs labelled target samples
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
+FROZEN = {
+    "all": "All its layers stay as they came, and their features are computed once; what follows them is trained.",
+    "part": "The last third of its layers is trained, the others stay as they came: slow without a GPU.",
+    "none": "All its layers are trained: hours without a GPU.",
+}
 # Parameters of the URL that are no part of an experiment.
 PAGE_KEYS = {
     "run",
@@ -88,6 +93,8 @@ def backbone() -> None:
     choose("Backbone", BACKBONE_TITLES, "backbone", DEFAULT["backbone"]["name"])
     entry = BACKBONES.get(st.session_state["backbone"])
     st.caption(entry.summary)
+    if "freeze" in entry.params.model_fields:
+        st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().freeze)])
     form(entry.params, entry.name, "Backbone settings")
 
 
