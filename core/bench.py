@@ -16,6 +16,7 @@ from core.domains import Domain, Pair, stratified_order
 from core.domains.base import chosen_from, originals_of
 from core.errors import InputError
 from core.experiment import Experiment
+from core.frozen import frozen_features
 from core.measures import MEASURED, MEASURES, Evaluation, measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.classifier import domain_probability
@@ -91,12 +92,12 @@ class Bench:
     def freezes(self) -> bool:
         """Whether nothing of the backbone is trained."""
         spec = self.experiment.backbone
-        return is_frozen(spec.name, BACKBONES.get(spec.name).params(**spec.params))
+        return is_frozen(spec.name, spec.params)
 
     def freeze(self, on_share: Callable[[float], None] | None = None, samples: int | None = None) -> None:
         """Where nothing of the backbone is trained, put its features in the place of the inputs: they are computed once.
 
-        ``samples`` limits them to the first of each part, for an estimate. ``on_share`` is told the fraction that is done.
+        ``samples`` of each part stand for all of it in an estimate. ``on_share`` is told the fraction that is done.
         """
         if not self.freezes:
             return
@@ -104,11 +105,17 @@ class Bench:
         params = BACKBONES.get(spec.name).params(**spec.params)
         seen = []
         for i, (side, domain) in enumerate(((self.source, self.pair.source), (self.target, self.pair.target))):
-            rows = [part[:samples] for part in (domain.train, side.chosen)]
-            part = chosen_from(domain, torch.cat(rows))
+            parts = [part[:samples] for part in (domain.train, side.chosen)]
             share = None if on_share is None else lambda done, i=i: on_share((i + done) / 2)
-            features = embed(spec.name, params, part, self.device, self.generator("network", "adapt"), share)
-            seen.append(replace(side, inputs=features[: len(rows[0])], held_out=features[len(rows[0]) :]))
+
+            def compute(domain=domain, parts=parts, share=share) -> Tensor:
+                part = chosen_from(domain, torch.cat(parts))
+                return embed(spec.name, params, part, self.device, self.generator("network", "adapt"), share)
+
+            counts = (len(domain.train), len(side.chosen))
+            name = ("source", "target")[i]
+            train, held_out = frozen_features(self.experiment, name, str(self.device), compute, counts, samples)
+            seen.append(replace(side, inputs=train, held_out=held_out))
         self.source, self.target = seen
         self.frozen_width = seen[0].inputs.shape[1]
 

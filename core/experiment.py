@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
-from core.backbones import BACKBONES
+from core.backbones import BACKBONES, is_frozen
 from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.methods import METHODS
@@ -19,6 +19,7 @@ SCHEMA = 3
 # Settings of the budget that came later, with the value that changes nothing: at that value they are no part of an id, so that
 # runs from before keep theirs.
 LATER = {"label_smoothing": 0.0}
+MOST_SHIFTS = 4  # of a domain, one after the other
 
 
 class _Frozen(BaseModel):
@@ -42,7 +43,7 @@ class DomainSpec(_Frozen):
 
     name: str
     params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
-    shifts: Annotated[tuple[ShiftSpec, ...], Field(max_length=4)] = ()
+    shifts: Annotated[tuple[ShiftSpec, ...], Field(max_length=MOST_SHIFTS)] = ()
 
     @field_validator("name")
     @classmethod
@@ -137,6 +138,9 @@ class Experiment(_Frozen):
         info = METHODS.get(self.method.name).info
         if info.kinds and kind not in (None, *info.kinds):
             raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {kind}.", "Choose another method.")
+        if info.kinds == ("image",) and is_frozen(self.backbone.name, self.backbone.params):
+            what = f"{info.title} changes the pictures, and a network that is frozen as a whole sees each of them once, before."
+            raise InputError("method", what, "Set the backbone's freeze to part or none, or choose another method.")
         if info.setting == "semi-supervised" and not self.shots:
             raise InputError(
                 "shots", f"{info.title} learns from labelled target samples, and 0 per class is none.", "Give 1 or more, say 3."

@@ -13,6 +13,10 @@ from core.methods import Batch, Method
 from core.pairs import load_pair
 
 BATCHES = 3
+TRIED = 16  # samples of each part that pass through a frozen network
+SLOW = 2.0  # seconds of a batch that is tried only once
+HIGH_LR = 5e-4  # above it pretrained layers soon forget
+LONG = 1200  # seconds after which a faster way is named
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,10 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     pair = load_pair(experiment)
     bench = Bench(experiment, pair, device)
     sides, size = (bench.source, bench.target), experiment.budget.batch_size
-    few = min(size, *(len(side.held_out) for side in sides))
+    few = min(TRIED, *(len(part) for side in sides for part in (side.inputs, side.held_out)))
     samples = sum(len(part) for side in sides for part in (side.inputs, side.held_out))
     # A frozen backbone sees every sample once.
     once = _time(lambda: bench.freeze(samples=few), device) * samples / (4 * few) if bench.freezes else 0.0
-    size = few if bench.freezes else size
     method = bench.method(experiment.method.name, experiment.method.params, "adapt")
     info, seen, budget = method.info, bench.seen(method), experiment.budget
     method.begin(seen)
@@ -65,7 +68,7 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     rows = {"source": source} | ({} if pair.target.labels is None else {"oracle": target, "joint": source + target})
     for phase in rows.keys() & experiment.phases.keys():
         seconds += experiment.phases[phase] * (rows[phase] // budget.batch_size * per_labelled_batch + evaluation)
-    warnings = []
+    warnings = _about_the_backbone(experiment, seconds)
     if pair.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
     if bench.shown < 100:
@@ -81,13 +84,33 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     )
 
 
+def _about_the_backbone(experiment: Experiment, seconds: float) -> list[str]:
+    """What one should know of a network that comes with weights."""
+    params, lr = experiment.backbone.params, experiment.budget.lr
+    if "freeze" not in params:
+        return []
+    if params["weights"] == "none":
+        random = "Its weights are random, and frozen they stay so: choose weights, or freeze none."
+        return [random] if params["freeze"] == "all" else []
+    found = []
+    if params["freeze"] != "all" and lr > HIGH_LR:
+        found.append(
+            f"A learning rate of {lr:g} soon overwrites what the layers learned on ImageNet: 0.0001 is usual where they are trained on."
+        )
+    if params["freeze"] != "all" and seconds > LONG:
+        found.append("Freeze all layers (Backbone settings) and their features are computed once: minutes instead of hours.")
+    return found
+
+
 def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
     def step() -> None:
         for update in method.steps(batch, 0.5):
             method.zero_grad()
             sum(update.losses.values()).backward(inputs=update.trains)
 
-    step()  # the first one allocates
+    first = _time(step, device)  # it also allocates
+    if first > SLOW:  # then that does not count, and the user waits
+        return 1.15 * first
     return 1.15 * _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES  # the optimiser's share is about 15 %
 
 

@@ -139,7 +139,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
 def _raw(d: Domain, rows: Tensor) -> Raw:
     # Texts and sounds carry what they were made from, tables the names of their columns; images are what they are.
     part = chosen_from(d, rows)
-    return Raw(d.kind, part.inputs.numpy(), part.originals, d.rate)
+    return Raw(d.kind, part.inputs[:].numpy(), part.originals, d.rate)
 
 
 def _flattened(kind: str, pooled: Tensor) -> Callable[[Tensor], np.ndarray]:
@@ -166,7 +166,11 @@ def _network(bench: Bench, view: View, weights: Mapping[str, Tensor] | None) -> 
         )
     if view == "pretrained" and spec.params.get("weights", "none") == "none":
         raise InputError("backbone", f"{spec.name} has no pretrained weights here.", "Choose resnet18 with pretraining.")
-    method = bench.method("source-only", {}, "reference", dict(weights) if view == "trained" else None).eval()
+    # Of a frozen backbone only what follows it is stored; the layers themselves are those that `Bench.freeze` takes.
+    trained, partly = dict(weights) if view == "trained" else None, bench.freezes
+    method = bench.method("source-only", {}, "adapt" if partly else "reference", None if partly else trained).eval()
+    if partly and trained is not None:
+        method.network.load_state_dict(trained, strict=False)
     # A pretrained network's bottleneck is a fresh layer: what was learnt lies before it.
     features = (lambda x: method.network.body(method.network.prepare(x))) if view == "pretrained" else method.network.features
 

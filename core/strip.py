@@ -32,8 +32,10 @@ class Strip:
     class_names: tuple[str, ...] = ()
 
 
-def strip(name: str, params: dict, shift: str, seed: int) -> Strip | None:
+def strip(name: str, params: dict, above: list[tuple[str, float]], shift: str, seed: int) -> Strip | None:
     """The strip of a shift on a domain that is made here; None for one whose files may have to be fetched first.
+
+    ``above`` are the shifts, with their severities, that the samples have passed through before.
 
     Raises
     ------
@@ -44,13 +46,17 @@ def strip(name: str, params: dict, shift: str, seed: int) -> Strip | None:
     if entry.downloads:
         return None
     d = entry.make(entry.params(**params), seed)
-    if SHIFTS.get(shift).of_labels:
-        steps = [shifted(d, [(shift, severity)], seed) for severity in SEVERITIES]
+    of_labels = SHIFTS.get(shift).of_labels
+    above = [one for one in above if SHIFTS.get(one[0], "shift").of_labels == of_labels]  # the others change nothing that is shown
+    if of_labels:
+        steps = [shifted(d, [*above, (shift, severity)], seed) for severity in SEVERITIES]
+        if SHIFTS.get(shift).test_labels is None:  # labels become wrong
+            wrong = [float((step.labels[step.train] != d.labels[step.train]).float().mean()) for step in steps]
+            return Strip(wrong=np.array(wrong), class_names=d.class_names)
         counts = [np.bincount(step.labels[step.train].numpy(), minlength=len(d.class_names)) for step in steps]
-        wrong = [float((step.labels[step.train] != d.labels[step.train]).float().mean()) for step in steps]
-        return Strip(shares=np.stack([c / c.sum() for c in counts]), wrong=np.array(wrong), class_names=d.class_names)
+        return Strip(shares=np.stack([c / c.sum() for c in counts]), class_names=d.class_names)
     few = _few(d)
-    x = [shifted(few, [(shift, severity)], seed).inputs for severity in SEVERITIES]
+    x = [shifted(few, [*above, (shift, severity)], seed).inputs for severity in SEVERITIES]
     if d.kind == "image":
         return Strip(pictures=torch.stack([y.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for y in x]).numpy())
     labels = None if few.labels is None else few.labels.numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,9 +148,9 @@ def fitting_backbone(kind: str | None) -> str:
     return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, "small-cnn")
 
 
-def is_frozen(name: str, params: BaseModel) -> bool:
+def is_frozen(name: str, params: Mapping[str, Any]) -> bool:
     """Whether this backbone's features stay as they are, so that they can be computed once."""
-    return getattr(params, "freeze", "none") == "all" or BACKBONES.get(name).encode is not None
+    return params.get("freeze", "none") == "all" or BACKBONES.get(name).encode is not None
 
 
 @torch.inference_mode()

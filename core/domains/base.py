@@ -243,13 +243,12 @@ def _resize(d: Domain, channels: int, side: int) -> Domain:
 
 def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     """The domain with its inputs, or its labels, passed through the shifts, in order."""
-    if any(not SHIFTS.get(name, "shift").of_labels for name, _ in shifts) and not isinstance(d.inputs, Tensor):
-        what = f"the pictures of {d.name} stay on disk, where no shift is applied."
-        raise InputError("shifts", what, "Choose no shift, or a smaller side.")
     for name, severity in shifts:
         if SHIFTS.get(name, "shift").of_labels:
             labels, (train, test) = apply_label_shift(name, d.labels, (d.train, d.test), len(d.class_names), severity, seed)
             d = replace(d, labels=labels, train=train, test=test)
+        elif not isinstance(d.inputs, Tensor):
+            d = replace(d, inputs=d.inputs.shifted(name, severity, seed))
         else:
             d = replace(d, inputs=apply_shift(name, d.inputs, severity, seed, kind=d.kind))
     return d
@@ -263,7 +262,8 @@ def chosen_from(d: Domain, rows: Tensor) -> Domain:
     elif d.kind == "sound":
         originals = d.originals[rows.numpy()]
     labels, none = None if d.labels is None else d.labels[rows], rows[:0]
-    return replace(d, inputs=d.inputs[rows], labels=labels, train=none, test=none, originals=originals)
+    inputs = d.inputs[rows] if isinstance(d.inputs, Tensor) else d.inputs.subset(rows)
+    return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals)
 
 
 def originals_of(domains: list[Domain]) -> Originals:

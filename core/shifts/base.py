@@ -5,6 +5,7 @@ Severity 0 is the identity; 1 is hard but still recognisable to a person.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,17 +17,19 @@ from core.errors import InputError
 from core.registry import Registry
 
 BLOCK = 64  # samples whose random numbers are drawn together
+MANY = 1024  # numbers of one sample, beyond which it is a block of its own
 ALL_KINDS = ("image", "features", "text", "sound")
 
 
 class Draws:
-    """Random numbers for samples ``start`` to ``start + n``: the same for a sample, whatever batch it comes in and whatever the device.
+    """Random numbers for the samples at ``rows``: the same for a sample, whatever batch it comes in and whatever the device.
 
-    They are drawn on the CPU in blocks of `BLOCK` samples, each with a generator of its own; every call is another stream.
+    They are drawn on the CPU in blocks of `BLOCK` samples, each with a generator of its own; every call is another stream. Of more than
+    `MANY` numbers each sample has a generator of its own, so that a shuffled batch need not draw what its neighbours would get.
     """
 
-    def __init__(self, seed: int, start: int, n: int, device: torch.device):
-        self.seed, self.start, self.n, self.device, self.calls = seed, start, n, device, 0
+    def __init__(self, seed: int, rows: np.ndarray, device: torch.device):
+        self.seed, self.rows, self.device, self.calls = seed, rows, device, 0
 
     def uniform(self, *shape: int) -> Tensor:
         """float32 n×shape in [0, 1)."""
@@ -38,14 +41,14 @@ class Draws:
 
     def _drawn(self, draw: Callable[..., Tensor], shape: tuple[int, ...]) -> Tensor:
         self.calls += 1
-        first, last = self.start // BLOCK, (self.start + self.n - 1) // BLOCK
-        parts = []
-        for block in range(first, last + 1):
-            words = np.random.SeedSequence([self.seed, self.calls, block]).generate_state(2, np.uint32)
+        size = 1 if math.prod(shape) > MANY else BLOCK
+        blocks, drawn = self.rows // size, torch.empty((len(self.rows), *shape))
+        for block in np.unique(blocks):
+            words = np.random.SeedSequence([self.seed, self.calls, int(block)]).generate_state(2, np.uint32)
             generator = torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
-            parts.append(draw((BLOCK, *shape), generator=generator))
-        offset = self.start - first * BLOCK
-        return torch.cat(parts)[offset : offset + self.n].to(self.device)
+            mine = np.flatnonzero(blocks == block)
+            drawn[mine] = draw((size, *shape), generator=generator)[self.rows[mine] - block * size]
+        return drawn.to(self.device)
 
 
 Apply = Callable[[Tensor, float, Draws], Tensor]
@@ -84,7 +87,15 @@ class ShiftEntry:
 SHIFTS: Registry[ShiftEntry] = Registry("shift")
 
 
-def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 1024, kind: str | None = None) -> Tensor:
+def apply_shift(
+    name: str,
+    x: Tensor,
+    severity: float,
+    seed: int,
+    chunk: int = 1024,
+    kind: str | None = None,
+    rows: np.ndarray | None = None,
+) -> Tensor:
     """Shift a batch; the result has the shape and dtype of ``x``, but three channels where the shift brings colours.
 
     Parameters
@@ -96,9 +107,11 @@ def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 1
     severity : float
         In [0, 1]; 0 returns ``x`` itself.
     seed : int
-        Source of every random draw. What a sample becomes depends on the seed and on its place in ``x``, not on ``chunk``.
+        Source of every random draw. What a sample becomes depends on the seed and on its place, not on ``chunk``.
     kind : str, optional
         What the samples are (`core.domains.base.Kind`); told by the number of axes where it is left out.
+    rows : ndarray, optional
+        int64 N, the places of the images in their domain, where ``x`` holds only some of it; 0 to N − 1 where left out.
 
     Raises
     ------
@@ -114,12 +127,13 @@ def apply_shift(name: str, x: Tensor, severity: float, seed: int, chunk: int = 1
         )
     if severity == 0 or entry.of_labels or len(x) == 0:
         return x
+    rows = np.arange(len(x)) if rows is None else rows
     if kind == "features":
-        return entry.features(x, severity, Draws(seed, 0, len(x), x.device))
+        return entry.features(x, severity, Draws(seed, rows, x.device))
     parts = []
     for start in range(0, len(x), chunk):
         part = x[start : start + chunk].float() / 255
-        shifted = entry.image(part, severity, Draws(seed, start, len(part), x.device))
+        shifted = entry.image(part, severity, Draws(seed, rows[start : start + chunk], x.device))
         parts.append(shifted.clamp(0, 1).mul(255).round().to(torch.uint8))
     return torch.cat(parts)
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 import streamlit as st
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from core.backbones import BACKBONES
 from core.domains import DOMAINS, kind_of, own
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
-from core.shifts import SHIFTS
-from pages.parts import catalogue, shift_strip, upload
+from pages.parts import catalogue, shift_picker, upload
+from pages.parts.fields import choose, field, form, limits, titles, widgets
 from pages.parts.text import literal
 
-NO_SHIFT = "none"
 DEFAULT = Experiment().model_dump(mode="json")
 SHOTS = 3  # of each class, where a method needs labelled target samples
-LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "lr": "Learning rate"}
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
+FROZEN = {
+    "all": "All its layers stay as they came, and their features are computed once; what follows them is trained.",
+    "part": "The last third of its layers is trained, the others stay as they came: slow without a GPU.",
+    "none": "All its layers are trained: hours without a GPU.",
+}
 # Parameters of the URL that are no part of an experiment.
 PAGE_KEYS = {
     "run",
@@ -44,13 +46,8 @@ PAGE_KEYS = {
 }
 
 
-def titles(registry) -> dict[str, str]:
-    return {entry.name: getattr(entry, "title", None) or entry.info.title for entry in registry}
-
-
 DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
 OWN = "own:"  # begins the name under which own data are chosen; their digest follows
-SHIFT_TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
 BACKBONE_TITLES = titles(BACKBONES)
 METHOD_TITLES = {info.name: info.title for info in catalogue.CHOICES}
 
@@ -76,15 +73,8 @@ def _summary(spec: dict[str, Any]) -> str:
     return f"Your own data: {entry.n:,} samples, {labels}, from {literal(entry.source)}."
 
 
-def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:
-    """A bound selectbox over names shown by their titles. The URL holds the title."""
-    return st.selectbox(
-        label, list(options), index=list(options).index(default), key=key, bind="query-params", format_func=options.__getitem__, **more
-    )
-
-
 def data() -> None:
-    """Source, target, and a shift with its severity for each."""
+    """Source, target, and the shifts of each."""
     upload.button()
     known = domain_titles()
     for side in ("source", "target"):
@@ -94,12 +84,7 @@ def data() -> None:
         spec = domain_spec(side)
         kind = kind_of(spec["name"], spec["params"])
         st.caption(_summary(spec))
-        fitting = {name: title for name, title in SHIFT_TITLES.items() if name == NO_SHIFT or kind in SHIFTS.get(name).kinds}
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            shift = choose(f"Shift of the {side}", fitting, f"{side}_shift", NO_SHIFT)
-            if shift != NO_SHIFT:
-                st.slider("Severity", 0.0, 1.0, 0.5, 0.05, key=f"{side}_severity", bind="query-params", help=SHIFTS.get(shift).summary)
-                shift_strip.show(spec, shift)
+        shift_picker.draw(side, spec, kind)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
 
@@ -108,6 +93,8 @@ def backbone() -> None:
     choose("Backbone", BACKBONE_TITLES, "backbone", DEFAULT["backbone"]["name"])
     entry = BACKBONES.get(st.session_state["backbone"])
     st.caption(entry.summary)
+    if "freeze" in entry.params.model_fields:
+        st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().freeze)])
     form(entry.params, entry.name, "Backbone settings")
 
 
@@ -155,62 +142,12 @@ def _set_budget(source_epochs: int, epochs: int) -> None:
     st.session_state["source_epochs"], st.session_state["epochs"] = source_epochs, epochs
 
 
-def form(model: type[BaseModel], prefix: str, title: str) -> None:
-    """An expander with a widget for each field of ``model``; nothing where it has none."""
-    if model.model_fields:
-        with st.expander(title, key=f"{prefix}.open"):
-            widgets(model, f"{prefix}.")
-
-
-def widgets(model: type[BaseModel], prefix: str) -> None:
-    for name, info in model.model_fields.items():
-        field(name, info, prefix + name)
-
-
-def field(name: str, info: FieldInfo, key: str, default: Any = None) -> None:
-    """One bound widget for one field of a model: its range and meaning come from the model, and its default unless one is given."""
-    label, help_text = LABELS.get(name) or name.replace("_", " ").capitalize(), info.description
-    kind = info.annotation
-    if get_origin(kind) is Literal:
-        options = list(get_args(kind))
-        st.selectbox(label, options, index=options.index(info.default), key=key, bind="query-params", help=help_text)
-    elif kind is bool:
-        st.toggle(label, info.default, key=key, bind="query-params", help=help_text)
-    else:
-        low, high = limits(info)
-        step = 1 if kind is int else None
-        st.number_input(
-            label,
-            kind(low),
-            kind(high),
-            info.default if default is None else default,
-            step,
-            key=key,
-            bind="query-params",
-            help=help_text,
-            format="%d" if kind is int else "%g",
-        )
-
-
-def limits(info: FieldInfo) -> tuple[float, float]:
-    """The allowed range of a numeric field; an open lower end of 0 becomes the smallest value a widget can show."""
-    low, high = 0.0, 1e9
-    for rule in info.metadata:
-        low = getattr(rule, "ge", low)
-        low = max(getattr(rule, "gt", low), 1e-6) if hasattr(rule, "gt") else low
-        high = getattr(rule, "le", high)
-    return low, high
-
-
 def chosen() -> dict[str, Any]:
     """The dictionary of the experiment that the widgets describe; read it after they have been drawn."""
     state = st.session_state
     result: dict[str, Any] = {}
     for side in ("source", "target"):
-        shift = state.get(f"{side}_shift", NO_SHIFT)
-        result[side] = domain_spec(side) | {
-            "shifts": [] if shift == NO_SHIFT else [{"name": shift, "severity": state.get(f"{side}_severity", 0.5)}],
-        }
+        result[side] = domain_spec(side) | {"shifts": shift_picker.chosen(side)}
     for part, registry in (("backbone", BACKBONES), ("method", METHODS)):
         name = state.get(part, DEFAULT[part]["name"])
         entry = registry.get(name)
@@ -244,9 +181,7 @@ def fill(data: dict[str, Any], keep_link: bool = True) -> None:
         if values[side] not in domain_titles():
             return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
         values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
-        values[f"{side}_shift"] = spec["shifts"][0]["name"] if len(spec["shifts"]) == 1 else NO_SHIFT
-        if len(spec["shifts"]) == 1:
-            values[f"{side}_severity"] = spec["shifts"][0]["severity"]
+        values |= shift_picker.values(side, spec["shifts"])
     for part in ("backbone", "method"):
         values[part] = data[part]["name"]
         values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
@@ -263,11 +198,9 @@ def complaints() -> list[str]:
     options = {
         "source": domain_titles(),
         "target": domain_titles(),
-        "source_shift": SHIFT_TITLES,
-        "target_shift": SHIFT_TITLES,
         "backbone": BACKBONE_TITLES,
         "method": METHOD_TITLES,
-    }
+    } | dict.fromkeys(shift_picker.SHIFT_KEYS, shift_picker.TITLES)
     models = {"": Budget} | {f"{b.name}.": b.params for b in BACKBONES} | {f"{m.info.name}.": m.Params for m in METHODS}
     models |= {f"{side}.{d.name}.": d.params for d in DOMAINS for side in ("source", "target")}
     fields = {prefix + name: info for prefix, model in models.items() for name, info in model.model_fields.items()}
@@ -278,8 +211,8 @@ def complaints() -> list[str]:
         if key in options:
             if text not in options[key].values():
                 found.append(f"{key}: there is no “{shown}”. The default is used. Choose one of: {', '.join(options[key].values())}.")
-        elif key.endswith("_severity") or (key in fields and fields[key].annotation in (int, float)):
-            low, high = (0, 1) if key.endswith("_severity") else limits(fields[key])
+        elif key in shift_picker.SEVERITY_KEYS or (key in fields and fields[key].annotation in (int, float)):
+            low, high = (0, 1) if key in shift_picker.SEVERITY_KEYS else limits(fields[key])
             try:
                 good = low <= float(text) <= high
             except ValueError:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.figures.style import CLASS_COLOURS
+from core.shifts import SHIFTS
 from core.strip import SEVERITIES, Strip, strip
 from pages.parts.samples import enlarge
 
@@ -19,16 +20,17 @@ COLOURS = np.array([list(bytes.fromhex(colour[1:])) for colour in CLASS_COLOURS]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _strip(name: str, params_json: str, shift: str, seed: int) -> Strip | None:
+def _strip(name: str, params_json: str, above: tuple[tuple[str, float], ...], shift: str, seed: int) -> Strip | None:
     try:
-        return strip(name, json.loads(params_json), shift, seed)
+        return strip(name, json.loads(params_json), list(above), shift, seed)
     except (InputError, ValueError):  # the page says elsewhere what does not fit
         return None
 
 
-def show(domain: dict[str, Any], shift: str) -> None:
-    """Draw the strip of a domain (its name and parameters); nothing where there are no samples to show yet."""
-    found = _strip(domain["name"], json.dumps(domain["params"], sort_keys=True), shift, int(st.session_state.get("seed", 0)))
+def show(domain: dict[str, Any], above: list[dict[str, Any]], shift: str) -> None:
+    """Draw the strip of a domain (its name and parameters) after the shifts above; nothing where there are no samples to show yet."""
+    before = tuple((one["name"], one["severity"]) for one in above)
+    found = _strip(domain["name"], json.dumps(domain["params"], sort_keys=True), before, shift, int(st.session_state.get("seed", 0)))
     if found is None:
         return
     if found.pictures is not None:
@@ -43,7 +45,9 @@ def show(domain: dict[str, Any], shift: str) -> None:
     opaque = [np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]) for picture in pictures]
     joined = [part for picture in opaque for part in (picture, gap)][:-1]
     words = ", ".join(f"{severity:g}" for severity in SEVERITIES)
-    st.image(np.concatenate(joined, axis=1), width="stretch", caption=f"Severity {words}", alt=f"The same samples at severities {words}.")
+    after = f"After {', '.join(SHIFTS.get(name).title.lower() for name, _ in before)}. " if before else ""
+    what = f"{after}Severity {words}"
+    st.image(np.concatenate(joined, axis=1), width="stretch", caption=what, alt=f"The same samples. {what}.")
 
 
 def _plots(found: Strip) -> list[np.ndarray]:
@@ -64,7 +68,7 @@ def _plots(found: Strip) -> list[np.ndarray]:
 
 def _words(found: Strip) -> str:
     """Shifts of labels change nothing that one could see in a sample: they are told in numbers."""
-    if found.wrong[-1] > 0:
+    if found.wrong is not None:
         return (
             "Wrong training labels: " + ", ".join(f"{100 * w:.0f} % at {s:g}" for s, w in zip(SEVERITIES, found.wrong, strict=True)) + "."
         )

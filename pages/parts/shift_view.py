@@ -17,7 +17,7 @@ from core.runs import store
 from core.shift_material import VIEWS
 from core.shift_report import STAGES, ShiftReport, shift_reports
 from core.shift_words import conditions, facts, verdict
-from pages.parts import header, picker, shift_panels
+from pages.parts import fields, header, picker, shift_panels
 from pages.parts.run_view import dark
 from pages.parts.text import literal
 
@@ -41,7 +41,7 @@ def choices() -> None:
     if view == "Pretrained":
         st.caption("ResNet-18 with ImageNet weights: the 512 features before its last layer. Takes some seconds.")
     elif view != "Raw inputs":
-        picker.choose("Backbone", fitting, "backbone", fitting_backbone(kind))
+        fields.choose("Backbone", fitting, "backbone", fitting_backbone(kind))
         said = {
             "Untrained": "Random weights: what the architecture alone makes of the inputs.",
             "Source-trained": "As stored by a run on these domains with the default budget.",

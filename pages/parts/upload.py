@@ -12,7 +12,7 @@ from core.domains import own
 from core.domains.reading import Given, Reading, read
 from core.domains.samples import SAMPLE_FILES
 from core.errors import InputError
-from pages.parts import upload_check, upload_options
+from pages.parts import shift_picker, upload_check, upload_options
 from pages.parts.text import literal
 
 LARGEST = 200  # megabytes that a browser may send; larger files are read from their path by the command line
@@ -120,7 +120,7 @@ def _use(reading: Reading, source: str, chosen: dict[str, str]) -> None:
     for side, name in chosen.items():
         if name != KEEP:
             state[side] = f"own:{stored[name].digest}"
-            state[f"{side}_shift"] = "none"
+            state.update(shift_picker.values(side, []))
     if "backbone" in state and reading.kind not in BACKBONES.get(state["backbone"]).kinds:
         state["backbone"] = next((b.name for b in BACKBONES if reading.kind in b.kinds), state["backbone"])
     state.pop("upload", None)

@@ -1,7 +1,8 @@
 """100,000 small pictures in a folder: images per second and peak memory, beside torchvision's ImageFolder with a DataLoader.
 
 ``python tests/benchmarks/streaming.py [how many]``. Each side runs in a process of its own, one after the other, with as many workers as
-the machine has cores (at most 8). The same shuffled batches of 64 are asked for in two passes; torchvision's are decoded in both.
+the machine has cores (at most 8). The same shuffled batches of 64 are asked for in two passes; torchvision's are decoded in both. Writes
+``results/streaming.md``.
 """
 
 from __future__ import annotations
@@ -9,18 +10,27 @@ from __future__ import annotations
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-SIDE, BATCH, CLASSES = 64, 64, 10
+COUNT, SIDE, BATCH, CLASSES = 100_000, 64, 64, 10
+RESULT = Path(__file__).parent / "results/streaming.md"
+SIDES = {
+    "ours": "ours",
+    "torchvision": "torchvision: `ImageFolder`, `DataLoader`",
+    "noise": "ours, under the shift *noise*",
+}
 WORKERS = min(8, os.cpu_count() or 1)
 
 
@@ -50,28 +60,29 @@ def memory_of_tree(pid: int) -> float:
     return total
 
 
-def passes(batch_of, count: int) -> list[float]:
-    """Images per second of two shuffled passes."""
+def passes(batch_of, count: int) -> dict:
+    """Images per second of two shuffled passes, and their processor time in seconds, workers included."""
     import torch
 
-    speeds = []
+    speeds, before = [], sum(os.times()[:4])
     for epoch in range(2):
         order = torch.randperm(count, generator=torch.Generator().manual_seed(epoch))
         started = time.perf_counter()
         for batch in batch_of(order):
             assert batch.dtype == torch.uint8
         speeds.append(count / (time.perf_counter() - started))
-    return speeds
+    return {"speeds": speeds, "cpu": sum(os.times()[:4]) - before}
 
 
-def ours(folder: Path, count: int) -> dict:
+def ours(folder: Path, count: int, shift: str) -> dict:
     from core.domains.reading import Given, images, read
 
     images.STREAM_FROM = 0  # also where so few would fit into memory
     started = time.perf_counter()
     (population,) = read([Given(folder.name, folder)], {"side": SIDE}).populations
     opened = time.perf_counter() - started
-    return {"open": opened, "speeds": passes(lambda order: (population.inputs[part] for part in order.split(BATCH)), count)}
+    inputs = population.inputs if shift == "ours" else population.inputs.shifted(shift, 0.5, 0)
+    return {"open": opened} | passes(lambda order: (inputs[part] for part in order.split(BATCH)), count)
 
 
 def torchvision(folder: Path, count: int) -> dict:
@@ -86,7 +97,7 @@ def torchvision(folder: Path, count: int) -> dict:
     def batches(order):
         return (x for x, _ in DataLoader(data, batch_size=BATCH, sampler=order.tolist(), num_workers=WORKERS))
 
-    return {"open": opened, "speeds": passes(batches, count)}
+    return {"open": opened} | passes(batches, count)
 
 
 def measure(which: str, folder: Path, count: int, home: Path) -> dict:
@@ -111,21 +122,44 @@ def measure(which: str, folder: Path, count: int, home: Path) -> dict:
     return json.loads(out) | {"peak": peak[0]}
 
 
+def table(folder: Path, count: int, home: Path) -> list[str]:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "pillow"))
+    lines = [
+        "# Pictures that stay on disk",
+        "",
+        f"{count:,} JPEGs of {SIDE}×{SIDE} pixels in {CLASSES} class folders, asked for in shuffled batches of {BATCH}, {WORKERS} workers.",
+        "Made by `uv run python tests/benchmarks/streaming.py`; each side in a process of its own, one after the other, on one run of the",
+        "machine. The pictures lie in /dev/shm, so that the disk does not count: from one that gives 200 files a second, both get 200 images",
+        "a second where they decode. Memory is the peak of the process and its children (shared pages count once). *CPU* is processor time",
+        f"of both passes per image. Python {platform.python_version()}, {versions}; {os.cpu_count()} cores.",
+        "",
+        "| | opened in | first pass | second pass | CPU | peak memory |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for which, title in SIDES.items():
+        facts = measure(which, folder, count, home)
+        first, second = facts["speeds"]
+        lines.append(
+            f"| {title} | {facts['open']:.1f} s | {first:,.0f} images/s | {second:,.0f} images/s "
+            f"| {1e6 * facts['cpu'] / (2 * count):.0f} µs | {facts['peak']:,.0f} MB |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def main(count: int) -> None:
+    """Measure, and write the table if there are as many pictures as it is about."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place, tempfile.TemporaryDirectory() as home:
+        generate(Path(place), count)
+        lines = table(Path(place), count, Path(home))
+    if count == COUNT:
+        RESULT.write_text("\n".join(lines) + "\n")
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 4:
-        print(json.dumps({"ours": ours, "torchvision": torchvision}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))))
+        which, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+        print(json.dumps((torchvision if which == "torchvision" else partial(ours, shift=which))(folder, count)))
     else:
-        count = int(sys.argv[1]) if len(sys.argv) == 2 else 100_000
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place) / "pictures"
-            folder.mkdir()
-            (Path(place) / "home").mkdir()
-            generate(folder, count)
-            print(f"{count:,} JPEGs of {SIDE}×{SIDE} pixels, {WORKERS} workers")
-            for which in ("ours", "torchvision"):
-                facts = measure(which, folder, count, Path(place) / "home")
-                first, second = facts["speeds"]
-                print(
-                    f"{which:12} opened in {facts['open']:.1f} s, first pass {first:,.0f} images/s, "
-                    f"second {second:,.0f} images/s, peak {facts['peak']:,.0f} MB"
-                )
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT)

@@ -23,7 +23,7 @@ SMALL = {
     "word-shares": {},
     "word-net": {"width": 16, "bottleneck": 12},
     "sound-cnn": {"width": 8, "bottleneck": 12},
-    "resnet18": {"bottleneck": 12, "side": 32, "weights": "none"},
+    "resnet18": {"bottleneck": 12, "side": 32, "weights": "none", "freeze": "none"},
 }
 # The large networks of torchvision have their own file of tests.
 LARGE = {"resnet50", "mobilenet-v2", "mobilenet-v3", "vgg16", "efficientnet-b0", "vit-b-16", "squeezenet"}
@@ -187,7 +187,7 @@ def test_resnet_sees_three_normalised_channels_of_its_side():
 
 
 def resnet_params(**values):
-    return BACKBONES.get("resnet18").params(**({"weights": "none"} | values))
+    return BACKBONES.get("resnet18").params(**({"weights": "none", "freeze": "none"} | values))
 
 
 def test_resnets_side_changes_what_the_body_sees_but_not_the_weights():

@@ -23,7 +23,7 @@ LIGHT = ("resnet18", "mobilenet-v2", "mobilenet-v3", "efficientnet-b0", "squeeze
 
 
 def build(name: str, seed: int = 0, **params):
-    values = {"weights": "none", "side": 32, "bottleneck": 8} | params
+    values = {"weights": "none", "freeze": "none", "side": 32, "bottleneck": 8} | params
     return build_network(name, BACKBONES.get(name).params(**values), (3, 32, 32), 4, torch.Generator().manual_seed(seed))
 
 
@@ -190,7 +190,7 @@ class TestRealWeights:
 
     def test_frozen_features_of_a_domain(self, squeezenet):
         params, _ = squeezenet
-        assert is_frozen("squeezenet", params)
+        assert is_frozen("squeezenet", params.model_dump())
         x = images(5)
         index = torch.arange(5)
         d = Domain("d", x, index % 2, ("a", "b"), index, index[:0], "test", "none")

@@ -15,6 +15,7 @@ from core.domains.reading import images, stream
 from core.errors import InputError
 from core.experiment import Experiment
 from core.pairs import load_pair
+from core.shifts import SHIFTS, apply_shift
 
 RNG = np.random.default_rng(0)
 
@@ -112,7 +113,47 @@ def test_a_bench_measures_the_same(folder, monkeypatch):
     assert torch.equal(streamed.source.inputs[index], memory.source.inputs[index])
 
 
-def test_a_shift_is_refused(folder, monkeypatch):
+@pytest.mark.parametrize("name", [entry.name for entry in SHIFTS if entry.image])
+def test_a_shifted_picture_is_what_it_would_be_in_memory(both, name):
+    memory, disk = (shifted(d, [(name, 0.6)], 3) for d in both)
+    assert isinstance(disk.inputs, stream.StreamedImages)
+    for seed in (0, 1):  # decoded and shifted, then read back, in other batches
+        index = torch.randperm(60, generator=torch.Generator().manual_seed(seed))
+        for part in index.split(7):
+            assert torch.equal(disk.inputs[part], memory.inputs[part])
+    assert not torch.equal(memory.inputs, both[0].inputs)
+    assert torch.equal(both[1].inputs[slice(0, 60)], both[0].inputs), "the pictures as they were are still there"
+
+
+def test_shifts_of_a_stream_follow_each_other(folder, monkeypatch):
+    chain = [("noise", 0.3), ("class-prior", 0.8), ("tint", 0.7), ("jpeg", 0.4), ("blur", 0.0)]
+    memory = shifted(make(folder, colour="grey"), chain, 5)
     monkeypatch.setattr(images, "STREAM_FROM", 0)
-    with pytest.raises(InputError, match="stay on disk"):
-        shifted(make(folder), [("rotation", 0.5)], 0)
+    disk = shifted(make(folder, colour="grey"), chain, 5)
+    assert disk.inputs.shape == memory.inputs.shape == (60, 3, 20, 20)
+    assert torch.equal(disk.train, memory.train)
+    assert torch.equal(disk.inputs[memory.train], memory.inputs[memory.train])
+    part = disk.inputs.subset(torch.tensor([41, 2]))
+    assert torch.equal(part[torch.tensor([1, 0])], memory.inputs[[2, 41]]), "a sample keeps its draws in a part of the domain"
+
+
+def test_a_shifted_stream_takes_another_size(both):
+    grey = shifted(both[1], [("rotation", 0.4)], 0).inputs.resized(3, 12)
+    clean = both[1].inputs.resized(3, 12)[slice(0, 60)]
+    assert torch.equal(grey[slice(0, 60)], apply_shift("rotation", clean, 0.4, 0))
+
+
+def test_a_shifted_picture_is_decoded_once(folder, monkeypatch):
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    calls = []
+    real = images.decode
+    monkeypatch.setattr(images, "decode", lambda *a: calls.append(1) or real(*a))
+    inputs = shifted(make(folder), [("noise", 0.5), ("rotation", 0.5)], 0).inputs
+    for _ in range(3):
+        inputs[torch.arange(60)]
+    assert len(calls) == 60
+
+
+def test_a_shift_without_meaning_for_pictures_is_refused(both):
+    with pytest.raises(InputError, match="no meaning for images"):
+        shifted(both[1], [("missing", 0.5)], 0)

@@ -16,6 +16,7 @@ from torch import Tensor
 from core.domains.reading.archives import Unreadable
 from core.errors import InputError
 from core.home import home
+from core.shifts import SHIFTS, apply_shift
 
 MAX_KEPT = 40 * 10**9  # bytes of the file with decoded pictures; beyond that every picture is decoded each time
 Decode = Callable[[bytes, int, int, str], tuple[np.ndarray, list[str]]]
@@ -35,6 +36,9 @@ class StreamedImages:
         Each returns the bytes of one file.
     decode : callable
         ``decode(content, side, channels, fit)`` as `core.domains.reading.images.decode`.
+
+    Shifts are applied to what is decoded, batch by batch, and their result is kept in its place: every image shift looks at one picture
+    at a time, so that a streamed picture becomes what it would become in memory.
     """
 
     ndim = 4
@@ -43,7 +47,7 @@ class StreamedImages:
     def __init__(self, names: Sequence[str], reads: Sequence[Callable[[], bytes]], decode: Decode, side: int, channels: int, fit: str):
         self._names, self._reads, self._decode, self._form = names, reads, decode, (side, channels, fit)
         self._kept = _Kept(len(reads), channels * side * side)
-        self._rows = np.arange(len(reads))
+        self._rows, self._shifts, self._channels = np.arange(len(reads)), (), channels
         self.device = torch.device("cpu")
 
     def __len__(self) -> int:
@@ -51,8 +55,8 @@ class StreamedImages:
 
     @property
     def shape(self) -> torch.Size:
-        side, channels, _ = self._form
-        return torch.Size((len(self), channels, side, side))
+        side = self._form[0]
+        return torch.Size((len(self), self._channels, side, side))
 
     @property
     def nbytes(self) -> int:
@@ -68,11 +72,23 @@ class StreamedImages:
         return self._copy(device=torch.device(device))
 
     def resized(self, channels: int, side: int) -> StreamedImages:
-        """The same pictures decoded to another size."""
-        if (side, channels) == self._form[:2]:
+        """The same pictures decoded to another size; those that are shifted are shifted at that size."""
+        if (side, channels) == (self._form[0], self._channels):
             return self
-        form = (side, channels, self._form[2])
-        return self._copy(_form=form, _kept=_Kept(len(self._reads), channels * side * side))
+        # A shift sees the channels that the pictures have, as in memory; only then they become more.
+        form = (side, self._form[1] if self._shifts else channels, self._form[2])
+        return self._copy(_form=form, _channels=channels, _kept=_Kept(len(self._reads), channels * side * side))
+
+    def shifted(self, name: str, severity: float, seed: int) -> StreamedImages:
+        """The same pictures, passed through one more shift; raises `InputError` as `core.shifts.apply_shift`."""
+        apply_shift(name, torch.empty(0, *self.shape[1:], dtype=torch.uint8), severity, seed, kind="image")
+        if severity == 0:
+            return self
+        channels = 3 if SHIFTS.get(name, "shift").colours else self._channels
+        side = self._form[0]
+        return self._copy(
+            _shifts=(*self._shifts, (name, severity, seed)), _channels=channels, _kept=_Kept(len(self._reads), channels * side * side)
+        )
 
     def _copy(self, **changes) -> StreamedImages:
         other = object.__new__(StreamedImages)
@@ -84,17 +100,28 @@ class StreamedImages:
         rows = self._rows[index if isinstance(index, slice) else index.cpu().numpy()]
         batch = np.empty((len(rows), *self.shape[1:]), np.uint8)
 
-        def fill(places: range) -> None:
-            for i in places:
-                if not self._kept.load(rows[i], batch[i]):
-                    batch[i] = self._fresh(rows[i])
-                    self._kept.keep(rows[i], batch[i])
+        def fill(places: np.ndarray) -> None:
+            fresh = [i for i in places if not self._kept.load(rows[i], batch[i])]
+            if fresh:
+                batch[fresh] = self._fresh(rows[fresh])
+            for i in fresh:
+                self._kept.keep(rows[i], batch[i])
 
         step = max(8, -(-len(rows) // (4 * _workers()._max_workers)))
-        list(_workers().map(fill, [range(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]))
+        list(_workers().map(fill, np.split(np.arange(len(rows)), range(step, len(rows), step))))
         return torch.from_numpy(batch).to(self.device)
 
-    def _fresh(self, row: int) -> np.ndarray:
+    def _fresh(self, rows: np.ndarray) -> np.ndarray:
+        """Decoded and shifted, uint8 n×C×S×S."""
+        pictures = np.stack([self._decoded(row) for row in rows])
+        if not self._shifts:
+            return pictures
+        x = torch.from_numpy(pictures)
+        for name, severity, seed in self._shifts:
+            x = apply_shift(name, x, severity, seed, kind="image", rows=rows)
+        return x.expand(-1, self._channels, -1, -1).numpy()
+
+    def _decoded(self, row: int) -> np.ndarray:
         try:
             return self._decode(self._reads[row](), *self._form)[0]
         except Unreadable as error:

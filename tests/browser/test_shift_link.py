@@ -1,0 +1,35 @@
+"""Several shifts in the browser: added, removed, and found again by the link."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+TARGET = {"view": "Any shift", "source": "Two moons", "target": "Two moons"}
+
+
+def pick(page, label: str, name: str) -> None:
+    page.locator("[data-testid=stSelectbox]", has_text=label).first.locator("input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def shifts_of(page) -> dict[str, str]:
+    return {key: value[0] for key, value in parse_qs(urlsplit(page.url).query).items() if "_shift" in key or "_severity" in key}
+
+
+def test_shifts_are_added_removed_and_carried_by_the_link(open_page):
+    page = open_page("/?" + urlencode(TARGET | {"target_shift": "Rotation", "target_severity": "0.2"}))
+    page.get_by_role("button", name="Add a shift").click()
+    pick(page, "Second shift of the target", "Noise")
+    page.get_by_role("button", name="Add a shift").click()
+    pick(page, "Third shift of the target", "Translation")
+    page.wait_for_url("**target_shift_3=Translation*")
+    page.get_by_text("After rotation, noise.").wait_for()
+    page.get_by_text("rotation 0.2, noise 0.5, translation 0.5").wait_for()
+    page.get_by_role("button", name="Remove").nth(1).click()
+    page.wait_for_url("**target_shift_2=Translation*")
+    page.get_by_text("rotation 0.2, translation 0.5").wait_for()
+    assert shifts_of(page) == {"target_shift": "Rotation", "target_severity": "0.2", "target_shift_2": "Translation"}
+    page.reload()
+    page.get_by_text("After rotation. Severity").wait_for()
+    page.get_by_text("rotation 0.2, translation 0.5").wait_for()
+    assert page.get_by_role("button", name="Remove").count() == 2
