@@ -39,6 +39,14 @@ _DIGITS = {
     "budget": {"source_epochs": 8, "epochs": 6},
     "snapshot": 500,
 }
+_LONGER = {"source_epochs": 8, "epochs": 12}
+_FEW = {"name": "moons", "params": {"n": 1000, "noise": 0.2}}
+
+
+def _handwritten(shift: str, severity: float) -> dict[str, Any]:
+    """Handwritten digits and the same under a shift: the source model starts well."""
+    one = {"name": "handwritten-digits"}
+    return {**_DIGITS, "source": one, "target": {**one, "shifts": [{"name": shift, "severity": severity}]}, "budget": _LONGER}
 
 
 def _points(name: str, *shifts: tuple[str, float], n: int = 600, **params: Any) -> dict[str, Any]:
@@ -83,6 +91,31 @@ for _situation in (
         "few digits",
         "900 printed digits to handwritten ones, with a small network: a real gap, in seconds.",
         _DIGITS,
+    ),
+    Situation(
+        "pale-digits",
+        "the same digits, pale",
+        "Handwritten digits, in the target with 40 % of their contrast: shapes stay, light does not.",
+        _handwritten("contrast", 0.7),
+    ),
+    Situation(
+        "turned-digits",
+        "the same digits, turned",
+        "Handwritten digits, in the target turned by 31°: light stays, shapes do not.",
+        _handwritten("rotation", 0.35),
+    ),
+    Situation(
+        "selected-moons",
+        "moons that were badly sampled",
+        "The source has few moons on the right, the target everywhere, and one straight line must do: where it should lie"
+        " depends on the sampling.",
+        {
+            "source": {**_FEW, "shifts": [{"name": "selection", "severity": 1.0}]},
+            "target": _FEW,
+            "backbone": {"name": "identity"},
+            "budget": {"source_epochs": 15, "epochs": 15, "batch_size": 32, "lr": 0.02},
+            "snapshot": 300,
+        },
     ),
 ):
     SITUATIONS.add(_situation)

@@ -15,7 +15,7 @@ from torch import Tensor
 from core.errors import InputError
 from core.originals import Originals
 from core.registry import Registry
-from core.shifts import SHIFTS, apply_label_shift, apply_shift
+from core.shifts import SHIFTS, apply_label_shift, apply_shift, choose_samples
 
 Kind = Literal["image", "features", "text", "sound"]
 NOUNS: dict[Kind, str] = {"image": "images", "features": "rows of numbers", "text": "texts", "sound": "sounds"}
@@ -242,9 +242,13 @@ def _resize(d: Domain, channels: int, side: int) -> Domain:
 
 
 def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
-    """The domain with its inputs, or its labels, passed through the shifts, in order."""
+    """The domain with its inputs, its labels, or the choice of its samples passed through the shifts, in order."""
     for name, severity in shifts:
-        if SHIFTS.get(name, "shift").of_labels:
+        entry = SHIFTS.get(name, "shift")
+        if entry.choose:
+            train, test = choose_samples(name, d.inputs, (d.train, d.test), severity, seed)
+            d = replace(d, train=train, test=test)
+        elif entry.of_labels:
             labels, (train, test) = apply_label_shift(name, d.labels, (d.train, d.test), len(d.class_names), severity, seed)
             d = replace(d, labels=labels, train=train, test=test)
         elif not isinstance(d.inputs, Tensor):

@@ -4,9 +4,9 @@ Importing this package registers every shift in `SHIFTS`, in the order in which 
 """
 
 from core.shifts import camera, features, image, labels
-from core.shifts.base import SHIFTS, ShiftEntry, apply_label_shift, apply_shift
+from core.shifts.base import SHIFTS, ShiftEntry, apply_label_shift, apply_shift, choose_samples
 
-__all__ = ["SHIFTS", "ShiftEntry", "apply_label_shift", "apply_shift"]
+__all__ = ["SHIFTS", "ShiftEntry", "apply_label_shift", "apply_shift", "choose_samples"]
 
 for _entry in (
     ShiftEntry("rotation", "Rotation", "Turns by up to 90°; points turn in their first two columns.", image.rotate, features.rotate),
@@ -46,6 +46,12 @@ for _entry in (
         "Missing values",
         "Loses up to 60 % of all values; the mean of the column takes their place.",
         features=features.lose_values,
+    ),
+    ShiftEntry(
+        "selection",
+        "Selection",
+        "Covariate shift: rows with high values in the first column become rare, down to one in 150. What a row's class is stays.",
+        choose=features.select,
     ),
     ShiftEntry(
         "class-prior",

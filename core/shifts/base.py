@@ -54,6 +54,8 @@ class Draws:
 Apply = Callable[[Tensor, float, Draws], Tensor]
 # (labels of a part, number of classes, severity, generator) → new labels, and which samples stay; both for one part of the split
 ApplyToLabels = Callable[[np.ndarray, int, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+# (rows N×D of a part, severity, generator) → which of them stay
+Choose = Callable[[Tensor, float, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class ShiftEntry:
     """``image`` maps float images N×C×H×W in [0, 1], ``features`` float rows N×D; None where it has no meaning.
 
     A shift of labels has neither, fits every kind of data, and acts on a labelled domain: ``train_labels`` and ``test_labels`` say which
-    samples of each part stay and what their labels become. An image shift may turn one channel into three (``colours``).
+    samples of each part stay and what their labels become. ``choose`` says which rows of each part stay, by what they are.
+    An image shift may turn one channel into three (``colours``).
     """
 
     name: str
@@ -71,6 +74,7 @@ class ShiftEntry:
     features: Apply | None = None
     train_labels: ApplyToLabels | None = None
     test_labels: ApplyToLabels | None = None
+    choose: Choose | None = None
     colours: bool = False
 
     @property
@@ -81,6 +85,8 @@ class ShiftEntry:
     def kinds(self) -> tuple[str, ...]:
         if self.of_labels:
             return ALL_KINDS
+        if self.choose:
+            return ("features",)
         return tuple(kind for kind in ("image", "features") if getattr(self, kind) is not None)
 
 
@@ -101,7 +107,7 @@ def apply_shift(
     Parameters
     ----------
     name : str
-        A registered shift. One of labels leaves the inputs as they are.
+        A registered shift. One of labels, or one that chooses samples, leaves the inputs as they are.
     x : Tensor
         uint8 images N×C×H×W or float32 features N×D, on any device.
     severity : float
@@ -125,7 +131,7 @@ def apply_shift(
         raise InputError(
             "shift", f"{name} has no meaning for {noun}.", f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}."
         )
-    if severity == 0 or entry.of_labels or len(x) == 0:
+    if severity == 0 or entry.of_labels or entry.choose or len(x) == 0:
         return x
     rows = np.arange(len(x)) if rows is None else rows
     if kind == "features":
@@ -169,6 +175,29 @@ def apply_label_shift(
         changed[part] = torch.from_numpy(new)
         kept.append(part[torch.from_numpy(stay)])
     return changed, (kept[0], kept[1])
+
+
+def choose_samples(name: str, x: Tensor, parts: tuple[Tensor, Tensor], severity: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The indices that stay in the training and in the test part when samples are chosen by what they are.
+
+    Parameters
+    ----------
+    x : Tensor
+        float32 features N×D of the whole domain.
+    parts : (Tensor, Tensor)
+        int64 indices of the training and of the test samples.
+
+    Raises
+    ------
+    InputError
+        The severity is outside [0, 1].
+    """
+    entry = _checked(name, severity)
+    if severity == 0:
+        return parts
+    stay = (entry.choose(x[part], severity, np.random.default_rng([seed, 0x5E1, i])) for i, part in enumerate(parts))
+    first, second = (part[torch.from_numpy(kept)] for part, kept in zip(parts, stay, strict=True))
+    return first, second
 
 
 def _checked(name: str, severity: float) -> ShiftEntry:

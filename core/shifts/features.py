@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from core.errors import InputError
@@ -40,3 +42,12 @@ def add_noise(x: Tensor, severity: float, draws: Draws) -> Tensor:
 def lose_values(x: Tensor, severity: float, draws: Draws) -> Tensor:
     """Each value is lost with probability 0.6 s, and filled with its column's mean, as one would."""
     return torch.where(draws.uniform(x.shape[1]) < 0.6 * severity, x.mean(dim=0, keepdim=True), x)
+
+
+def select(x: Tensor, severity: float, rng: np.random.Generator) -> np.ndarray:
+    """Row i stays with probability exp(−5 s u_i), u its rank in the first column from 0 (lowest) to 1: covariate shift.
+
+    p(x) changes, p(y | x) does not. What a smaller severity drops, a larger one of the same seed drops too.
+    """
+    rank = (rankdata(x[:, 0].numpy()) - 1) / max(len(x) - 1, 1)
+    return rng.random(len(x)) < np.exp(-5 * severity * rank)

@@ -52,14 +52,15 @@ def show(domain: dict[str, Any], above: list[dict[str, Any]], shift: str) -> Non
 
 def _plots(found: Strip) -> list[np.ndarray]:
     """The first two columns as dots, on one scale."""
-    low, high = found.points.min((0, 1)), found.points.max((0, 1))
+    low, high = np.nanmin(found.points, (0, 1)), np.nanmax(found.points, (0, 1))
     spread = max(float((high - low).max()), 1e-9)
     plots = []
     for points in found.points:
         plot = np.full((PLOT, PLOT, 3), 255, np.uint8)
-        place = ((points - (low + high) / 2) / spread * 0.94 + 0.5) * (PLOT - 1)
+        there = np.isfinite(points).all(1)  # rows that were not chosen are not
+        place = ((points[there] - (low + high) / 2) / spread * 0.94 + 0.5) * (PLOT - 1)
         x, y = np.rint(place).astype(int).clip(0, PLOT - 2).T
-        colour = COLOURS[0] if found.labels is None else COLOURS[found.labels % len(COLOURS)]
+        colour = COLOURS[0] if found.labels is None else COLOURS[found.labels[there] % len(COLOURS)]
         for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
             plot[PLOT - 1 - y - dy, x + dx] = colour
         plots.append(plot)

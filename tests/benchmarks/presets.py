@@ -56,32 +56,37 @@ def main() -> None:
                         print(f"{name} on {situation}: {error}")
                     print(f"{name} {situation} {seed}: {gains[key]} in {time.process_time() - started:.1f} s", flush=True)
                     kept.write_text(json.dumps(gains))
-    write(gains, options)
+    write(gains, options.seeds)
 
 
-def write(gains: dict[str, float | None], options: argparse.Namespace) -> None:
+def write(gains: dict[str, float | None], seeds: list[int]) -> None:
+    """All that was ever measured; a cell is empty where nothing was, and – where a method cannot read such data."""
     lines = [
         "# Every method in every small situation",
         "",
         "`uv run python tests/benchmarks/presets.py`: mean gain in held-out target accuracy, in points, over the seeds "
-        f"{', '.join(map(str, options.seeds))};",
-        f"all methods at their defaults, 3 shots where a method lives on some. torch {version('torch')}.",
+        f"{', '.join(map(str, seeds))};",
+        "all methods at their defaults, 3 shots where a method lives on some. –: cannot read such data; empty: not run. "
+        f"torch {version('torch')}.",
         "",
-        f"| method | {' | '.join(options.situations)} |",
-        f"| --- {'| --- ' * len(options.situations)}|",
+        f"| method | {' | '.join(SITUATIONS.names())} |",
+        f"| --- {'| --- ' * len(SITUATIONS.names())}|",
     ]
-    for name in options.methods:
-        cells = []
-        for situation in options.situations:
-            found = []
-            for seed in options.seeds:
-                try:
-                    found.append(gains.get(f"{name} {situation} {posed(SITUATIONS.get(situation), name, seed).id}"))
-                except InputError:
-                    found.append(None)
-            cells.append("–" if None in found else f"{mean(found):+.1f}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for method in (m.info.name for m in METHODS if m.info.adapts):
+        cells = [cell([gain(gains, method, situation, seed) for seed in seeds]) for situation in SITUATIONS.names()]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     RESULTS.write_text("\n".join(lines) + "\n")
+
+
+def gain(gains: dict[str, float | None], method: str, situation: str, seed: int) -> float | None | str:
+    try:
+        return gains.get(f"{method} {situation} {posed(SITUATIONS.get(situation), method, seed).id}", "")
+    except InputError:
+        return None
+
+
+def cell(found: list[float | None | str]) -> str:
+    return "–" if None in found else "" if "" in found else f"{mean(found):+.1f}"
 
 
 if __name__ == "__main__":

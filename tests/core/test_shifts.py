@@ -15,7 +15,7 @@ from core.domains.base import shifted
 from core.errors import InputError
 from core.shifts import SHIFTS, apply_label_shift, apply_shift
 
-CASES = [(entry.name, kind) for entry in SHIFTS if not entry.of_labels for kind in entry.kinds]
+CASES = [(entry.name, kind) for entry in SHIFTS if not (entry.of_labels or entry.choose) for kind in entry.kinds]
 OF_LABELS = [entry.name for entry in SHIFTS if entry.of_labels]
 SEVERITIES = [0.0, 0.1, 0.25, 0.5, 0.75, 1.0]
 
@@ -315,3 +315,48 @@ class TestLabels:
     def test_needs_labels(self, digits):
         with pytest.raises(InputError, match="needs labels"):
             apply_label_shift("class-prior", None, (digits.train, digits.test), 10, 0.5, 0)
+
+
+class TestSelection:
+    """Covariate shift: which rows there are changes, and nothing else."""
+
+    @staticmethod
+    def at(severity: float, seed: int = 0):
+        moons = DOMAINS.get("moons")
+        return shifted(moons.make(moons.params(n=4000), 0), [("selection", severity)], seed)
+
+    def test_severity_zero_keeps_all_and_rows_keep_their_inputs_and_labels(self):
+        clean, chosen = self.at(0), self.at(0.8)
+        assert len(clean.train) + len(clean.test) == 4000
+        assert torch.equal(chosen.inputs, clean.inputs)
+        assert torch.equal(chosen.labels, clean.labels)
+        assert set(chosen.train.tolist()) < set(clean.train.tolist())
+        assert set(chosen.test.tolist()) < set(clean.test.tolist())
+
+    def test_a_harder_one_drops_what_a_softer_one_drops_and_more(self):
+        sets = [set(self.at(severity).train.tolist()) for severity in SEVERITIES]
+        assert all(after < before for before, after in zip(sets, sets[1:], strict=False))
+        assert set(self.at(0.5).train.tolist()) == sets[3]
+        assert set(self.at(0.5, seed=1).train.tolist()) != sets[3]
+
+    def test_shares_are_those_of_the_formula(self):
+        chosen, n = self.at(1), len(self.at(0).train)
+        order = self.at(0).train[self.at(0).inputs[self.at(0).train, 0].argsort()]
+        low, high = (len(set(part.tolist()) & set(chosen.train.tolist())) / len(part) for part in (order[: n // 4], order[-n // 4 :]))
+        wanted = [(math.exp(-5 * a) - math.exp(-5 * (a + 0.25))) / (5 * 0.25) for a in (0, 0.75)]  # the mean of exp(−5u) over a quarter
+        assert low == pytest.approx(wanted[0], abs=0.05)
+        assert high == pytest.approx(wanted[1], abs=0.02)
+
+    def test_mmd_to_the_clean_rows_grows(self):
+        found = []
+        for severity in (0, 0.25, 0.5, 0.75, 1):
+            d = self.at(severity)
+            a, b = self.at(0).inputs[self.at(0).train][:500].double().numpy(), d.inputs[d.train][:400].double().numpy()
+            k = lambda u, v: np.exp(-((u[:, None] - v[None]) ** 2).sum(2))  # noqa: E731
+            found.append(k(a, a).mean() + k(b, b).mean() - 2 * k(a, b).mean())
+        assert found == sorted(found)
+        assert found[-1] > found[0] + 0.05
+
+    def test_images_have_no_first_column(self):
+        with pytest.raises(InputError, match="no meaning for images"):
+            apply_shift("selection", noise_images(2, 1, 8, 8), 0.5, 0)
