@@ -64,7 +64,7 @@ class PseudoLabel(Method):
         helps="When the source model is mostly right, and sure only where it is right.",
         hurts="When it is sure and wrong: nothing ever contradicts a label that it gave itself. On printed to handwritten digits all"
         " samples end in one class.",
-        shines="small-digits",
+        shines="moved-blobs",
         fails="far-turned-moons",
         formula=r"\min_{F,C}\; \mathcal{L}_\text{task} + \lambda_p\,\mathbb{E}_{x\sim T}\,"
         r"\mathbf{1}\big[\max_k p_k(x) \ge \tau\big]\,\big(-\log p_{\hat y}(x)\big)",

@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["source-only", "dan", "deepcoral", "dann", "mcc"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
     devices.warm_up()
     print(f"{devices.title(options.device)}\n\n| method | source-only | after | mean after | seconds |\n| --- | --- | --- | --- | --- |")
@@ -33,7 +34,9 @@ def main() -> None:
             # A home of its own: reference networks must not be shared when a whole run is timed.
             with tempfile.TemporaryDirectory() as home:
                 os.environ["SHIFTSCOPE_HOME"] = home
-                record = run_here(Experiment.parse({"method": {"name": method}, "seed": seed}), options.device)
+                record = run_here(
+                    Experiment.parse({"method": {"name": method}, "seed": seed, "budget": {"precision": options.precision}}), options.device
+                )
                 last = record.phase("adapt")[-1]["measures"]
                 before.append(last["source_only_target_accuracy"])
                 after.append(last["target_accuracy"])

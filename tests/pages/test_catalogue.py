@@ -66,8 +66,7 @@ def test_presets_do_what_their_buttons_say():
             assert float(table[m.info.name][m.info.shines]) >= 2
         if m.info.fails:
             assert float(table[m.info.name][m.info.fails]) < 0
-    assert {m.info.name for m in METHODS if m.info.adapts and not m.info.shines} == {"kmm", "kliep", "domain-classifier-weights"}
-    assert {m.info.name for m in METHODS if m.info.adapts and not m.info.fails} == {"fda", "cycada"}
+    assert all(m.info.shines and m.info.fails for m in METHODS if m.info.adapts)
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ class KernelMeanMatching(Weighting):
         summary="Weighs source samples so that their mean in kernel space becomes the target's; the features stay.",
         helps="Under covariate shift in few dimensions, when the head is too simple to be right everywhere.",
         hurts="When the domains hardly overlap: a few samples take all the weight. The effective sample size tells.",
+        shines="selected-moons",
         fails="small-digits",
         formula=r"\min_{0\le\beta\le B} \Big\lVert \tfrac1n\sum_i \beta_i\,\phi(x_i^S)"
         r" - \tfrac1m\sum_j \phi(x_j^T) \Big\rVert^2_{\mathcal{H}}",
@@ -187,6 +188,7 @@ class Kliep(Weighting):
         summary="Weighs source samples by a sum of bumps around target samples, under which the target is as likely as can be.",
         helps="Under covariate shift in few dimensions; it has no bound to choose, and its weights are smooth.",
         hurts="In many dimensions, where all samples are equally far, and when the domains hardly overlap.",
+        shines="selected-moons",
         fails="small-digits",
         formula=r"\max_{\alpha\ge0} \sum_j \log w(x_j^T),\quad w(x) = \sum_l \alpha_l\, k(x, c_l),\quad \tfrac1n\sum_i w(x_i^S) = 1",
         paper="Sugiyama et al., Direct Importance Estimation with Model Selection and Its Application to Covariate Shift Adaptation",
@@ -215,6 +217,7 @@ class DomainClassifierWeights(Weighting):
         summary="Weighs source samples by how much a logistic regression takes them for target samples; the features stay.",
         helps="Under covariate shift that a line can see, also in many dimensions; the same classifier measures the shift.",
         hurts="When the domains are told apart perfectly: the few most target-like samples take all the weight.",
+        shines="selected-moons",
         fails="small-digits",
         formula=r"w(x) = \frac{n}{m}\,\frac{p(T \mid x)}{p(S \mid x)}",
         paper="Bickel et al., Discriminative Learning Under Covariate Shift",
