@@ -113,6 +113,7 @@ def _emnist() -> VisionSet:
     return VisionSet("emnist-digits", read_emnist, "", files, CLASS_NAMES, COUNTS["emnist-digits"], source, "Public domain (NIST).")
 
 
+# The binary form, whose checksum stands on its authors' page (https://www.cs.toronto.edu/~kriz/cifar.html).
 CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 

@@ -63,7 +63,7 @@ def _sentence(reading: Reading, shown: list[Population]) -> str:
 
 def _samples(reading: Reading, population: Population) -> None:
     n = len(population)
-    spread = np.unique(np.linspace(0, n - 1, min(n, SHOWN)).astype(int))
+    spread = _spread(population)
     labels = [_label(reading, population, i) for i in range(n)] if n <= SHOWN else {int(i): _label(reading, population, i) for i in spread}
     if reading.kind == "image":
         pictures = population.inputs[spread].transpose(0, 2, 3, 1)
@@ -83,6 +83,18 @@ def _samples(reading: Reading, population: Population) -> None:
             for i in spread[: 2 * ROWS]
         ]
         st.dataframe(rows, hide_index=True, alt="Some of the rows.")
+
+
+def _spread(population: Population) -> np.ndarray:
+    """At most `SHOWN` samples: the same number of each class, as far as that goes; of what has no labels, evenly spread ones."""
+    n = len(population)
+    if population.labels is None:
+        return np.unique(np.linspace(0, n - 1, min(n, SHOWN)).astype(int))
+    turn = np.empty(n, int)  # the how manieth of its class a sample is
+    for k in np.unique(population.labels):
+        members = np.flatnonzero(population.labels == k)
+        turn[members] = np.arange(len(members))
+    return np.sort(np.lexsort((np.arange(n), turn))[:SHOWN])
 
 
 def _label(reading: Reading, population: Population, i: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
-from torchvision.datasets import EMNIST, KMNIST, STL10, SVHN, FashionMNIST
+from torchvision.datasets import CIFAR10, EMNIST, KMNIST, STL10, SVHN, FashionMNIST
 
 from core.domains import DOMAINS, Domain, downloads, make_pair, vision
 from core.domains.downloads import CIFAR_NUMBERS, OBJECTS, STL_NUMBERS
@@ -107,6 +107,11 @@ def test_images_and_labels_are_those_of_the_files(files, name):
         assert np.abs(d.inputs[d.test].float().mean((2, 3)).numpy() - means).max() < 1
     else:
         np.testing.assert_array_equal(d.inputs[d.test], images)
+
+
+def test_cifar_comes_from_where_torchvision_has_its_other_form():
+    assert CIFAR10.url.replace("python", "binary") == downloads.CIFAR_URL
+    assert CIFAR10.tgz_md5 != downloads.CIFAR_MD5, "another archive"
 
 
 def test_cifar_and_stl_fit_together(files):

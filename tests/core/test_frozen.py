@@ -108,8 +108,7 @@ def test_a_frozen_network_that_was_trained_can_be_looked_through():
     bench.freeze()
     method = bench.method("source-only", {}, "reference", references[one.reference_id("source")].model).eval()
     with torch.inference_mode():
-        expected = method.network.features(bench.source.held_out[: found.n]).double()
-    both = torch.cat([expected, method.network.features(bench.target.held_out[: found.n]).double()])
+        both = torch.cat([method.network.features(side.held_out[: found.n]).double() for side in (bench.source, bench.target)])
     varies = both.std(0, correction=0) > 1e-9
     scaled = ((both - both.mean(0)) / both.std(0, correction=0))[:, varies]
     correlation = (scaled[:, 0] * torch.from_numpy(found.rows[: 2 * found.n, 0]).double()).mean()
