@@ -105,6 +105,8 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
         first = f"{'' if idle else 'Negative transfer: '}{who} lowered target accuracy {from_to}. The network was better before."
     else:
         first = f"{who} changed target accuracy {from_to}. That may be chance: no evidence either way."
+        if m["gain"] == 0:
+            first = f"{who} left target accuracy at {percent(m['target_accuracy'])} ({interval}): no evidence either way."
     idle_or_not, *more = _circumstances(adapt)
     return " ".join([idle_or_not, first, *more, _domains(m, adapt[0]["measures"])]).strip()
 
@@ -120,8 +122,8 @@ def _circumstances(adapt: Epochs) -> list[str]:
     start = adapt[0]["measures"]
     if no_shift_before(start):
         said.append(
-            "There was no evidence of a shift to begin with: already before, the domains differed no more than chance makes two samples "
-            f"differ ({p_value(start['mmd2_p'])}; {_right(start['domain_auc'])})."
+            "There was no evidence of a shift to begin with: before adaptation the domains differed no more than two samples of one domain "
+            f"do by chance ({p_value(start['mmd2_p'])})."
         )
     return said
 

@@ -79,10 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--heavy-epochs", type=int, default=3, help="Of the run on MNIST, whose epochs take long.")
+    parser.add_argument("--only", default="", help="Part of the titles of the runs.")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     print("| run | epochs | part | clock (s) | share | processor (s) | share |\n| --- | ---: | --- | ---: | ---: | ---: | ---: |")
-    for title, given in RUNS.items():
+    for title, given in ((title, given) for title, given in RUNS.items() if asked.only in title):
         epochs = asked.heavy_epochs if "LeNet" in title else asked.epochs
         budget = {"epochs": epochs} | ({"source_epochs": 1} if "LeNet" in title else {})
         with tempfile.TemporaryDirectory() as home, watching() as watch:

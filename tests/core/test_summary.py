@@ -68,6 +68,11 @@ def test_no_evidence(interval):
     assert "lowered" not in text
 
 
+def test_an_accuracy_that_did_not_move():
+    text = summary.verdict("DAN", [BEFORE, epoch(accuracy=0.6, gain=(0.0, -0.01, 0.01))])
+    assert text.startswith("DAN left target accuracy at 60.0 % (95 % interval of the change −1.0 to +1.0 points): no evidence either way.")
+
+
 def test_an_unlabelled_target():
     text = summary.verdict("DAN", [epoch(0, None), epoch(3, None)])
     assert text.startswith("The target has no labels, so accuracy is unknown. MMD² is 0.075, from 0.300 before.")
