@@ -68,6 +68,7 @@ class Material:
     samples: Samples
     class_names: tuple[str, ...]
     class_shares: tuple[np.ndarray, np.ndarray | None]
+    blind: bool = False
 
     @property
     def measured(self) -> int:
@@ -84,7 +85,7 @@ class Material:
         return random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
 
 
-def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None) -> Material:
+def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False) -> Material:
     """Load both domains, and bring their samples into rows of numbers.
 
     Parameters
@@ -95,6 +96,8 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         Images are reduced to 16×16 pixels and texts to counts of their 300 most common words before raw inputs are compared.
     weights : mapping of str to Tensor, optional
         The source-trained network, for the view "trained".
+    blind : bool
+        Treat the target as if it had no labels.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
     pool, compared, training = (
         ((x - mean) / np.where(varies, spread, 1))[:, varies].astype(np.float32) for x in (pool, compared, training)
     )
-    shown = min(n, MEASURED)
+    shown, hidden = min(n, MEASURED), blind or target.labels is None
     return Material(
         experiment=experiment,
         view=view,
@@ -128,11 +131,12 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         training=training,
         training_labels=source.labels[order].numpy(),
         pool_labels=source.held_out_labels[:count],
-        target_labels=None if target.held_out_labels is None else target.held_out_labels[:n],
+        target_labels=None if hidden else target.held_out_labels[:n],
         raw=(_raw(pair.source, source.chosen[:shown]), _raw(pair.target, target.chosen[:shown])),
         samples=bench.samples(),
         class_names=pair.class_names,
-        class_shares=(source.labels.numpy(), None if target.labels is None else target.labels.numpy()),
+        class_shares=(source.labels.numpy(), None if hidden else target.labels.numpy()),
+        blind=blind,
     )
 
 

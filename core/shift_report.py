@@ -53,6 +53,7 @@ class ShiftReport:
     class_names: tuple[str, ...]
     source_labels: np.ndarray
     target_labels: np.ndarray | None
+    blind: bool = False
     auc: classifier.DomainAuc | None = None
     auc_control: classifier.DomainAuc | None = None
     ridge: RidgeTest | None = None
@@ -86,15 +87,19 @@ def shift_report(experiment: Experiment, view: View = "raw", weights: Mapping[st
     return last
 
 
-def shift_reports(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None) -> Iterator[ShiftReport]:
+def shift_reports(
+    experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False
+) -> Iterator[ShiftReport]:
     """The report as it grows: first the samples, then with each stage more of it. The stages' names are in `STAGES`.
+
+    With ``blind`` the target is treated as if it had no labels, so nothing in the report rests on them.
 
     Raises
     ------
     InputError
         The domains cannot be loaded or do not fit together, or the network is not there.
     """
-    m = material(experiment, view, weights)
+    m = material(experiment, view, weights, blind)
     report = _samples(m)
     yield report
     for stage in STAGES.values():
@@ -125,6 +130,7 @@ def _samples(m: Material) -> ShiftReport:
         class_names=m.class_names,
         source_labels=m.class_shares[0],
         target_labels=m.class_shares[1],
+        blind=m.blind,
     )
 
 
@@ -229,8 +235,8 @@ def report_map(report: ShiftReport, name: str) -> MapData:
     domain = (np.arange(count) >= report.n).astype(np.uint8)
     what = "raw inputs" if report.view == "raw" else "features"
     return MapData(
-        identity=f"{name}-{report.view}-pca",
-        version=f"{name}-{report.view}-pca",
+        identity=f"{name}-{report.view}{'-blind' * report.blind}-pca",
+        version=f"{name}-{report.view}{'-blind' * report.blind}-pca",
         epochs=(0,),
         positions=report.positions[None],
         domain=domain,

@@ -81,6 +81,8 @@ def conditions(r: ShiftReport) -> str:
     return (
         f"On {VIEWS[r.view]}, {r.columns:,} columns, each standardised. {r.measured} + {r.measured} held-out samples; A/A control: two "
         f"random sets of source samples, {control}. B = {PERMUTATIONS} permutations, seed {r.seed}."
+        + " Blind: target labels were not used."
+        * r.blind
     )
 
 

@@ -16,6 +16,7 @@ from core.measures.accuracy import Gain, confusion, wilson
 from core.measures.alignment import Alignment, class_alignment
 from core.measures.calibration import Calibration, calibration
 from core.measures.selection import VALIDATORS, chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
+from core.methods import METHODS
 from core.runs import snapshots, store
 from core.runs.record import Record
 
@@ -164,7 +165,7 @@ def seeds_gain(gains: list[float]) -> Gain:
 
 def same_but_seed(record: Record) -> dict[int, float]:
     """Seed → gain of all finished labelled runs that differ from this one in nothing but the seed (and how much of them is kept)."""
-    question = _question(record)
+    asked = question(record.experiment())
     found = {}
     for other in store.records():
         adapt = other.phase("adapt")
@@ -172,14 +173,23 @@ def same_but_seed(record: Record) -> dict[int, float]:
             adapt
             and adapt[-1]["measures"].get("gain") is not None
             and other.status()["state"] == "finished"
-            and _question(other) == question
+            and question(other.experiment()) == asked
         ):
             found[other.experiment()["seed"]] = adapt[-1]["measures"]["gain"]
     return dict(sorted(found.items()))
 
 
-def _question(record: Record) -> dict[str, Any]:
-    return {name: value for name, value in record.experiment().items() if name not in ("seed", "snapshot")}
+def effective_settings(experiment: dict[str, Any]) -> dict[str, Any]:
+    """An experiment's settings without those that had no effect: closed forms run one epoch, whatever the budget says."""
+    name = experiment["method"]["name"]
+    if name not in METHODS or not METHODS.get(name).info.instant:
+        return experiment
+    return experiment | {"budget": {key: value for key, value in experiment["budget"].items() if key != "epochs"}}
+
+
+def question(experiment: dict[str, Any]) -> dict[str, Any]:
+    """The settings that decide a result but for luck: without the seed, how many samples are kept, and the joint line."""
+    return {name: value for name, value in effective_settings(experiment).items() if name not in ("seed", "snapshot", "joint")}
 
 
 def choices(record: Record) -> list[Choice]:

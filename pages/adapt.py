@@ -5,10 +5,9 @@ import streamlit as st
 from core.errors import InputError
 from core.experiment import Experiment
 from core.runs import store
-from core.runs.blind import Blind
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
-from pages.parts import header, map_view, picker, preflight, run_pictures, run_view, transfer_view
+from pages.parts import blind, header, map_view, picker, preflight, run_pictures, run_view, transfer_view
 from pages.parts.pulse import pulse
 from pages.parts.text import literal
 
@@ -21,7 +20,6 @@ PANELS = {
     "Samples": run_pictures.samples_panel,
     "Numbers": run_view.numbers_table,
 }
-BLIND = "Hides everything that is computed from target labels. In earnest nobody has them: would you have stopped at the right epoch?"
 POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
 
 
@@ -128,8 +126,7 @@ def live_panel(record: Record) -> None:
         run_controls(record, state, here, status)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
-    if st.toggle("Blind", key="blind", bind="query-params", help=BLIND):
-        record = Blind(record.folder)
+    record = blind.seen(record)
     run_view.verdict(record)
     run_view.tiles(record)
     run_view.main_curves(record)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.runs import store
-from pages.parts import header, map_view, picker, run_pictures, run_view, shift_view
+from pages.parts import blind, header, map_view, picker, run_pictures, run_view, shift_view
 
 STORY, SHIFT = "A finished run", "Any shift"
 
@@ -28,7 +28,7 @@ if view == STORY:
         label_visibility="collapsed",
         help="The same question, answered by different methods.",
     )
-    record = stories[story]
+    record = blind.seen(stories[story])
     header.chips(record.experiment())
     run_view.verdict(record)
     run_view.tiles(record)

@@ -8,7 +8,7 @@ import streamlit as st
 if (root := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
-from pages.parts import picker
+from pages.parts import blind, picker
 from pages.parts.text import literal
 
 st.set_page_config(
@@ -31,4 +31,5 @@ if "complaints" not in st.session_state:
 if complaints := st.session_state["complaints"]:
     text = "\n".join(f"- {literal(line)}" for line in complaints[:8])
     st.warning(text, title="This link was not understood completely", icon=":material/link_off:")
+blind.switch()
 page.run()

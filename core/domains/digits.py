@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,6 @@ def _render(digit: int, rng: np.random.Generator) -> np.ndarray:
 
 @lru_cache(maxsize=512)
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
+    # Only its files are needed: to import matplotlib takes longer than to draw all digits.
+    package = find_spec("matplotlib").submodule_search_locations[0]
+    return ImageFont.truetype(str(Path(package) / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"), size)

@@ -85,7 +85,8 @@ def write(record: Record, kind: str, epoch: int) -> str:
         colours=list(CLASS_COLOURS),
     )
     sources = "\n\n".join(inspect.getsource(function) for function in functions)
-    return head + sources + _LOAD + place + _DRAW.format(shown=shown, run=record.id, kind=kind)
+    hide = "labels = np.where(target, -1, labels)  # blind: as if the target had no labels\n" if record.blind else ""
+    return head + sources + _LOAD + hide + place + _DRAW.format(shown=shown, run=record.id, kind=kind)
 
 
 def _placing(kind: str, finished: bool) -> tuple[str, list, str]:

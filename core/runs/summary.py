@@ -102,9 +102,11 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
     if m["gain_low"] > 0:
         first = f"{who} raised target accuracy {from_to}."
     elif m["gain_high"] < 0:
-        first = f"{'' if idle else 'Negative transfer: '}{who} lowered target accuracy {from_to}."
+        first = f"{'' if idle else 'Negative transfer: '}{who} lowered target accuracy {from_to}. The network was better before."
     else:
-        first = f"{who} changed target accuracy {from_to}: no evidence either way."
+        first = f"{who} changed target accuracy {from_to}. That may be chance: no evidence either way."
+        if m["gain"] == 0:
+            first = f"{who} left target accuracy at {percent(m['target_accuracy'])} ({interval}): no evidence either way."
     idle_or_not, *more = _circumstances(adapt)
     return " ".join([idle_or_not, first, *more, _domains(m, adapt[0]["measures"])]).strip()
 
@@ -116,22 +118,26 @@ def _circumstances(adapt: Epochs) -> list[str]:
     said = ["Nothing was aligned." if nothing_aligned(adapt) else ""]
     before, after = (epoch["gauges"]["largest_class"] for epoch in (adapt[0], adapt[-1]))
     if collapsed(before, after):
-        said.append(f"{percent(after)} of the target is now predicted as one class.")
+        said.append(f"Collapse: {percent(after)} of the target is now predicted as one class, {percent(before)} before.")
     start = adapt[0]["measures"]
     if no_shift_before(start):
         said.append(
-            f"There was no evidence of a shift to begin with ({p_value(start['mmd2_p'])}; domain AUC {start['domain_auc']:.2f}, "
-            "its interval reaches 0.50)."
+            "There was no evidence of a shift to begin with: before adaptation the domains differed no more than two samples of one domain "
+            f"do by chance ({p_value(start['mmd2_p'])})."
         )
     return said
 
 
 def _domains(m: dict[str, Any], before: dict[str, Any] | None = None) -> str:
-    auc = m["domain_auc"]
     if m["domain_auc_low"] > 0.5:
-        return f"A classifier can still tell the domains apart: AUC {auc:.2f}."
+        return f"A classifier can still tell the domains apart: {_right(m['domain_auc'])}."
     can = "cannot" if before is None or before["domain_auc_low"] <= 0.5 else "can no longer"
-    return f"A classifier {can} tell the domains apart: AUC {auc:.2f}, its interval reaches 0.50."
+    return f"A classifier {can} tell the domains apart: {_right(m['domain_auc'])}, which may be chance."
+
+
+def _right(auc: float) -> str:
+    """What an AUC means to a reader who has never met one."""
+    return f"right {100 * auc:.0f} times out of 100, guessing 50 (AUC {auc:.2f})"
 
 
 def percent(value: float) -> str:

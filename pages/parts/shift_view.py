@@ -17,7 +17,7 @@ from core.runs import store
 from core.shift_material import VIEWS
 from core.shift_report import STAGES, ShiftReport, shift_reports
 from core.shift_words import conditions, facts, verdict
-from pages.parts import fields, header, picker, shift_panels
+from pages.parts import blind, fields, header, picker, shift_panels
 from pages.parts.run_view import dark
 from pages.parts.text import literal
 
@@ -73,11 +73,11 @@ class _Growing:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _growing(experiment_json: str, view: str, born: str | None) -> _Growing:
-    """``born`` names the stored network, so that one which is trained later is looked at anew."""
+def _growing(experiment_json: str, view: str, born: str | None, hidden: bool) -> _Growing:
+    """``hidden``: without target labels. ``born`` names the stored network, so that one which is trained later is looked at anew."""
     experiment = Experiment.parse(experiment_json)
     reference = store.ReferenceStore().get(born) if born else None
-    return _Growing(shift_reports(experiment, view, None if reference is None else reference.model))
+    return _Growing(shift_reports(experiment, view, None if reference is None else reference.model, hidden))
 
 
 def report() -> None:
@@ -88,8 +88,8 @@ def report() -> None:
     header.chips(experiment.model_dump(mode="json"), ask_only=True)
     address = experiment.reference_id("source")
     born = address if view == "trained" and address in store.ReferenceStore() else None
-    growing = _growing(experiment.canonical_json(), view, born)
-    version = f"{experiment.id}-{view}-{born}-{dark()}"
+    growing = _growing(experiment.canonical_json(), view, born, blind.on())
+    version = f"{experiment.id}-{view}-{born}-{dark()}-{blind.on()}"
     top, progress, said = st.empty(), st.empty(), st.empty()
     tiles = st.container(horizontal=True)
     left, right = st.columns(2)

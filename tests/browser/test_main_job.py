@@ -239,3 +239,15 @@ def test_pages_fit_their_window(open_page, path, width):
     page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.get_by_test_id("stException").count() == 0
+
+
+def test_blind_is_in_the_link_and_goes_along_to_every_page(open_page):
+    page = open_page("/")
+    page.locator(".st-key-blind label").first.click()
+    page.wait_for_function("location.search.includes('blind=true')")
+    for name in ("Compare", "Adapt", "Explore"):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        page.get_by_text("Blind hides what rests on target labels").wait_for()
+        page.wait_for_function("location.search.includes('blind=true')")
+    page.reload()
+    page.get_by_text("Blind hides what rests on target labels").wait_for()

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from core.figures import map_script
 from core.map_data import MapData
 from core.runs import maps, store
+from core.runs.blind import Blind
 from core.runs.record import Record, Writer
 
 N, D, EPOCHS = 15, 6, 13
@@ -122,3 +124,14 @@ def test_a_shipped_map_is_drawn_again(tmp_path):
     record, last = records[0], int(records[0].map("umap")["epochs"][-1])
     (found,) = coordinates(tmp_path, (record, "umap", last))
     assert_shown(found, maps.run_map(record, "umap"), 0, last)
+
+
+@pytest.mark.parametrize("kind", [Record, Blind])
+def test_a_blind_maps_program_draws_no_target_class(kind):
+    record = kind(store.shipped()[0].folder)
+    names: dict = {"np": np, "load_file": load_file, "folder": record.folder}
+    for node in ast.parse(map_script.write(record, "pca", 0)).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("samples", "labels", "target"):
+            exec(compile(ast.Module([node], []), "program", "exec"), names)
+    assert (names["labels"][names["target"]] == -1).all() == record.blind
+    assert (names["labels"][~names["target"]] >= 0).all()

@@ -42,14 +42,14 @@ def test_nothing_is_said_before_adaptation():
 def test_before_the_first_epoch_the_source_model_is_described():
     text = summary.verdict("DAN", [BEFORE])
     assert text.startswith("Before adaptation, 60.0 % of the held-out target samples are classified rightly.")
-    assert "can still tell the domains apart: AUC 0.75" in text
+    assert "can still tell the domains apart: right 75 times out of 100, guessing 50 (AUC 0.75)." in text
     assert "DAN" not in text
 
 
 def test_a_rise():
     assert summary.verdict("DAN", [BEFORE, epoch()]) == (
         "DAN raised target accuracy from 60.0 % to 90.0 % (95 % interval of the change +20.0 to +40.0 points). "
-        "A classifier can still tell the domains apart: AUC 0.75."
+        "A classifier can still tell the domains apart: right 75 times out of 100, guessing 50 (AUC 0.75)."
     )
 
 
@@ -68,6 +68,11 @@ def test_no_evidence(interval):
     assert "lowered" not in text
 
 
+def test_an_accuracy_that_did_not_move():
+    text = summary.verdict("DAN", [BEFORE, epoch(accuracy=0.6, gain=(0.0, -0.01, 0.01))])
+    assert text.startswith("DAN left target accuracy at 60.0 % (95 % interval of the change −1.0 to +1.0 points): no evidence either way.")
+
+
 def test_an_unlabelled_target():
     text = summary.verdict("DAN", [epoch(0, None), epoch(3, None)])
     assert text.startswith("The target has no labels, so accuracy is unknown. MMD² is 0.075, from 0.300 before.")
@@ -84,7 +89,7 @@ def test_a_collapse_is_named(before, after, said):
 
 def test_domains_that_cannot_be_told_apart():
     text = summary.verdict("DAN", [BEFORE, epoch(auc_low=0.48)])
-    assert text.endswith("A classifier can no longer tell the domains apart: AUC 0.53, its interval reaches 0.50.")
+    assert text.endswith("can no longer tell the domains apart: right 53 times out of 100, guessing 50 (AUC 0.53), which may be chance.")
 
 
 def test_p_values_are_never_zero():

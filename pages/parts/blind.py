@@ -1,0 +1,28 @@
+"""Blind: one switch for all pages that hides whatever is computed from target labels."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.runs.blind import Blind
+from core.runs.record import Record
+
+HELP = "Hides everything that is computed from target labels. In earnest nobody has them: would you have stopped at the right epoch?"
+HIDDEN = "Blind hides what rests on target labels: target accuracy, gain, oracle, true target classes, confusion, the target's calibration."
+
+
+def switch() -> None:
+    """Draw the switch, and say what it hides. The router does this, so that it is one switch on every page."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="blind_row"):
+        said = st.container(width="content")
+        if st.toggle("Blind", key="blind", bind="query-params", help=HELP):
+            said.caption(HIDDEN)
+
+
+def on() -> bool:
+    return bool(st.session_state.get("blind", False))
+
+
+def seen(record: Record) -> Record:
+    """The run, without what was computed from target labels where these are hidden."""
+    return Blind(record.folder) if on() else record

@@ -1,0 +1,173 @@
+"""Blind: on every page no number that rests on target labels is left, and the page says what it hides."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.comparison import difference, groups
+from core.experiment import Experiment
+from core.runs import store, summary
+from core.runs.blind import HIDDEN
+from core.runs.worker import worker
+from core.shift_report import report_map, shift_reports
+from core.shift_words import facts
+from core.transfer_report import transfer_report
+from pages.parts import blind, map_server
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A folder and a worker of their own for each test."""
+    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
+    worker.cache_clear()
+    yield tmp_path
+    worker().close()
+    worker.cache_clear()
+
+
+def page(name: str = "", **query: str) -> AppTest:
+    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    if name:
+        at.switch_page(f"{name}.py")
+        at.run()
+    return at
+
+
+def everything(at: AppTest) -> str:
+    """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told."""
+    parts = [str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind)]
+    parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
+    parts += [table.value.to_csv() for table in at.dataframe]
+    parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]
+    parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs") for e in at.get(kind)]
+    return " ".join(parts).replace("\\", "")
+
+
+def secrets(records) -> set[str]:
+    """Every accuracy, gain and calibration error of the runs' last epochs, as pages write them."""
+    found = set()
+    for record in records:
+        last, report = record.phase("adapt")[-1]["measures"], transfer_report(record)
+        found |= {f"{100 * value:.1f}" for name, value in last.items() if name.startswith(HIDDEN) and value is not None}
+        found |= {f"{100 * summary.oracle_accuracy(record.epochs()):.1f}", f"{100 * report.target[1].ece:.1f}"}
+    # Numbers below 10 stand in many places, and the source's accuracy is 100.0 or 99.9, too.
+    return {text for text in found if 10 <= float(text) < 99.9}
+
+
+def holds(text: str, secret: str) -> bool:
+    """Whether the number stands there as a number of its own, or in a table with more digits."""
+    at = text.find(secret)
+    while at >= 0:
+        if not (text[at - 1 : at].isdigit() or text[at - 1 : at] == "."):
+            return True
+        at = text.find(secret, at + 1)
+    return False
+
+
+def test_compare_hides_every_number_that_rests_on_target_labels():
+    records = store.shipped()
+    ids = [record.id for record in records]
+    seen = page("compare")
+    seen.multiselect(key="runs").set_value(ids).run()
+    shown, hidden = everything(seen), secrets(records)
+    assert sum(holds(shown, secret) for secret in hidden) > 20  # the test can find what it looks for
+    at = page("compare", blind="true")
+    at.multiselect(key="runs").set_value(ids).run()
+    assert not at.exception
+    said = everything(at)
+    assert [secret for secret in hidden if holds(said, secret)] == []
+    (group,) = groups(records)
+    assert f"{100 * difference(*group.entries[:2]).mean:+.1f}" not in said
+    assert list(at.dataframe[0].value.columns) == ["run", "source accuracy", "InfoMax", "MMD²", "domain AUC", "seconds", "device"]
+    assert "cannot be said without target labels" in said
+    assert "highest" not in said
+    assert blind.HIDDEN in said
+
+
+def test_the_link_of_compare_holds_no_accuracy():
+    at = page("compare")
+    assert not any("%" in option for option in at.multiselect(key="runs").options)
+
+
+def test_explore_hides_it_for_every_story():
+    for story, record in zip(page().segmented_control(key="story").options, store.shipped(), strict=True):
+        at = page(story=story, blind="true", **{"story_curves.open": "true"})
+        assert not at.exception
+        said, hidden = everything(at), secrets([record])
+        assert [secret for secret in hidden if holds(said, secret)] == []
+        assert blind.HIDDEN in said
+        assert [m.value for m in at.metric][:2] == ["hidden", "—"]
+
+
+def test_any_shift_shows_no_target_label():
+    at = page(view="Any shift", blind="true")
+    assert not at.exception
+    said = everything(at)
+    assert "Blind: target labels were not used." in said
+    assert "target, true (evaluation only)" not in said
+    assert "target, true (evaluation only)" in everything(page(view="Any shift"))
+
+
+def relabelled(monkeypatch, labels_of) -> None:
+    """Give the target other labels: nothing blind may notice."""
+    from core import shift_material
+
+    load = shift_material.load_pair
+
+    def other(experiment):
+        pair = copy.copy(load(experiment))
+        target = copy.copy(pair.target)
+        object.__setattr__(target, "labels", labels_of(target.labels))
+        object.__setattr__(pair, "target", target)
+        return pair
+
+    monkeypatch.setattr(shift_material, "load_pair", other)
+
+
+def report(hidden: bool):
+    *_, last = shift_reports(Experiment(), blind=hidden)
+    return last
+
+
+def test_a_blind_shift_report_does_not_depend_on_target_labels(monkeypatch):
+    before, open_before = report(True), report(False)
+    relabelled(monkeypatch, lambda labels: labels.flip(0))
+    after, open_after = report(True), report(False)
+    written = [json.dumps(facts(Experiment(), r)) for r in (before, after, open_before, open_after)]
+    assert written[0] == written[1]
+    assert written[2] != written[3]  # with the labels it does
+    assert before.truth is None
+    assert before.target_labels is None
+    assert (before.labels[before.n :] == -1).all()
+    np.testing.assert_array_equal(report_map(before, "x").labels[before.n :], -1)
+    assert report_map(before, "x").identity != report_map(open_before, "x").identity  # the browser keeps what it has fetched
+
+
+@pytest.mark.parametrize("name", ["", "adapt", "compare"])
+def test_the_switch_stands_on_every_page(name):
+    at = page(name)
+    assert not at.toggle(key="blind").value
+    at.toggle(key="blind").set_value(True).run()
+    assert not at.exception
+    assert blind.HIDDEN in everything(at)
+
+
+def test_the_switch_is_remembered_from_page_to_page():
+    at = page()
+    at.toggle(key="blind").set_value(True).run()
+    for name in ("compare", "adapt", "explore"):
+        at.switch_page(f"{name}.py").run()
+        assert at.toggle(key="blind").value
+        assert blind.HIDDEN in everything(at)
+
+
+def test_the_map_of_a_blind_page_is_asked_for_by_its_blind_name():
+    assert map_server.BLIND in everything(page(blind="true"))
