@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.measures.classifier import domain_auc
 from core.measures.kinds import EVIDENCE
