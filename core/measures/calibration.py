@@ -72,10 +72,10 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) ->
     right − c says where that is. A wrong s in a place costs twice the gap there, so it costs little where it is easily wrong.
 
     Estimating s from the same samples makes the mean too large; estimating it from other samples (cross-fitting) makes it too small. The
-    estimate lies between the two. The interval's lower end rests on the second alone, with fewer folds still, so that a calibrated network
-    is not accused; its upper end rests on the estimate. Both ends turn a test around: of all p that tilt the fitted P(right | c) towards s by a constant in the
-    log-odds, those whose mean is compatible with the observed one, by a normal quantile with its correction for skewness (Cornish &
-    Fisher 1938), which matters where errors are few.
+    estimate lies between the two. The lower end of the interval rests on the second alone, with fewer folds still, so that a calibrated
+    network is not accused; its upper end rests on the estimate. Both ends turn a test around: of all p that tilt the fitted
+    P(right | c) towards s by a constant in the log-odds, those whose mean is compatible with the observed one, by a normal quantile with
+    its correction for skewness (Cornish & Fisher 1938), which matters where errors are few.
 
     Coverage in simulation: ``tests/benchmarks/coverage.md``. Where the error is close to 0 the interval begins at 0 and is to be read as a
     bound from above. An error that changes sign within a narrow range of confidences is not resolved and makes the value too small.
