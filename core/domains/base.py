@@ -15,6 +15,7 @@ from torch import Tensor
 from core.errors import InputError
 from core.originals import Originals
 from core.registry import Registry
+from core.sampling import proportional_order
 from core.shifts import SHIFTS, apply_label_shift, apply_shift, choose_samples
 
 Kind = Literal["image", "features", "text", "sound"]
@@ -147,18 +148,9 @@ def stratified_split(labels: np.ndarray | None, n: int, test_fraction: float, se
 
 
 def stratified_order(labels: np.ndarray | None, n: int, seed: int) -> np.ndarray:
-    """A random order of n samples of which every first part holds the classes in proportion; plain random without labels.
-
-    Each class is shuffled and spread evenly: its j-th of c samples stands at a random place in [j/c, (j+1)/c).
-    """
+    """`proportional_order` of n samples; plain random without labels."""
     rng = np.random.default_rng([seed, 0x4E1D])
-    if labels is None:
-        return rng.permutation(n)
-    place = np.empty(n)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        place[members] = (np.arange(len(members)) + rng.random(len(members))) / len(members)
-    return np.argsort(place, kind="stable")
+    return rng.permutation(n) if labels is None else proportional_order(labels, rng)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import rankdata
 
 from core.errors import InputError
 from core.measures.accuracy import wilson
@@ -14,13 +14,13 @@ from core.measures.words import WORDS, Words
 
 BINS = 15  # at most, and about `PER_BIN` samples in each
 PER_BIN = 20
-KNOTS = 7
-LOOSE = 10.0
-# The direction d is estimated, so an interval that takes it for known is a little short: its 2.5 % tails cover 94 % in simulation.
-_TAIL = 0.02
-DRAWS = 1000
-_EDGE = 1e-6  # confidences are kept this far from 0 and 1 where their log-odds are taken
-_STEPS = np.linspace(0, 1, 25) ** 2
+WAVES = np.arange(1, 8)  # half waves of the curve, over the rank of the confidence
+RATIOS = np.array([0, 0.5, 2, 8, 32, 128, 512, 2048])[:, None]  # variance of a curve's first wave in units of the noise: these are tried
+FOLDS, FEWER, ROUNDS = 10, 5, 5  # with fewer folds the signs are less sure: the lower end takes these, as an accusation must be
+# What is seen is too large by about as much as what is not seen is too small; with 100 samples a half-and-half interval ends too early.
+SEEN = 0.6
+_Z = 1.959964
+_TILTS = 8 * np.linspace(-1, 1, 31) ** 3  # log-odds, dense around 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Calibration:
     plain : float
         The expected calibration error as it is usually printed, which noise alone makes larger than 0.
     ece, ece_low, ece_high : float
-        Without that bias: the error whose plain value would be the observed one at the median, and its 95 % interval.
+        Without bins, and without that bias as far as it can be taken off; its 95 % interval.
     overconfidence : float
         Mean confidence minus accuracy; above 0 the network is too sure.
     """
@@ -58,17 +58,27 @@ class Calibration:
 def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) -> Calibration:
     """Reliability diagram and expected calibration error of the predicted class (Guo et al. 2017, arXiv 1706.04599).
 
-    ECE = Σ_b n_b/n · |accuracy_b − confidence_b| over bins of equal mass (Nguyen & O'Connor 2015, arXiv 1508.05154). This plug-in value is
-    biased upwards, as chance never cancels inside |·| (Kumar et al. 2019, arXiv 1909.10155), and a resampling bootstrap of it inherits
-    the bias twice. So the interval turns a test around by a parametric bootstrap: suppose that the chance to be right at
-    confidence c is
+    What is to be known is E|P(right | c) − c|: how far the confidence c of a sample is from the share of right answers among all
+    samples of that confidence, on average over the population. It knows of no bins.
 
-        p_t(c) = σ(logit c + t · d(c)),
+    ``plain`` is the usual sum over bins of equal mass (Nguyen & O'Connor 2015, arXiv 1508.05154), Σ_b n_b/n · |accuracy_b − confidence_b|.
+    It is biased upwards, as chance never cancels inside |·| (Kumar et al. 2019, arXiv 1909.10155), and a bootstrap of it is so twice.
+    ``ece`` uses instead that
 
-    with d the logistic recalibration of these samples (Platt 1999, here bent at a few knots; t = 0 is perfect calibration, t = 1 the
-    fit). Its true error is E|p_t − c|. All t belong to the interval under which the observed ECE is not among the smallest or largest;
-    the estimate is the t under which it is the median. Coverage in simulation: ``tests/benchmarks/coverage.md``; it falls below
-    90 % where the network is right at most confidences and wrong in one narrow range of them.
+        E|P(right | c) − c| = max over s of E[s(c) · (right − c)],  s(c) = ±1
+
+    (a witness s, as in Błasiok et al. 2023, arXiv 2211.16886). For a given s this is the mean of n numbers, without bias and with a
+    normal error. The best s is +1 where the network is not sure enough and −1 where it is too sure; a shrunken cosine series through
+    right − c says where that is. A wrong s in a place costs twice the gap there, so it costs little where it is easily wrong.
+
+    Estimating s from the same samples makes the mean too large; estimating it from other samples (cross-fitting) makes it too small. The
+    estimate lies between the two. The lower end of the interval rests on the second alone, with fewer folds still, so that a calibrated
+    network is not accused; its upper end rests on the estimate. Both ends turn a test around: of all p that tilt the fitted
+    P(right | c) towards s by a constant in the log-odds, those whose mean is compatible with the observed one, by a normal quantile with
+    its correction for skewness (Cornish & Fisher 1938), which matters where errors are few.
+
+    Coverage in simulation: ``tests/benchmarks/coverage.md``. Where the error is close to 0 the interval begins at 0 and is to be read as a
+    bound from above. An error that changes sign within a narrow range of confidences is not resolved and makes the value too small.
 
     Parameters
     ----------
@@ -101,69 +111,79 @@ def binary_calibration(confidence: np.ndarray, right: np.ndarray, seed: int = 0)
     sums, hits = np.add.reduceat(c, starts), np.add.reduceat(y, starts)
     low, high = np.array([wilson(int(hit), int(count)) for hit, count in zip(hits, counts, strict=True)]).T
     plain = float(np.abs(hits - sums).sum() / n)
-    return Calibration(
-        n, sums / counts, hits / counts, low, high, counts, plain, *_ece_interval(c, y, starts, plain, seed), float((c - y).mean())
-    )
+    return Calibration(n, sums / counts, hits / counts, low, high, counts, plain, *_ece_interval(c, y, seed), float((c - y).mean()))
 
 
-def _ece_interval(c: np.ndarray, y: np.ndarray, starts: np.ndarray, observed: float, seed: int) -> tuple[float, float, float]:
-    """Estimate, low and high of the true error, from sorted confidences c and outcomes y."""
-    odds = logit(np.clip(c, _EDGE, 1 - _EDGE))
-    direction = _recalibration(odds, y)
-    noise = np.random.default_rng([seed, 0xCA1]).standard_normal((DRAWS, len(starts)))
-    largest = 1.0
-    for _ in range(12):  # until even an unluckily small ECE would be larger than the observed one
-        if _simulate(c, odds, direction, largest, starts, noise)[1][0] > observed:
-            break
-        largest *= 2
-    errors, quantiles = zip(*(_simulate(c, odds, direction, t, starts, noise) for t in largest * _STEPS), strict=True)
-    errors, quantiles = np.array(errors), np.maximum.accumulate(np.array(quantiles), axis=0)
-    # The error at which the observed value is this quantile; nothing lies below 0.
-    high, estimate, low = (float(np.interp(observed, quantiles[:, i], errors, left=0.0)) for i in range(3))
-    return estimate, low, high
+def _ece_interval(c: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """Estimate, low and high of E|P(right | c) − c|, from sorted confidences c and outcomes y."""
+    n, gap = len(c), y - c
+    rank = (rankdata(c) - 0.5) / n
+    basis = np.concatenate([np.ones((n, 1)), np.sqrt(2) * np.cos(np.pi * np.outer(rank, WAVES))], axis=1)
+    noise = max(float(np.square(gap).mean()), 1e-12)
+    parts = basis * gap[:, None]
+    curve = basis @ _coefficients(parts.sum(0)[None], np.array([n]), noise)[0]
+    sign = np.where(curve >= 0, 1.0, -1.0)
+    seen = float((sign * gap).mean())
+    generators = np.random.default_rng([seed, 0xCA1]).spawn(ROUNDS)
+    unseen, doubted = (np.mean([_cross_fitted(basis, parts, gap, noise, folds, rng) for rng in generators]) for folds in (FOLDS, FEWER))
+    estimate = SEEN * seen + (1 - SEEN) * unseen
+    errors, lower, upper = _tilted(c, np.clip(c + curve, 0.5 / n, 1 - 0.5 / n), sign)
+    estimate = max(0.0, float(estimate))
+    low, high = np.interp(doubted, upper, errors), np.interp(estimate, lower, errors)
+    return estimate, float(np.clip(low, 0, estimate)), float(max(high, estimate))
 
 
-def _recalibration(odds: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """d(c): the shift of the log-odds that calibrates, by a ridge logistic regression on the odds and on hats between quantiles.
+def _cross_fitted(basis: np.ndarray, parts: np.ndarray, gap: np.ndarray, noise: float, folds: int, rng: np.random.Generator) -> float:
+    """Mean of s(c)(right − c) with s from the samples of the other folds."""
+    n = len(gap)
+    fold = rng.permutation(n) % folds
+    member = np.eye(folds)[fold]
+    others = parts.sum(0) - member.T @ parts
+    found = _coefficients(others, np.maximum(n - member.sum(0), 1), noise)
+    return float(np.where((basis * found[fold]).sum(1) >= 0, gap, -gap).mean())
 
-    At least a whisper, so that the family has a direction.
+
+def _coefficients(sums: np.ndarray, n: np.ndarray, noise: float) -> np.ndarray:
+    """Coefficients of the curve, F×(1 + waves), from F sums over n samples each.
+
+    The constant stands as it is. Wave j is shrunk as if it came from N(0, ratio · noise/n / j²), averaged over the ratios by how well
+    each explains the waves (empirical Bayes).
     """
-    if y.min() == y.max():
-        return np.full_like(odds, 1.0 if y[0] else -1.0)
-    knots = np.unique(np.quantile(odds, np.linspace(0, 1, KNOTS)))
-    hats = [np.interp(odds, knots, row) for row in np.eye(len(knots))[1:-1]]
-    basis = np.stack([LOOSE * odds, *hats], axis=1)  # scaled up: the straight line is hardly penalised
-    shift = LogisticRegression(C=1.0, solver="newton-cholesky").fit(basis, y).decision_function(basis) - odds
-    return shift if np.abs(shift).mean() > 1e-3 else np.full_like(odds, -0.1)
+    means = sums / n[:, None]
+    prior = RATIOS / WAVES**2
+    variance = (noise / n)[:, None, None] * (1 + prior)
+    fit = -0.5 * (np.log(variance) + means[:, None, 1:] ** 2 / variance).sum(2)
+    weights = np.exp(fit - fit.max(1, keepdims=True))
+    weights /= weights.sum(1, keepdims=True)
+    return np.concatenate([means[:, :1], means[:, 1:] * (weights @ (prior / (1 + prior)))], axis=1)
 
 
-def _simulate(
-    c: np.ndarray, odds: np.ndarray, direction: np.ndarray, t: float, starts: np.ndarray, noise: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """The true error under t, and the lower, middle and upper quantile of the plug-in ECE under it.
-
-    A bin's Σ(right − c)/n over resampled samples is normal with mean m_b and covariance (diag(v) − m mᵀ)/n, v_b = Σ E(right − c)²/n.
-    """
+def _tilted(c: np.ndarray, fitted: np.ndarray, sign: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Under each tilt of the fitted P(right | c): E[s(right − c)], and the 2.5 % and 97.5 % quantiles of its mean over n samples."""
     n = len(c)
-    p = c if t == 0 else expit(odds + t * direction)
-    gap = p - c
-    mean = np.add.reduceat(gap, starts) / n
-    second = np.add.reduceat(p * (1 - p) + gap**2, starts) / n
-    covariance = (np.diag(second) - np.outer(mean, mean)) / n
-    root = np.linalg.cholesky(covariance + 1e-15 * np.eye(len(starts)))
-    simulated = np.abs(mean + noise @ root.T).sum(1)
-    return float(np.abs(gap).mean()), np.quantile(simulated, [_TAIL, 0.5, 1 - _TAIL])
+    p = expit(logit(fitted) + _TILTS[:, None] * sign)
+    part = sign * (p - c)
+    error = part.mean(1)
+    spread, off = p * (1 - p), part - error[:, None]
+    variance = np.maximum((spread + off**2).mean(1), 1e-12)
+    third = (sign * spread * (1 - 2 * p) + 3 * spread * off + off**3).mean(1)
+    deviation, skewness = np.sqrt(variance / n), third / variance**1.5 / np.sqrt(n)
+    bend = skewness * (_Z**2 - 1) / 6
+    lower, upper = (np.maximum.accumulate(error + deviation * (z + bend)) for z in (-_Z, _Z))
+    return error, lower, upper
 
 
 WORDS.add(
     Words(
         "ece",
-        "Expected calibration error (ECE)",
+        "Calibration error (ECE)",
         "How far the network's confidence is from its accuracy, on average. 0: of the predictions with 90 % confidence, 90 % are right.",
-        r"\sum_b \tfrac{n_b}{n}\,|\mathrm{acc}_b - \mathrm{conf}_b| \;\to\; \mathbb{E}\,|P(\text{right}\mid c) - c|",
-        "Guo et al. 2017, arXiv 1706.04599; bins of equal mass: Nguyen & O'Connor 2015, arXiv 1508.05154; bias: Kumar et al. 2019, "
-        "arXiv 1909.10155.",
-        "The plain sum over bins is too large by chance alone; that part is taken off, and the interval is a parametric bootstrap's. It is "
-        "about the predicted class only. On the target it needs labels, so it is evaluation only.",
+        r"\mathbb{E}\,|P(\text{right}\mid c) - c| \;=\; \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]",
+        "Guo et al. 2017, arXiv 1706.04599; bias of the sum over bins: Kumar et al. 2019, arXiv 1909.10155; with signs in place of bins: "
+        "Błasiok et al. 2023, arXiv 2211.16886.",
+        "It is the error in the population, not the usual sum over bins, which is too large by chance alone. A smooth curve decides where "
+        "the network is too sure and where not sure enough; an error that changes sign within a narrow range of confidences is missed. "
+        "Where the interval begins at 0 no error is shown, and its upper end says how large one could still be. It is about the predicted "
+        "class only. On the target it needs labels, so it is evaluation only.",
     )
 )

@@ -134,9 +134,12 @@ def _labellings(total: int, n: int, permutations: int, seed: int) -> Tensor:
     columns[0, :n] = 1
     for start in range(1, 1 + permutations, _COLUMNS):
         block = columns[start : start + _COLUMNS]
-        # Selecting the n smallest of random keys is a uniform subset, and cheaper than sorting.
-        chosen = np.argpartition(rng.random(block.shape, dtype=np.float32), n - 1, axis=1)[:, :n]
-        np.put_along_axis(block, chosen, 1, axis=1)
+        # The n smallest of random keys are a uniform subset. Finding the n-th key takes half the time of finding the subset.
+        keys = rng.random(block.shape, dtype=np.float32)
+        np.less_equal(keys, np.partition(keys, n - 1, axis=1)[:, n - 1 : n], out=block, casting="unsafe")
+        for row in np.flatnonzero(block.sum(axis=1) != n):  # the n-th key was drawn twice
+            block[row] = 0
+            block[row, np.argpartition(keys[row], n - 1)[:n]] = 1
     return torch.from_numpy(columns).T.contiguous()
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
 from core.measures.words import WORDS, Words
+from core.sampling import effective_samples
 
 TEMPERATURE = 0.05  # of SND, as in its paper
 FOLDS = 5
@@ -115,11 +116,6 @@ def dev(losses: np.ndarray, weights: np.ndarray) -> float:
     spread = weights.var(ddof=1)
     eta = -np.cov(weighted, weights)[0, 1] / spread if spread > 0 else 0.0
     return float(weighted.mean() + eta * weights.mean() - eta)
-
-
-def effective_samples(weights: np.ndarray) -> float:
-    """How many equally weighted samples say as much: (Σw)² / Σw² (Kish 1965), from 1 to n."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

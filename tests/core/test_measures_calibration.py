@@ -71,6 +71,36 @@ def test_the_interval_holds_the_truth(shift):
         assert np.mean([f.ece for f in found]) == pytest.approx(truth, abs=0.012)
 
 
+def test_an_error_of_one_sign_is_a_plain_mean():
+    """Where the network is far too sure everywhere, nothing is left to estimate but the mean of c − right and its normal interval."""
+    rng = np.random.default_rng(3)
+    c = rng.uniform(0.7, 0.9, 4000)
+    right = rng.random(4000) < c - 0.3
+    found, gap = binary_calibration(c, right), c - right
+    half = 1.96 * gap.std() / np.sqrt(4000)
+    assert found.ece == pytest.approx(gap.mean())
+    assert (found.ece_low, found.ece_high) == pytest.approx((gap.mean() - half, gap.mean() + half), abs=0.02 * half)
+
+
+def test_errors_that_cancel_on_average_are_seen():
+    rng = np.random.default_rng(4)
+    c = rng.uniform(0.3, 0.9, 2000)
+    found = binary_calibration(c, rng.random(2000) < 0.6)
+    assert abs(found.overconfidence) < 0.03
+    assert found.ece_low < 0.15 < found.ece_high  # E|0.6 − c| = 0.15
+    assert found.ece_low > 0.1
+
+
+def test_few_errors_leave_a_skew_interval():
+    """Of 100 predictions that claim 90 %, 97 are right: an exact binomial interval of the share is skew, and so must this one be."""
+    found = binary_calibration(np.full(100, 0.9), np.arange(100) >= 3)
+    exact = binomtest(97, 100).proportion_ci()
+    assert found.ece == pytest.approx(0.07)
+    assert found.ece_low == pytest.approx(max(0, exact.low - 0.9), abs=0.015)
+    assert found.ece_high == pytest.approx(exact.high - 0.9, abs=0.01)
+    assert found.ece - found.ece_low > 1.3 * (found.ece_high - found.ece)
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_all_right_or_all_wrong(right):
     found = binary_calibration(np.full(80, 0.6), np.full(80, right))

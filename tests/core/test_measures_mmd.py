@@ -6,7 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binom
+from scipy.stats import binom, chisquare
+from sklearn.datasets import load_digits
 
 from core.errors import InputError
 from core.measures import mmd
@@ -98,11 +99,40 @@ def test_relabellings_are_uniform():
     np.testing.assert_allclose(shares, 0.1, atol=0.02)
 
 
-def test_false_alarms_are_five_percent_without_a_shift():
-    draws = 200
-    alarms = sum(mmd_test(*sample(40, 40, seed=[7, i]), 16.0, permutations=99, seed=i).p <= 0.05 for i in range(draws))
+DIGITS = load_digits().data / 16
+
+
+def handwritten(i: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = DIGITS[np.random.default_rng([9, i]).permutation(len(DIGITS))[:80]]
+    return rows[:40], rows[40:]
+
+
+@pytest.mark.parametrize(
+    ("draw", "bandwidth"), [(lambda i: sample(40, 40, seed=[7, i]), 16.0), (handwritten, 9.0)], ids=["normal", "handwritten digits"]
+)
+def test_p_is_uniform_without_a_shift(draw, bandwidth):
+    """A small version of tests/benchmarks/shift_calibration.py: five percent false alarms, and no p value more often than another."""
+    draws = 300
+    p = np.array([mmd_test(*draw(i), bandwidth, permutations=99, seed=i).p for i in range(draws)])
     low, high = binom.ppf([0.005, 0.995], draws, 0.05)
-    assert low <= alarms <= high
+    assert low <= (p <= 0.05).sum() <= high
+    assert chisquare(np.histogram(p, np.linspace(0.005, 1.005, 11))[0]).pvalue > 0.005
+
+
+def test_relabellings_have_their_size_also_where_random_keys_coincide(monkeypatch):
+    class Coarse:
+        """A generator whose keys are one of four numbers."""
+
+        def __init__(self, seed):
+            self.rng = np.random.Generator(np.random.PCG64(1))
+
+        def random(self, shape, dtype):
+            return self.rng.integers(0, 4, shape).astype(dtype)
+
+    monkeypatch.setattr(mmd.np.random, "default_rng", Coarse)
+    columns = mmd._labellings(31, 12, 200, 0).numpy()
+    assert set(np.unique(columns)) == {0, 1}
+    assert (columns.sum(0) == 12).all()
 
 
 def test_averages_to_zero_without_a_shift_where_the_biased_estimate_does_not():

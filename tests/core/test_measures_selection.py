@@ -17,7 +17,6 @@ from core.measures.selection import (
     cross_entropy,
     density_ratio,
     dev,
-    effective_samples,
     iwcv,
     mean_entropy,
     mutual_information,
@@ -98,8 +97,6 @@ def test_dev_by_hand():
     eta = -np.cov(weighted, weights, ddof=1)[0, 1] / np.var(weights, ddof=1)
     assert dev(losses, weights) == pytest.approx(weighted.mean() + eta * weights.mean() - eta)
     assert dev(losses, np.ones(3)) == pytest.approx(1)
-    assert effective_samples(np.ones(3)) == pytest.approx(3)
-    assert effective_samples(np.array([1.0, 0, 0])) == pytest.approx(1)
 
 
 def test_the_best_epoch_and_the_earliest_of_equals():

@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 
 from core.errors import InputError
 from core.methods import METHODS, Seen
-from core.methods.shallow.base import Feature, spread
+from core.methods.shallow.base import Feature
 from core.methods.shallow.heads import HEADS, temperature
 
 SKLEARN = {
@@ -85,17 +85,6 @@ def test_temperature_maximises_the_likelihood():
 
 
 # What the methods share
-
-
-@pytest.mark.parametrize("count", [20, 33, 100])
-def test_a_part_of_the_samples_holds_the_classes_in_proportion(count):
-    labels = np.repeat([0, 1, 2], [70, 29, 1])
-    rows = spread(labels, count, np.random.default_rng(0))
-    assert len(set(rows.tolist())) == count
-    assert (np.diff(rows) > 0).all()
-    found = np.bincount(labels[rows], minlength=3)
-    assert found[2] == 1
-    assert found[0] == pytest.approx(0.7 * count, abs=1.5)
 
 
 @pytest.mark.parametrize("name", SHALLOW)

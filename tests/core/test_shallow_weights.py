@@ -11,7 +11,8 @@ from scipy.stats import norm, spearmanr
 from core.errors import InputError
 from core.methods.shallow.alignment import gaussian, median_distance
 from core.methods.shallow.quadratic import bounded_quadratic
-from core.methods.shallow.weighting import classifier_weights, effective_samples, kernel_mean_matching, kliep
+from core.methods.shallow.weighting import classifier_weights, kernel_mean_matching, kliep
+from core.sampling import effective_samples
 
 WEIGHERS = {
     "kmm": lambda x, y: kernel_mean_matching(x, y, median_distance(x, y), 10.0, ridge=1.0),
@@ -148,12 +149,6 @@ def test_classifier_weights_of_two_gaussians_are_their_ratio():
     found = classifier_weights(x, y, 100.0, 1000.0)
     np.testing.assert_allclose(np.log(found), np.log(ratio / ratio.mean()), atol=0.35)
     assert classifier_weights(x, y, 100.0, 1.5).max() < 2.5
-
-
-def test_effective_samples():
-    assert effective_samples(np.ones(7)) == pytest.approx(7)
-    assert effective_samples(np.array([1.0, 0, 0])) == pytest.approx(1)
-    assert effective_samples(np.array([3.0, 1])) == pytest.approx(1.6)
 
 
 @pytest.mark.parametrize("name", WEIGHERS)

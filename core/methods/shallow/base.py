@@ -19,6 +19,7 @@ from core.errors import InputError
 from core.methods.base import Method, MethodParams, Seen, Side
 from core.methods.shallow.alignment import Alignment, Map, scaler
 from core.methods.shallow.heads import HEADS, Head, HeadName
+from core.sampling import proportional_order
 
 Scaling = Literal["domain", "source"]
 HEAD = "Classifier on the features: 1-nearest neighbour, logistic regression or linear SVM."
@@ -49,7 +50,7 @@ class Shallow(Method):
 
     def begin(self, seen: Seen) -> None:
         labels = seen.labels.cpu().numpy()
-        rows = spread(labels, self.params.samples, self.rng)
+        rows = np.sort(proportional_order(labels, self.rng, all_first=True)[: self.params.samples])
         counts = np.bincount(labels[rows], minlength=self.classes)
         if counts.min() == 0:
             raise InputError(
@@ -124,13 +125,3 @@ class Feature(Shallow):
 def fill(x: np.ndarray, width: int) -> np.ndarray:
     """Columns of zeros up to ``width``: distances stay, and pictures before and after have the same space."""
     return np.pad(x, ((0, 0), (0, width - x.shape[1])))
-
-
-def spread(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows of ``count`` samples, or all, with the classes in proportion and none of them lost."""
-    order = rng.permutation(len(labels))
-    place = np.empty(len(labels))
-    for c in np.unique(labels):
-        members = order[labels[order] == c]
-        place[members] = np.arange(len(members)) / len(members)
-    return np.sort(order[np.argsort(place[order], kind="stable")][:count])

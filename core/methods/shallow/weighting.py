@@ -10,6 +10,7 @@ from core.methods.base import MethodInfo, Seen, method
 from core.methods.shallow.alignment import check, gaussian, median_distance
 from core.methods.shallow.base import Shallow, ShallowParams
 from core.methods.shallow.quadratic import bounded_quadratic
+from core.sampling import effective_samples
 
 
 def kernel_mean_matching(source: np.ndarray, target: np.ndarray, bandwidth: float, bound: float, ridge: float = 0.0) -> np.ndarray:
@@ -116,11 +117,6 @@ def classifier_weights(source: np.ndarray, target: np.ndarray, strength: float, 
     odds = LogisticRegression(C=strength, max_iter=1000).fit(rows, domain).decision_function(source)
     weights = np.minimum(np.exp(np.minimum(odds, 700)) * len(source) / len(target), bound)
     return weights / weights.mean()
-
-
-def effective_samples(weights: np.ndarray) -> float:
-    """(Σw)² / Σw²: so many samples of equal weight would give as sure an average (Kish 1965, Survey Sampling)."""
-    return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 class Weighting(Shallow):
