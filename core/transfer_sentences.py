@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.measures.accuracy import Gain
+from core.measures.health import collapsed
 from core.runs.summary import percent, points
 from core.transfer_report import Choice, ClassChange, TransferReport
 
@@ -23,6 +24,8 @@ def told(
         Over ``runs`` runs that differ in nothing but the seed.
     """
     said = []
+    if taken := _taken_over(report):
+        said.append(taken)
     if report.classes:
         said += [_changed(report.classes), _worst(report.classes)]
     if gap is not None:
@@ -37,6 +40,17 @@ def told(
     else:
         said.append(_trust("source", *report.source))
     return said
+
+
+def _taken_over(report: TransferReport) -> str:
+    """What a collapse does to the classes: the one that everything is called seems helped."""
+    before, after = (counts / max(counts.sum(), 1) for counts in report.predicted)
+    if not collapsed(float(before.max()), float(after.max())):
+        return ""
+    name = report.class_names[int(after.argmax())]
+    return (
+        f"{percent(float(after.max()))} of the target is now called {name}. So class {name} looks well recognized, and the others are lost."
+    )
 
 
 def _changed(classes: tuple[ClassChange, ...]) -> str:
@@ -60,6 +74,8 @@ def _named(classes: list[ClassChange]) -> str:
 
 def _worst(classes: tuple[ClassChange, ...]) -> str:
     before, after = (min(classes, key=lambda c, end=end: getattr(c, end)[0]) for end in ("before", "after"))
+    if after.after[0] == 1:
+        return f"Every class is recognized without a mistake; before, the worst was {before.name} with {percent(before.before[0])}."
     was = "it was the worst before, too, with" if before.name == after.name else f"before it was {before.name} with"
     return f"The worst class is {after.name} with {percent(after.after[0])}; {was} {percent(before.before[0])}."
 

@@ -181,9 +181,9 @@ WORDS.add(
         r"\mathbb{E}\,|P(\text{right}\mid c) - c| \;=\; \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]",
         "Guo et al. 2017, arXiv 1706.04599; bias of the sum over bins: Kumar et al. 2019, arXiv 1909.10155; with signs in place of bins: "
         "Błasiok et al. 2023, arXiv 2211.16886.",
-        "It is the error in the population, not the usual sum over bins, which is too large by chance alone. A smooth curve decides where "
-        "the network is too sure and where not sure enough; an error that changes sign within a narrow range of confidences is missed. "
-        "Where the interval begins at 0 no error is shown, and its upper end says how large one could still be. It is about the predicted "
-        "class only. On the target it needs labels, so it is evaluation only.",
+        "It estimates the error on all such data; the usual sum over bins is too large by chance. A smooth curve decides where the "
+        "network is too sure and where not sure enough; an error that changes sign within a narrow range is missed. If the interval begins "
+        "at 0, no error is shown; its upper end says how large one could still be. It is about the predicted class only. On the target it "
+        "needs labels.",
     )
 )

@@ -162,7 +162,7 @@ def _predictions(before: dict[str, float], trained: Epochs) -> Finding:
         first = next(e["number"] for e in trained if collapsed(start, e["gauges"]["largest_class"]))
         text = (
             f"Collapse: {100 * value:.1f} % of the target is predicted as one class, {100 * start:.1f} % before, since epoch {first}. "
-            "Low entropy and dense neighbourhoods mean nothing now."
+            "Measures that reward sure predictions (entropy, SND) can look good now although the network no longer tells the classes apart."
         )
         return Finding(name, title, value, shown, "bad", text)
     text = f"The most predicted class has {100 * value:.1f} % of the target samples, {100 * start:.1f} % before: no collapse."

@@ -7,8 +7,11 @@ import streamlit as st
 from core.runs.blind import Blind
 from core.runs.record import Record
 
-HELP = "Hides everything that is computed from target labels. In earnest nobody has them: would you have stopped at the right epoch?"
-HIDDEN = "Blind hides what rests on target labels: target accuracy, gain, oracle, true target classes, confusion, the target's calibration."
+HELP = (
+    "Hides everything that is computed from target labels: target accuracy, gain, oracle, true target classes, confusion, the target's "
+    "calibration. In earnest nobody has them: would you have stopped at the right epoch?"
+)
+HIDDEN = "Blind hides what rests on target labels."
 
 
 def switch() -> None:

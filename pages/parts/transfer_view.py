@@ -119,11 +119,9 @@ def _calibration(report: TransferReport, run_id: str, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Can its confidence be believed?**")
         words("ece")
-    for column, (side, found) in zip(st.columns(2), (("target", report.target), ("source", report.source)), strict=True):
+    known = [(side, found) for side, found in (("target", report.target), ("source", report.source)) if found is not None]
+    for column, (side, found) in zip(st.columns(2), known, strict=False):  # the target's is missing where it has no labels
         with column:
-            if found is None:
-                st.caption("The target's calibration needs target labels.")
-                continue
             parts = [(f"{side}, before", found[0]), (f"{side}, after", found[1])]
             after = found[1]
             alt = f"Reliability diagram of the {side}: calibration error {summary.percent(after.ece)}."
@@ -157,7 +155,11 @@ def without_labels_panel(record: Record) -> None:
         _named_accuracies(adapt, found)
     else:
         epochs = sorted({choice.epoch for choice in found})
-        agree = f"They all choose epoch {epochs[0]}." if len(epochs) == 1 else f"They choose epochs {epochs[0]} to {epochs[-1]}."
+        agree = (
+            f"They all choose epoch {epochs[0]}."
+            if len(epochs) == 1
+            else f"Their choices lie between epoch {epochs[0]} and epoch {epochs[-1]}."
+        )
         st.markdown(f"Without target labels nobody can say which of these is right. {agree}")
     version = f"{record.id}-{record.version()}-{dark()}"
     left, right = st.columns(2)
@@ -220,14 +222,14 @@ def _named_accuracies(adapt: list[dict], found: list[Choice]) -> None:
 def _table(found: list[Choice], titles: dict[str, str], known: bool) -> None:
     rows = []
     for choice in found:
-        row = {"measure": titles[choice.validator], "epoch": choice.epoch, "from": len(choice.values)}
+        row = {"measure": titles[choice.validator], "epoch": choice.epoch, "chosen from": len(choice.values)}
         if known:
             row |= {"accuracy there": 100 * choice.accuracy, "cost": 100 * choice.cost}
         rows.append(row)
     config = {
         "accuracy there": st.column_config.NumberColumn(format="%.1f", help="Target accuracy in percent; evaluation only."),
         "cost": st.column_config.NumberColumn(format="%.1f", help="Points below the best epoch."),
-        "from": st.column_config.NumberColumn(help="How many epochs it could choose from: all, or those whose features were kept."),
+        "chosen from": st.column_config.NumberColumn(help="How many epochs it could choose from: all, or those whose features were kept."),
     }
     st.dataframe(rows, hide_index=True, alt="The epoch that each label-free measure would have chosen.", column_config=config)
 

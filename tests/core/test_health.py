@@ -86,6 +86,7 @@ def test_collapse():
     finding = said(run({}, {"largest_class": 0.7}, {"largest_class": 0.9}), "largest_class")
     assert finding.level == "bad"
     assert "90.0 % of the target is predicted as one class, 20.0 % before, since epoch 2" in finding.sentence
+    assert "can look good now" in finding.sentence
 
 
 def test_features_that_shrink_grow_or_flatten_and_predictions_that_guess():

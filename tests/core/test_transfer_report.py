@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,6 +185,20 @@ def test_shipped_runs_are_reported_without_computing_a_run():
         assert report.target is not None
         assert len(choices(record)) == len(VALIDATORS)
         assert len(told(report)) >= 4
+
+
+def test_a_class_that_took_over_is_not_praised():
+    report = transfer_report(store.shipped()[0])
+    assert not any("is now called" in sentence for sentence in told(report))
+    counts = np.bincount([5] * 95 + [0, 1, 2, 3, 4], minlength=10)
+    collapsed = replace(report, predicted=(np.full(10, 10), counts))
+    assert told(collapsed)[0] == "95.0 % of the target is now called 5. So class 5 looks well recognized, and the others are lost."
+
+
+def test_classes_without_a_mistake_have_no_worst():
+    report = transfer_report(store.shipped()[0])
+    perfect = replace(report, classes=tuple(replace(c, after=(1.0, 0.9, 1.0)) for c in report.classes))
+    assert any(sentence.startswith("Every class is recognized without a mistake; before, the worst was ") for sentence in told(perfect))
 
 
 def test_blind_hides_exactly_what_target_labels_change():
