@@ -42,6 +42,12 @@ def launch(experiment) -> None:
         st.session_state["refused"] = error
 
 
+def launch_chosen() -> None:
+    """Run what the widgets say at the click: a choice made just before it may not have been drawn yet."""
+    if experiment := picker.experiment():
+        launch(experiment)
+
+
 def launch_preset(experiment) -> None:
     picker.fill(experiment.model_dump(mode="json"), keep_link=False)
     launch(experiment)
@@ -95,8 +101,7 @@ with ready:
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            on_click=launch,
-            args=(experiment,),
+            on_click=launch_chosen,
             disabled=not possible or (same and record.status()["state"] in (*ACTIVE, "finished")),
             help="Runs in the background. You can close this page; the link finds the run again.",
         )

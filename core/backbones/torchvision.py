@@ -226,7 +226,7 @@ def _register(architecture: Architecture) -> None:
         kinds=("image", "sound"),
         params=_params(architecture),
         facts=facts,
-        summary=f"{architecture.paper}, pretrained on ImageNet. " + ", ".join(f"{name.lower()} {value}" for name, value in facts) + ".",
+        summary=f"{architecture.paper}, pretrained on ImageNet. " + " · ".join(f"{name}: {value}" for name, value in facts),
     )(make)
 
 

@@ -34,7 +34,7 @@ def class_histogram(source: np.ndarray, target: np.ndarray | None, class_names: 
                 go.Bar(x=list(class_names), y=share.astype(np.float32), name=name, marker={"color": colour}, hovertemplate="%{y:.1f} %")
             )
     fig.update_layout(barmode="group", bargap=0.25)
-    fig.update_xaxes(type="category")
+    fig.update_xaxes(type="category", automargin=True)  # names stand upright where the page is narrow
     return fig
 
 
@@ -69,7 +69,7 @@ def _heat(values: np.ndarray, counts: np.ndarray, class_names, dark: bool, scale
             hovertemplate="true %{y} → predicted %{x}: " + hover + "<extra></extra>",
         )
     )
-    fig.update_xaxes(type="category", showgrid=False)
-    fig.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    fig.update_xaxes(type="category", showgrid=False, automargin=True)
+    fig.update_yaxes(type="category", autorange="reversed", showgrid=False, automargin=True)
     fig.update_layout(hovermode="closest")
     return fig

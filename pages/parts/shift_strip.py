@@ -16,7 +16,7 @@ from pages.parts.samples import enlarge
 
 PLOT = 88  # pixels of a little plot of points
 GAP = 12  # pixels between two steps
-COLOURS = np.array([list(bytes.fromhex(colour[1:])) for colour in CLASS_COLOURS], np.uint8)
+COLOURS = np.array([[*bytes.fromhex(colour[1:]), 255] for colour in CLASS_COLOURS], np.uint8)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -34,7 +34,7 @@ def show(domain: dict[str, Any], above: list[dict[str, Any]], shift: str) -> Non
     if found is None:
         return
     if found.pictures is not None:
-        pictures = [enlarge(np.concatenate(list(step), axis=0)) for step in found.pictures]
+        pictures = [_opaque(enlarge(np.concatenate(list(step), axis=0))) for step in found.pictures]
     elif found.points is not None:
         pictures = _plots(found)
     else:
@@ -42,21 +42,24 @@ def show(domain: dict[str, Any], above: list[dict[str, Any]], shift: str) -> Non
         return
     # One picture, not five columns: on a narrow page columns would stand below each other.
     gap = np.zeros((pictures[0].shape[0], GAP, 4), np.uint8)
-    opaque = [np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]) for picture in pictures]
-    joined = [part for picture in opaque for part in (picture, gap)][:-1]
+    joined = [part for picture in pictures for part in (picture, gap)][:-1]
     words = ", ".join(f"{severity:g}" for severity in SEVERITIES)
     after = f"After {', '.join(SHIFTS.get(name).title.lower() for name, _ in before)}. " if before else ""
     what = f"{after}Severity {words}"
     st.image(np.concatenate(joined, axis=1), width="stretch", caption=what, alt=f"The same samples. {what}.")
 
 
+def _opaque(picture: np.ndarray) -> np.ndarray:
+    return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+
+
 def _plots(found: Strip) -> list[np.ndarray]:
-    """The first two columns as dots, on one scale."""
+    """The first two columns as dots, on one scale; the ground is the page's own."""
     low, high = np.nanmin(found.points, (0, 1)), np.nanmax(found.points, (0, 1))
     spread = max(float((high - low).max()), 1e-9)
     plots = []
     for points in found.points:
-        plot = np.full((PLOT, PLOT, 3), 255, np.uint8)
+        plot = np.zeros((PLOT, PLOT, 4), np.uint8)
         there = np.isfinite(points).all(1)  # rows that were not chosen are not
         place = ((points[there] - (low + high) / 2) / spread * 0.94 + 0.5) * (PLOT - 1)
         x, y = np.rint(place).astype(int).clip(0, PLOT - 2).T

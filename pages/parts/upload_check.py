@@ -109,6 +109,6 @@ def _histogram(reading: Reading, shown: list[Population], stamp: str) -> None:
         key="upload_classes",
         version=f"{stamp}-{[p.name for p in shown]}-{hash(str(reading.options))}-{night}",
         revision=stamp,
-        height=220,
+        height=260,
         alt="Share of each class in the chosen domains.",
     )

@@ -8,6 +8,8 @@ TARGET = {"view": "Any shift", "source": "Two moons", "target": "Two moons"}
 
 
 def pick(page, label: str, name: str) -> None:
+    page.locator("[data-testid=stSelectbox]", has_text=label).first.wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")  # a page drawn again closes the list
     page.locator("[data-testid=stSelectbox]", has_text=label).first.locator("input").click()
     page.get_by_role("option", name=name, exact=True).click()
 

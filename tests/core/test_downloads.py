@@ -22,6 +22,7 @@ from core.home import home
 TRAIN, TEST = 140, 110
 NAMES = ("svhn", "emnist-digits", "kmnist", "fashion-mnist", "cifar", "stl")
 RNG = np.random.default_rng(0)
+CIFAR_URL = downloads.CIFAR_URL  # before the fixture below puts another in its place
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -110,7 +111,7 @@ def test_images_and_labels_are_those_of_the_files(files, name):
 
 
 def test_cifar_comes_from_where_torchvision_has_its_other_form():
-    assert CIFAR10.url.replace("python", "binary") == downloads.CIFAR_URL
+    assert CIFAR10.url.replace("python", "binary") == CIFAR_URL
     assert CIFAR10.tgz_md5 != downloads.CIFAR_MD5, "another archive"
 
 

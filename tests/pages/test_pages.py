@@ -133,6 +133,15 @@ def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():
     assert "target accuracy" in texts(again)
 
 
+def test_a_click_that_comes_before_the_page_has_caught_up_runs_the_new_choice():
+    at = page("adapt", **TINY_URL)
+    at.selectbox(key="method").set_value("mcc")
+    at.button(key="launch").click().run()
+    expected = Experiment.parse(TINY | {"method": {"name": "mcc"}}).id
+    assert at.query_params["run"] in (expected, [expected])
+    wait_until_finished(expected)
+
+
 def test_two_tabs_with_one_question_share_one_run():
     first, second = page("adapt", **TINY_URL), page("adapt", **TINY_URL)
     first.button(key="launch").click().run()
