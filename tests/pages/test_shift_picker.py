@@ -133,3 +133,15 @@ def test_the_strip_of_a_label_shift_counts_what_the_label_shifts_above_leave():
     noisy = strip("handwritten-digits", params, [("class-prior", 1.0)], "label-noise", 0)
     assert noisy.shares is None
     np.testing.assert_allclose(noisy.wrong, 0.5 * np.array(SEVERITIES), atol=0.06)
+
+
+def test_the_strip_of_a_selection_shows_the_rows_that_stay_where_the_shifts_above_put_them():
+    params = DOMAINS.get("moons").params().model_dump(mode="json")
+    turned = strip("moons", params, [], "rotation", 0).points[2]  # severity 0.5
+    chosen = strip("moons", params, [("rotation", 0.5)], "selection", 0).points
+    np.testing.assert_array_equal(chosen[0], turned)
+    counts = [np.isfinite(step).all(1).sum() for step in chosen]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] < counts[0] / 3
+    there = np.isfinite(chosen[-1]).all(1)
+    np.testing.assert_array_equal(chosen[-1][there], turned[there])
