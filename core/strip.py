@@ -58,7 +58,8 @@ def strip(name: str, params: dict, above: list[tuple[str, float]], shift: str, s
         return Strip(shares=np.stack([c / c.sum() for c in counts]), class_names=d.class_names)
     few = _few(d)
     if SHIFTS.get(shift).choose:
-        return Strip(points=_chosen(shifted(few, above, seed), shift, seed), labels=None if few.labels is None else few.labels.numpy(), class_names=d.class_names)
+        steps = _chosen(shifted(few, above, seed), shift, seed)
+        return Strip(points=steps, labels=None if few.labels is None else few.labels.numpy(), class_names=d.class_names)
     x = [shifted(few, [*above, (shift, severity)], seed).inputs for severity in SEVERITIES]
     if d.kind == "image":
         return Strip(pictures=torch.stack([y.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for y in x]).numpy())

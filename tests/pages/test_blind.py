@@ -13,21 +13,10 @@ from core.comparison import difference, groups
 from core.experiment import Experiment
 from core.runs import store, summary
 from core.runs.blind import HIDDEN
-from core.runs.worker import worker
 from core.shift_report import report_map, shift_reports
 from core.shift_words import facts
 from core.transfer_report import transfer_report
 from pages.parts import blind, map_server
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A folder and a worker of their own for each test."""
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield tmp_path
-    worker().close()
-    worker.cache_clear()
 
 
 def page(name: str = "", **query: str) -> AppTest:

@@ -37,16 +37,6 @@ TINY_URL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A folder and a worker of their own for each test."""
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield tmp_path
-    worker().close()
-    worker.cache_clear()
-
-
 def page(name: str = "", **query: str) -> AppTest:
     at = AppTest.from_file("../../pages/router.py", default_timeout=120)
     for key, value in query.items():

@@ -10,19 +10,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.domains import DOMAINS
-from core.runs.worker import worker
 from core.shifts import apply_shift
 from core.strip import SEVERITIES, strip
 from pages.parts import shift_picker
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield tmp_path
-    worker().close()
-    worker.cache_clear()
 
 
 def script() -> None:

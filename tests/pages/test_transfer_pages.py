@@ -7,17 +7,6 @@ from streamlit.testing.v1 import AppTest
 
 from core.measures.words import WORDS
 from core.runs import store
-from core.runs.worker import worker
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A folder and a worker of their own for each test."""
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield tmp_path
-    worker().close()
-    worker.cache_clear()
 
 
 def adapt(**query: str) -> AppTest:

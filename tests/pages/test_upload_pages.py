@@ -14,15 +14,6 @@ from core.runs.worker import worker
 from pages.parts import upload_check
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield tmp_path
-    worker().close()
-    worker.cache_clear()
-
-
 def sample(name: str):
     content = next(s for s in SAMPLE_FILES if s.name == name).make()
     return read([Given(name, io.BytesIO(content))])
