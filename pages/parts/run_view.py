@@ -131,9 +131,13 @@ def losses_and_gauges(record: Record) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Losses**")
-        alt = "Each loss term over the epochs of adaptation."
-        chart(lambda: curves.losses(epochs, night), key="losses", version=version, revision=run_id, alt=alt, height=280, cursor=True)
-        st.caption("Each term as it enters the sum, mean over the epoch's batches.")
+        steps = [epoch for epoch in epochs if epoch["phase"] == "adapt" and epoch["number"]]
+        if steps and not any(epoch["losses"] for epoch in steps):
+            st.caption("A closed form: it is computed at once, not minimised step by step, so there are no losses to follow.")
+        else:
+            alt = "Each loss term over the epochs of adaptation."
+            chart(lambda: curves.losses(epochs, night), key="losses", version=version, revision=run_id, alt=alt, height=280, cursor=True)
+            st.caption("Each term as it enters the sum, mean over the epoch's batches.")
     with right:
         st.markdown("**Gauges**")
         offered = curves.gauge_names(epochs)

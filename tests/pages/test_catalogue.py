@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.methods import METHODS
 from core.runs import store
+from core.runs.execute import run_here
 from core.runs.worker import worker
 from core.situations import SITUATIONS, posed
 from pages.parts.catalogue import CHOICES, FILTERS, GROUPS, fitting, grouped
@@ -69,15 +70,6 @@ def test_presets_do_what_their_buttons_say():
     assert all(m.info.shines and m.info.fails for m in METHODS if m.info.adapts)
 
 
-@pytest.fixture
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path))
-    worker.cache_clear()
-    yield
-    worker().close()
-    worker.cache_clear()
-
-
 def adapt(**query: str) -> AppTest:
     at = AppTest.from_file("../../pages/router.py", default_timeout=120)
     for key, value in query.items():
@@ -87,7 +79,7 @@ def adapt(**query: str) -> AppTest:
     return at.run()
 
 
-def test_a_preset_sets_all_choices_and_runs(own_home):
+def test_a_preset_sets_all_choices_and_runs():
     at = adapt(method="DAN", seed="3", target_shift="Blur")
     assert not at.exception
     at.button(key="preset_Shines").click().run()
@@ -102,9 +94,17 @@ def test_a_preset_sets_all_choices_and_runs(own_home):
     worker().control(run_id, "cancel")
 
 
-def test_a_method_of_few_labels_asks_how_many(own_home):
+def test_a_method_of_few_labels_asks_how_many():
     at = adapt(method="MME", source="Two moons", target="Two moons", backbone="MLP")
     assert not at.exception
     assert at.number_input(key="shots").value == 3
     at = adapt(method="DAN", source="Two moons", target="Two moons", backbone="MLP")
     assert not [n for n in at.number_input if n.key == "shots"]
+
+
+def test_a_closed_form_has_no_empty_chart_of_losses():
+    record = run_here(posed(SITUATIONS.get("selected-moons"), "kmm"), "cpu")
+    at = adapt(run=record.id)
+    assert not at.exception
+    assert any("no losses to follow" in caption.value for caption in at.caption)
+    assert not any("Each term" in caption.value for caption in at.caption)
