@@ -95,7 +95,7 @@ def open_page(browser, server):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(server.url + path)
         page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 SMALL = {
     "source.printed-digits.n": "600",
@@ -117,9 +119,11 @@ def test_two_tabs_one_run_and_closing_all_tabs_does_not_stop_it(open_page, serve
 
 
 def test_zoom_survives_live_updates(open_page):
-    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "40"}))
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "300"}))
     start(page)
-    map_with(page, frames=3).wait_for()
+    # Three or more: on a busy machine updates come together, and no picture ever has exactly three.
+    drawn = page.locator(".embedding[data-key=embedding]")
+    expect(drawn).to_have_attribute("data-frames", re.compile(r"^([3-9]|\d\d+)$"), timeout=60_000)
     zoom = "document.querySelector('[data-key=mmd]')._fullLayout.yaxis.range"
     whole = page.evaluate(zoom)
     for _ in range(8):  # an update that comes during the drag ends it, as it would for a hand
