@@ -55,7 +55,8 @@ def wait_until_finished(run_id: str) -> None:
     deadline = time.monotonic() + 120
     while worker().jobs() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert store.find(run_id).status()["state"] == "finished"
+    status = store.find(run_id).status()
+    assert status["state"] == "finished", status
 
 
 def test_explore_opens_on_a_finished_run():
