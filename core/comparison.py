@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from core.measures.accuracy import gain_interval
-from core.methods import METHODS
 from core.runs import snapshots
 from core.runs.record import Record
 from core.runs.summary import percent, points
-from core.transfer_report import question, seeds_gain
+from core.settings import flat, method_title, question
+from core.transfer_report import seeds_gain
 
 SAME = ("source", "target", "backbone")  # only runs that agree in these are ranked against each other
 
@@ -56,6 +57,12 @@ class Group:
     def runs(self) -> list[Record]:
         return [run for entry in self.entries for run in entry.runs.values()]
 
+    @cached_property
+    def gaps(self) -> list[tuple[Entry, Difference]]:
+        """Every entry but the best, with how far that lies above it."""
+        best, *others = self.entries
+        return [(other, difference(best, other)) for other in others]
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -73,47 +80,38 @@ class Difference:
 
 def groups(records: list[Record]) -> list[Group]:
     """The runs by what they were asked, in the order of each group's first run."""
+    return [_group(members) for members in _alike(records, lambda experiment: [experiment[name] for name in SAME])]
+
+
+def _alike(records: list[Record], asked: Callable[[dict[str, Any]], Any]) -> list[list[Record]]:
+    """The records, those together whose experiments have the same ``asked``; in the order of the first of each."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        experiment = record.experiment()
-        found.setdefault(json.dumps([experiment[name] for name in SAME], sort_keys=True), []).append(record)
-    return [_group(members) for members in found.values()]
+        found.setdefault(json.dumps(asked(record.experiment()), sort_keys=True), []).append(record)
+    return list(found.values())
 
 
 def _group(members: list[Record]) -> Group:
-    by_question: dict[str, list[Record]] = {}
-    for record in members:
-        by_question.setdefault(json.dumps(question(record.experiment()), sort_keys=True), []).append(record)
-    names = _names([question(runs[0].experiment()) for runs in by_question.values()])
-    entries = [Entry(name, {run.experiment()["seed"]: run for run in runs}) for name, runs in zip(names, by_question.values(), strict=True)]
+    by_question = _alike(members, question)
+    names = _names([question(runs[0].experiment()) for runs in by_question])
+    entries = [Entry(name, {run.experiment()["seed"]: run for run in runs}) for name, runs in zip(names, by_question, strict=True)]
     labelled = all(_last(record)["target_accuracy"] is not None for record in members)
     return Group(members[0].experiment(), tuple(sorted(entries, key=lambda e: -e.mean) if labelled else entries), labelled)
 
 
 def _names(questions: list[dict[str, Any]]) -> list[str]:
     """The method's title; where several have the same, with the settings in which they differ."""
-    titles = [title(asked["method"]["name"]) for asked in questions]
+    titles = [method_title(asked) for asked in questions]
     names = []
     for asked, name in zip(questions, titles, strict=True):
-        rivals = [_flat(other) for other, same in zip(questions, titles, strict=True) if same == name]
-        mine = _flat(asked)
+        rivals = [flat(other) for other, same in zip(questions, titles, strict=True) if same == name]
+        mine = flat(asked)
         differs = [path for path in mine if len({rival.get(path) for rival in rivals}) > 1]
         settings = [f"{path.rsplit('.', 1)[-1].replace('_', ' ')} {mine[path]}" for path in differs if path != "shots"]
         if asked.get("shots"):
             settings.append(f"{asked['shots']} target labels per class")
         names.append(f"{name} ({', '.join(settings)})" if settings else name)
     return names
-
-
-def title(method: str) -> str:
-    return METHODS.get(method).info.title if method in METHODS else method.capitalize()
-
-
-def _flat(data: dict[str, Any], path: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, value in data.items():
-        found |= _flat(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: str(value)}
-    return found
 
 
 def difference(first: Entry, second: Entry) -> Difference:
@@ -168,19 +166,17 @@ def winner(group: Group) -> Entry | None:
     """The entry that is better than every other beyond chance."""
     if not group.labelled or len(group.entries) < 2:
         return None
-    best, *others = group.entries
-    return best if all(difference(best, other).resolved for other in others) else None
+    return group.entries[0] if all(gap.resolved for _, gap in group.gaps) else None
 
 
 def told(group: Group) -> list[str]:
     """Who is best on this question, in plain sentences, the most important first; that it is not resolved where it is not."""
     if not group.labelled:
         return ["The target has no labels, so these cannot be ranked."]
-    best, *others = group.entries
-    if not others:
+    best = group.entries[0]
+    if not group.gaps:
         return [f"{best.name} reached {best.shown}.", "There is no other method or setting on this data and backbone to rank it against."]
-    gaps = [(other, difference(best, other)) for other in others]
-    open_ones = [(other, gap) for other, gap in gaps if not gap.resolved]
+    open_ones = [(other, gap) for other, gap in group.gaps if not gap.resolved]
     if open_ones:
         said = [
             "There is no clear best.",
@@ -189,7 +185,7 @@ def told(group: Group) -> list[str]:
             + ": not resolved.",
         ]
     else:
-        other, gap = gaps[0]
+        other, gap = group.gaps[0]
         said = [f"{best.name} has the highest target accuracy: {best.shown}.", f"The next is {other.name}, {other.shown}{_interval(gap)}."]
     if all(len(entry.runs) == 1 for entry in group.entries):
         said.append("One seed each: another seed may give another order.")

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.experiment import Experiment
 
 KEPT = 8  # sides of experiments; ten thousand samples of 512 features are 20 MB
+KEPT_BYTES = 1 << 30  # of all sides; the newest is kept even if it alone is larger, as its run holds it anyway
 _FEATURES: OrderedDict[str, Tensor] = OrderedDict()
 _LOCK = threading.Lock()
 
@@ -44,7 +45,7 @@ def frozen_features(
             return tuple(part[torch.arange(count) % len(part)] for part, count in zip(parts, counts, strict=True))
         with _LOCK:
             _FEATURES[key] = known
-            while len(_FEATURES) > KEPT:
+            while len(_FEATURES) > 1 and (len(_FEATURES) > KEPT or sum(x.nbytes for x in _FEATURES.values()) > KEPT_BYTES):
                 _FEATURES.popitem(last=False)
     return known[: counts[0]], known[counts[0] :]
 

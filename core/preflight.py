@@ -92,12 +92,14 @@ def _about_the_backbone(experiment: Experiment, seconds: float) -> list[str]:
     if params["weights"] == "none":
         random = "Its weights are random, and frozen they stay so: choose weights, or freeze none."
         return [random] if params["freeze"] == "all" else []
+    if params["freeze"] == "all":
+        return []
     found = []
-    if params["freeze"] != "all" and lr > HIGH_LR:
+    if lr > HIGH_LR:
         found.append(
             f"A learning rate of {lr:g} soon overwrites what the layers learned on ImageNet: 0.0001 is usual where they are trained on."
         )
-    if params["freeze"] != "all" and seconds > LONG:
+    if seconds > LONG:
         found.append("Freeze all layers (Backbone settings) and their features are computed once: minutes instead of hours.")
     return found
 

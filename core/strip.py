@@ -9,7 +9,7 @@ import torch
 
 from core.domains import DOMAINS
 from core.domains.base import Domain, shifted
-from core.shifts import SHIFTS, choose_samples
+from core.shifts import SHIFTS
 
 SEVERITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SHOWN = 3  # pictures at each severity
@@ -21,8 +21,8 @@ class Strip:
     """One step for each of `SEVERITIES`, of the same samples.
 
     ``pictures`` uint8 steps×SHOWN×H×W×3 of images; ``points`` float32 steps×n×2 of the first two columns of rows, NaN where a row was
-    not chosen; ``shares`` steps×K of the
-    classes, and ``wrong`` the share of wrong training labels, for shifts of labels. What does not apply is None.
+    not chosen; ``shares`` steps×K of the classes, and ``wrong`` the share of wrong training labels, for shifts of labels. What does not
+    apply is None.
     """
 
     pictures: np.ndarray | None = None
@@ -57,30 +57,20 @@ def strip(name: str, params: dict, above: list[tuple[str, float]], shift: str, s
         counts = [np.bincount(step.labels[step.train].numpy(), minlength=len(d.class_names)) for step in steps]
         return Strip(shares=np.stack([c / c.sum() for c in counts]), class_names=d.class_names)
     few = _few(d)
-    if SHIFTS.get(shift).choose:
-        steps = _chosen(shifted(few, above, seed), shift, seed)
-        return Strip(points=steps, labels=None if few.labels is None else few.labels.numpy(), class_names=d.class_names)
-    x = [shifted(few, [*above, (shift, severity)], seed).inputs for severity in SEVERITIES]
+    steps = [shifted(few, [*above, (shift, severity)], seed) for severity in SEVERITIES]
     if d.kind == "image":
-        return Strip(pictures=torch.stack([y.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for y in x]).numpy())
-    labels = None if few.labels is None else few.labels.numpy()
-    return Strip(points=torch.stack([y[:, :2] for y in x]).numpy(), labels=labels, class_names=d.class_names)
+        return Strip(pictures=torch.stack([step.inputs.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for step in steps]).numpy())
+    points = np.full((len(steps), len(few.inputs), 2), np.nan, np.float32)
+    for row, step in zip(points, steps, strict=True):
+        row[step.train] = step.inputs[step.train, :2]
+    return Strip(points=points, labels=None if few.labels is None else few.labels.numpy(), class_names=d.class_names)
 
 
 def _few(d: Domain) -> Domain:
-    """The first samples of different classes of images; the first rows of anything else."""
+    """The first samples of different classes of images; the first rows of anything else. All of them train, none tests."""
     rows = torch.arange(min(POINTS, len(d.inputs)))
     if d.kind == "image":
         first = [] if d.labels is None else [int((d.labels == k).nonzero()[0]) for k in d.labels.unique()[:SHOWN]]
         rows = torch.tensor((first + [i for i in range(len(d.inputs)) if i not in first])[:SHOWN])
-    return replace(d, inputs=d.inputs[rows], labels=None if d.labels is None else d.labels[rows], train=rows[:0], test=rows[:0])
-
-
-def _chosen(d: Domain, shift: str, seed: int) -> np.ndarray:
-    """The first two columns at each severity, NaN for rows that the shift leaves out."""
-    everything, none = torch.arange(len(d.inputs)), torch.arange(0)
-    steps = np.full((len(SEVERITIES), len(d.inputs), 2), np.nan, np.float32)
-    for step, severity in zip(steps, SEVERITIES, strict=True):
-        stay, _ = choose_samples(shift, d.inputs, (everything, none), severity, seed)
-        step[stay] = d.inputs[stay, :2]
-    return steps
+    labels, everything = None if d.labels is None else d.labels[rows], torch.arange(len(rows))
+    return replace(d, inputs=d.inputs[rows], labels=labels, train=everything, test=everything[:0])

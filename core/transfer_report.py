@@ -16,9 +16,9 @@ from core.measures.accuracy import Gain, confusion, wilson
 from core.measures.alignment import Alignment, class_alignment
 from core.measures.calibration import Calibration, calibration
 from core.measures.selection import VALIDATORS, chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
-from core.methods import METHODS
 from core.runs import snapshots, store
 from core.runs.record import Record
+from core.settings import question
 
 
 @dataclass(frozen=True)
@@ -177,19 +177,6 @@ def same_but_seed(record: Record) -> dict[int, float]:
         ):
             found[other.experiment()["seed"]] = adapt[-1]["measures"]["gain"]
     return dict(sorted(found.items()))
-
-
-def effective_settings(experiment: dict[str, Any]) -> dict[str, Any]:
-    """An experiment's settings without those that had no effect: closed forms run one epoch, whatever the budget says."""
-    name = experiment["method"]["name"]
-    if name not in METHODS or not METHODS.get(name).info.instant:
-        return experiment
-    return experiment | {"budget": {key: value for key, value in experiment["budget"].items() if key != "epochs"}}
-
-
-def question(experiment: dict[str, Any]) -> dict[str, Any]:
-    """The settings that decide a result but for luck: without the seed, how many samples are kept, and the joint line."""
-    return {name: value for name, value in effective_settings(experiment).items() if name not in ("seed", "snapshot", "joint")}
 
 
 def choices(record: Record) -> list[Choice]:

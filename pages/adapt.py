@@ -7,6 +7,7 @@ from core.experiment import Experiment
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
+from core.settings import differences
 from pages.parts import blind, header, map_view, picker, preflight, run_pictures, run_view, transfer_view
 from pages.parts.pulse import pulse
 from pages.parts.text import literal
@@ -106,7 +107,7 @@ with ready:
             help="Runs in the background. You can close this page; the link finds the run again.",
         )
         if record and not same:
-            differences = picker.differences(record.experiment(), experiment.model_dump(mode="json"))
+            differences = differences(record.experiment(), experiment.model_dump(mode="json"))
             st.caption(
                 "Differs from the run on the right in: " + literal("; ".join(differences)) + "."
                 if differences

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.runs import store
+from core.settings import method_title
 from pages.parts import blind, header, map_view, picker, run_pictures, run_view, shift_view
 
 STORY, SHIFT = "A finished run", "Any shift"
@@ -17,7 +18,7 @@ if view == STORY:
         st.error("The gallery is missing.", title="assets/gallery is empty", icon=":material/error:")
         st.caption("Make it with `uv run python -m core.runs.gallery`, or choose “Any shift” above.")
         st.stop()
-    stories = {header.method_title(record.experiment()): record for record in store.shipped()}
+    stories = {method_title(record.experiment()): record for record in store.shipped()}
     story = choices.segmented_control(
         "Story",
         list(stories),

@@ -10,7 +10,8 @@ import streamlit as st
 from core.comparison import Group, told, winner
 from core.runs import summary
 from core.runs.record import Record
-from core.transfer_report import effective_settings, transfer_report
+from core.settings import effective, flat
+from core.transfer_report import transfer_report
 from pages.parts import blind, header, picker
 from pages.parts.text import literal
 from pages.parts.words import words
@@ -130,10 +131,10 @@ def _best(found: list[Group]) -> dict[str, set[str]]:
 
 def settings(experiments: dict[str, dict[str, Any]]) -> None:
     """The settings in which the runs differ, of those that had an effect."""
-    flat = {name: picker.flat(effective_settings(experiment)) for name, experiment in experiments.items()}
-    fields = list(dict.fromkeys(field for values in flat.values() for field in values))
-    rows = [{"setting": field, **{name: values.get(field, "–") for name, values in flat.items()}} for field in fields]
-    rows = [row for row in rows if len({row[name] for name in flat}) > 1]
+    shown = {name: flat(effective(experiment)) for name, experiment in experiments.items()}
+    fields = list(dict.fromkeys(field for values in shown.values() for field in values))
+    rows = [{"setting": field, **{name: values.get(field, "–") for name, values in shown.items()}} for field in fields]
+    rows = [row for row in rows if len({row[name] for name in shown}) > 1]
     if rows:
         st.dataframe(rows, hide_index=True, alt="Settings in which the chosen runs differ.")
         st.caption("–: this method has no such setting, or it had no effect.")

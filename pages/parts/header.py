@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import streamlit as st
 
 from core.runs.worker import worker
+from core.settings import method_title
 from pages.parts import picker
 from pages.parts.text import literal
 
@@ -35,11 +36,6 @@ def domain_title(spec: dict[str, Any]) -> str:
     else:
         name = picker.DOMAIN_TITLES[spec["name"]]
     return ", ".join([name, *(f"{shift['name']} {shift['severity']:g}" for shift in spec["shifts"])])
-
-
-def method_title(experiment: dict[str, Any]) -> str:
-    name = experiment["method"]["name"]
-    return picker.METHOD_TITLES.get(name, name.capitalize())
 
 
 def run_title(experiment: dict[str, Any]) -> str:

@@ -226,27 +226,3 @@ def complaints() -> list[str]:
         elif key not in PAGE_KEYS and not key.endswith(".open"):
             found.append(f"{key[:40]}: there is no such setting. It is ignored.")
     return found
-
-
-def flat(data: dict[str, Any], path: str = "") -> dict[str, str]:
-    """Every setting of an experiment by its dotted path, as text."""
-    found: dict[str, str] = {}
-    for key, value in data.items():
-        found |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: _short(value)}
-    return found
-
-
-def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
-    """What differs between two experiments, as "method.name: dan → mcc"."""
-    before, after = flat(a), flat(b)
-    return [
-        f"{key}: {before.get(key, '–')} → {after.get(key, '–')}"
-        for key in dict.fromkeys((*before, *after))
-        if before.get(key) != after.get(key)
-    ]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(f"{shift['name']} {shift['severity']:g}" for shift in value) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,8 +10,8 @@ from core.figures import curves
 from core.measures import MEASURED
 from core.runs import summary
 from core.runs.record import Record
+from core.settings import method_title
 from pages.parts.chart import chart
-from pages.parts.header import method_title
 from pages.parts.words import words
 
 THUMBNAILS = 12

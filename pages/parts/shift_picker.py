@@ -23,8 +23,7 @@ def keys(side: str, row: int) -> tuple[str, str]:
     return f"{side}_shift{number}", f"{side}_severity{number}"
 
 
-SHIFT_KEYS = tuple(keys(side, row)[0] for side in ("source", "target") for row in range(MOST_SHIFTS))
-SEVERITY_KEYS = tuple(keys(side, row)[1] for side in ("source", "target") for row in range(MOST_SHIFTS))
+SHIFT_KEYS, SEVERITY_KEYS = zip(*(keys(side, row) for side in ("source", "target") for row in range(MOST_SHIFTS)), strict=True)
 
 
 def draw(side: str, domain: dict[str, Any], kind: str | None) -> None:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core import devices
 from core.errors import InputError
+from core.experiment import Experiment
 from core.methods import METHODS
 from core.situations import SITUATIONS, posed
 from core.training import train
@@ -41,12 +42,8 @@ def main() -> None:
     for seed in options.seeds:
         for situation in options.situations:
             for name in options.methods:
-                try:
-                    experiment = posed(SITUATIONS.get(situation), name, seed)
-                except InputError:  # it cannot read such data
-                    continue
-                key = f"{name} {situation} {experiment.id}"
-                if key not in gains:
+                experiment = asked(name, situation, seed)
+                if experiment is not None and (key := of(experiment, situation)) not in gains:
                     started = time.process_time()
                     try:
                         *_, last = train(experiment, references=references)
@@ -78,11 +75,22 @@ def write(gains: dict[str, float | None], seeds: list[int]) -> None:
     RESULTS.write_text("\n".join(lines) + "\n")
 
 
-def gain(gains: dict[str, float | None], method: str, situation: str, seed: int) -> float | None | str:
+def asked(method: str, situation: str, seed: int) -> Experiment | None:
+    """None where the method cannot read such data."""
     try:
-        return gains.get(f"{method} {situation} {posed(SITUATIONS.get(situation), method, seed).id}", "")
+        return posed(SITUATIONS.get(situation), method, seed)
     except InputError:
         return None
+
+
+def of(experiment: Experiment, situation: str) -> str:
+    """The name under which a gain is kept."""
+    return f"{experiment.method.name} {situation} {experiment.id}"
+
+
+def gain(gains: dict[str, float | None], method: str, situation: str, seed: int) -> float | None | str:
+    experiment = asked(method, situation, seed)
+    return None if experiment is None else gains.get(of(experiment, situation), "")
 
 
 def cell(found: list[float | None | str]) -> str:

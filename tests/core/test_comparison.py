@@ -12,7 +12,7 @@ from core.measures.accuracy import wilson
 from core.runs import store
 from core.runs.execute import run_here
 from core.runs.record import Record
-from core.transfer_report import effective_settings
+from core.settings import effective
 
 N = 200
 LABELS = np.repeat([0, 1], N // 2)
@@ -147,7 +147,7 @@ def test_the_samples_that_both_kept_are_compared(made):
 
 def test_one_method_twice_is_named_by_what_differs(made):
     (group,) = groups([made("dan", first(160), params={"trade_off": 3.0}), made("dan", first(120), params={"trade_off": 0.5})])
-    assert [entry.name for entry in group.entries] == ["DAN (trade off 3.0)", "DAN (trade off 0.5)"]
+    assert [entry.name for entry in group.entries] == ["DAN (trade off 3)", "DAN (trade off 0.5)"]
     (group,) = groups([made("mme", first(160), shots=3), made("dan", first(120))])
     assert group.entries[0].name == "MME (3 target labels per class)"
 
@@ -161,7 +161,7 @@ def test_an_unlabelled_target_is_not_ranked(made):
 
 def test_unused_epochs_are_no_setting_of_a_closed_form(home, tiny):
     closed = [tiny("coral", epochs=epochs) for epochs in (2, 5)]
-    assert "epochs" not in effective_settings(closed[0].model_dump(mode="json"))["budget"]
-    assert effective_settings(tiny().model_dump(mode="json"))["budget"]["epochs"] == 2
+    assert "epochs" not in effective(closed[0].model_dump(mode="json"))["budget"]
+    assert effective(tiny().model_dump(mode="json"))["budget"]["epochs"] == 2
     (group,) = groups([run_here(experiment, "cpu") for experiment in closed])
     assert len(group.entries) == 1

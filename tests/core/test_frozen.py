@@ -64,6 +64,17 @@ def test_no_more_than_some_are_kept():
     assert len(frozen._FEATURES) == frozen.KEPT
 
 
+def test_no_more_bytes_than_some_are_kept_but_always_the_newest(monkeypatch):
+    one = experiment()
+    for bytes_kept, sides in ((2 * 60 * 16 * 4, 2), (2 * 60 * 16 * 4 - 1, 1), (1, 1)):
+        monkeypatch.setattr(frozen, "_FEATURES", type(frozen._FEATURES)())
+        monkeypatch.setattr(frozen, "KEPT_BYTES", bytes_kept)
+        for side in ("source", "target"):
+            frozen.frozen_features(one, side, "cpu", lambda: torch.zeros(60, 16), (40, 20), None)
+        assert len(frozen._FEATURES) == sides
+        assert "target" in next(reversed(frozen._FEATURES))
+
+
 def test_an_estimate_computes_a_few_and_stands_for_all(embedded):
     one = experiment("mme", shots=2)
     bench = Bench(one, load_pair(one), "cpu")

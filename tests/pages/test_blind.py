@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from page_tools import page, texts
 from streamlit.testing.v1 import AppTest
 
 from core.comparison import difference, groups
@@ -19,20 +20,9 @@ from core.transfer_report import transfer_report
 from pages.parts import blind, map_server
 
 
-def page(name: str = "", **query: str) -> AppTest:
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    if name:
-        at.switch_page(f"{name}.py")
-        at.run()
-    return at
-
-
 def everything(at: AppTest) -> str:
     """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told."""
-    parts = [str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind)]
+    parts = [texts(at)]
     parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
     parts += [table.value.to_csv() for table in at.dataframe]
     parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from page_tools import page
 
 from core.methods import METHODS
 from core.runs import store
@@ -70,17 +70,8 @@ def test_presets_do_what_their_buttons_say():
     assert all(m.info.shines and m.info.fails for m in METHODS if m.info.adapts)
 
 
-def adapt(**query: str) -> AppTest:
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("adapt.py")
-    return at.run()
-
-
 def test_a_preset_sets_all_choices_and_runs():
-    at = adapt(method="DAN", seed="3", target_shift="Blur")
+    at = page("adapt", method="DAN", seed="3", target_shift="Blur")
     assert not at.exception
     at.button(key="preset_Shines").click().run()
     assert not at.exception
@@ -95,16 +86,16 @@ def test_a_preset_sets_all_choices_and_runs():
 
 
 def test_a_method_of_few_labels_asks_how_many():
-    at = adapt(method="MME", source="Two moons", target="Two moons", backbone="MLP")
+    at = page("adapt", method="MME", source="Two moons", target="Two moons", backbone="MLP")
     assert not at.exception
     assert at.number_input(key="shots").value == 3
-    at = adapt(method="DAN", source="Two moons", target="Two moons", backbone="MLP")
+    at = page("adapt", method="DAN", source="Two moons", target="Two moons", backbone="MLP")
     assert not [n for n in at.number_input if n.key == "shots"]
 
 
 def test_a_closed_form_has_no_empty_chart_of_losses():
     record = run_here(posed(SITUATIONS.get("selected-moons"), "kmm"), "cpu")
-    at = adapt(run=record.id)
+    at = page("adapt", run=record.id)
     assert not at.exception
     assert any("no losses to follow" in caption.value for caption in at.caption)
     assert not any("Each term" in caption.value for caption in at.caption)

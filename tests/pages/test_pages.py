@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from page_tools import page, texts
 
 from core.experiment import Experiment
 from core.runs import store
@@ -35,20 +35,6 @@ TINY_URL = {
     "batch_size": "16",
     "snapshot": "30",
 }
-
-
-def page(name: str = "", **query: str) -> AppTest:
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in query.items():
-        at.query_params[key] = value
-    if name:
-        at.run()
-        at.switch_page(f"{name}.py")
-    return at.run()
-
-
-def texts(at: AppTest) -> str:
-    return " ".join(str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind))
 
 
 def wait_until_finished(run_id: str) -> None:
@@ -103,7 +89,7 @@ def test_any_shift_compares_features_and_says_where_there_are_none():
     assert "On features of an untrained network" in texts(at)
     at = page(**query, compare="Source-trained")
     assert not at.exception
-    assert "no source-trained mlp is stored" in texts(at).replace("\\", "")
+    assert "no source-trained mlp is stored" in texts(at)
 
 
 def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():
@@ -145,7 +131,7 @@ def test_two_tabs_with_one_question_share_one_run():
 def test_a_changed_choice_says_what_differs():
     record = run_here(Experiment.parse(TINY), "cpu")
     at = page("adapt", run=record.id, seed="5")
-    assert "seed: 0 → 5" in texts(at).replace("\\", "")
+    assert "seed: 0 → 5" in texts(at)
 
 
 def test_compare_shows_finished_runs_and_what_differs():
@@ -190,7 +176,7 @@ def test_a_hand_edited_url_is_answered_in_words(name, query, said):
         pytest.skip("Explore does not read the run")
     at = page(name, **query)
     assert not at.exception
-    assert said in texts(at).replace("\\", "")
+    assert said in texts(at)
 
 
 def test_choices_that_do_not_fit_are_refused_with_a_remedy():

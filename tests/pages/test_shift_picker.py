@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from page_tools import page, texts
 from streamlit.testing.v1 import AppTest
 
 from core.domains import DOMAINS
@@ -75,8 +76,7 @@ def test_a_shift_without_a_row_above_it_counts():
 
 
 def test_adapt_follows_the_link_and_says_what_is_wrong_with_it():
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in {
+    link = {
         "source": "Two moons",
         "target": "Two moons",
         "backbone": "MLP",
@@ -86,12 +86,8 @@ def test_adapt_follows_the_link_and_says_what_is_wrong_with_it():
         "target_severity_2": "1.5",
         "target_shift_4": "Fog",
         "target_shift_5": "Noise",
-    }.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("adapt.py").run()
-    shown = " ".join(str(element.value) for kind in ("markdown", "warning", "caption") for element in getattr(at, kind))
-    shown = shown.replace("\\", "")
+    }
+    shown = texts(page("adapt", **link))
     for complaint in ("target_severity_2: “1.5”", "target_shift_4: there is no “Fog”", "target_shift_5: there is no such setting"):
         assert complaint in shown
     assert "Two moons, rotation 0.25, noise" in shown

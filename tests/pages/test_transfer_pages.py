@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from page_tools import page, texts
 
 from core.measures.words import WORDS
 from core.runs import store
-
-
-def adapt(**query: str) -> AppTest:
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("adapt.py")
-    return at.run()
-
-
-def texts(at: AppTest) -> str:
-    return " ".join(str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind)).replace("\\", "")
 
 
 @pytest.fixture
@@ -28,7 +15,7 @@ def shipped() -> str:
 
 
 def test_transfer_says_what_happened_and_whom_it_helped_and_hurt(shipped):
-    at = adapt(run=shipped, panel="Transfer")
+    at = page("adapt", run=shipped, panel="Transfer")
     assert not at.exception
     said = texts(at)
     for part in ("classes beyond chance", "The worst class is", "of the gap to the oracle", "source classes landed", "calibration error"):
@@ -39,7 +26,7 @@ def test_transfer_says_what_happened_and_whom_it_helped_and_hurt(shipped):
 
 
 def test_every_choice_without_labels_and_its_cost(shipped):
-    at = adapt(run=shipped, panel="Without labels")
+    at = page("adapt", run=shipped, panel="Without labels")
     assert not at.exception
     table = at.dataframe[-1].value
     assert list(table["measure"]) == ["Source validation", "Entropy", "InfoMax", "SND", "BNM", "DEV", "IWCV"]
@@ -51,7 +38,7 @@ def test_every_choice_without_labels_and_its_cost(shipped):
 
 def test_health_names_a_discriminator_that_stopped_learning():
     dann = next(r for r in store.shipped() if r.experiment()["method"]["name"] == "dann")
-    said = texts(adapt(run=dann.id, panel="Health"))
+    said = texts(page("adapt", run=dann.id, panel="Health"))
     assert "The discriminator is at chance since epoch" in said
     assert "it has stopped learning, not converged" in said
 
@@ -60,7 +47,7 @@ def test_health_names_a_discriminator_that_stopped_learning():
 def test_blind_hides_what_needs_target_labels_in_every_panel(shipped, panel):
     record = store.find(shipped)
     last = record.phase("adapt")[-1]["measures"]
-    at = adapt(run=shipped, panel=panel, blind="true")
+    at = page("adapt", run=shipped, panel=panel, blind="true")
     assert not at.exception
     assert at.toggle(key="blind").value
     said = texts(at) + " ".join(f"{m.label} {m.value} {m.delta}" for m in at.metric)
@@ -78,13 +65,13 @@ def test_blind_hides_what_needs_target_labels_in_every_panel(shipped, panel):
 
 
 def test_switching_blind_off_brings_it_back(shipped):
-    at = adapt(run=shipped, blind="true")
+    at = page("adapt", run=shipped, blind="true")
     at.toggle(key="blind").set_value(False).run()
     assert "raised target accuracy" in texts(at)
 
 
 def test_a_cell_of_the_confusion_opens_its_samples(shipped):
-    at = adapt(run=shipped, panel="Confusion")
+    at = page("adapt", run=shipped, panel="Confusion")
     box = at.selectbox(key="cell")
     assert "→" in box.options[0]
     box.select_index(0).run()
@@ -94,7 +81,7 @@ def test_a_cell_of_the_confusion_opens_its_samples(shipped):
 
 
 def test_the_words_of_a_number_are_one_click_away(shipped):
-    said = texts(adapt(run=shipped, panel="Transfer"))
+    said = texts(page("adapt", run=shipped, panel="Transfer"))
     for name in ("gain", "gap_closed", "target_worst_class", "ece", "class_alignment", "class_change"):
         entry = WORDS.get(name)
         assert entry.meaning.replace("\\", "") in said
@@ -102,8 +89,7 @@ def test_the_words_of_a_number_are_one_click_away(shipped):
 
 
 def test_compare_shows_calibration_and_the_gap():
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120).run()
-    at.switch_page("compare.py").run()
+    at = page("compare")
     at.multiselect(key="runs").set_value([r.id for r in store.shipped()]).run()
     assert not at.exception
     table = at.dataframe[0].value

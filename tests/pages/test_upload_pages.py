@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+from page_tools import page
 
 from core.domains import own
 from core.domains.reading import Given, Population, format_of, read
@@ -17,15 +17,6 @@ from pages.parts import upload_check
 def sample(name: str):
     content = next(s for s in SAMPLE_FILES if s.name == name).make()
     return read([Given(name, io.BytesIO(content))])
-
-
-def adapt(**query: str) -> AppTest:
-    at = AppTest.from_file("../../pages/router.py", default_timeout=120)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("adapt.py")
-    return at.run()
 
 
 @pytest.mark.parametrize("one", SAMPLE_FILES, ids=lambda s: s.name)
@@ -42,7 +33,7 @@ def test_every_sample_file_can_be_read(one):
 
 def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
     entries = own.keep(sample("patients.csv"), "patients.csv")
-    at = adapt(source=entries[0].title, target=entries[1].title, backbone="MLP", source_epochs="1", epochs="1", snapshot="30")
+    at = page("adapt", source=entries[0].title, target=entries[1].title, backbone="MLP", source_epochs="1", epochs="1", snapshot="30")
     assert not at.exception
     assert not at.error
     assert [at.selectbox(key=side).value for side in ("source", "target")] == [f"own:{e.digest}" for e in entries]
@@ -52,7 +43,7 @@ def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
         time.sleep(0.05)
     for entry in entries:
         own.delete(entry.digest)
-    at = adapt(run=run[0] if isinstance(run, list) else run)
+    at = page("adapt", run=run[0] if isinstance(run, list) else run)
     assert not at.exception
     assert "deleted" in " ".join(m.value for m in at.markdown)
 
@@ -60,7 +51,7 @@ def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
 def test_deleted_data_are_said_to_be_gone():
     entry = own.keep(sample("patients.csv"), "patients.csv")[0]
     own.delete(entry.digest)
-    at = adapt(source=entry.title)
+    at = page("adapt", source=entry.title)
     assert not at.exception
     assert at.selectbox(key="source").value == "printed-digits"
     assert "there is no" in " ".join(w.value for w in at.warning)
