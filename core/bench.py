@@ -14,6 +14,7 @@ from torch import Tensor
 from core.backbones import BACKBONES, Network, build_network, embed, initialise, is_frozen
 from core.domains import Domain, Pair, stratified_order
 from core.domains.base import chosen_from, originals_of
+from core.domains.reading.stream import joined
 from core.errors import InputError
 from core.experiment import Experiment
 from core.frozen import frozen_features
@@ -150,13 +151,13 @@ class Bench:
         """What the method may look at. A reference that trains on target labels is given them as if they were the source's."""
         source, target, info = self.source, self.target, method.info
         parts = {"source": [source], "target": [target], "both": [source, target]}[info.trains_on if info.sees_source else "source"]
-        inputs, labels = ([getattr(side, name) for side in parts] for name in ("inputs", "labels"))
-        inputs, labels = (one[0] if len(one) == 1 else torch.cat(one) for one in (inputs, labels))
-        count = len(inputs) if info.sees_source else 0
+        inputs, labels = parts[0].inputs, parts[0].labels
+        if len(parts) > 1:
+            inputs, labels = joined([side.inputs for side in parts]), torch.cat([side.labels for side in parts])
+        if not info.sees_source:
+            inputs, labels = inputs[:0], labels[:0]
         rows = self.shot_rows
-        return Seen(
-            inputs[:count], labels[:count], target.inputs, target.inputs[rows], rows if target.labels is None else target.labels[rows]
-        )
+        return Seen(inputs, labels, target.inputs, target.inputs[rows], rows if target.labels is None else target.labels[rows])
 
     @cached_property
     def shot_rows(self) -> Tensor:
@@ -219,7 +220,7 @@ class Bench:
         measures = measure_all(measured)
         if evaluation.target_labels is not None:
             right = [e.target_probabilities.argmax(1) == e.target_labels for e in (self.before, evaluation)]
-            gain = gain_interval(*right, seed=self.experiment.seed)
+            gain = gain_interval(*right)
             measures["source_only_target_accuracy"] = float(right[0].mean())
             measures |= {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
         else:

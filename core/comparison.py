@@ -117,9 +117,9 @@ def _names(questions: list[dict[str, Any]]) -> list[str]:
 def difference(first: Entry, second: Entry) -> Difference:
     """How far the first lies above the second, and whether that is beyond chance.
 
-    With several common seeds, Student's interval of the differences seed by seed. With one, the paired bootstrap over the held-out
-    target samples that both runs kept (as `core.measures.accuracy.gain_interval`): they are the same samples, since source, target and
-    seed are the same. With none, only whether the runs' own intervals are apart.
+    With several common seeds, Student's interval of the differences seed by seed. With one, the score interval for pairs
+    (`core.measures.accuracy.gain_interval`) on the held-out target samples that both runs kept: they are the same samples, since source,
+    target and seed are the same. With none, only whether the runs' own intervals are apart.
     """
     common = sorted(first.runs.keys() & second.runs.keys())
     if len(common) > 1:
@@ -128,7 +128,7 @@ def difference(first: Entry, second: Entry) -> Difference:
     if common:
         right = _right_on_the_same(first.runs[common[0]], second.runs[common[0]])
         if right is not None:
-            gain = gain_interval(right[1], right[0], seed=common[0])
+            gain = gain_interval(right[1], right[0])
             return Difference(gain.mean, gain.low, gain.high, gain.low > 0, f"on the same {len(right[0]):,} held-out samples")
     apart = min(_ends(first, "low")) > max(_ends(second, "high"))
     return Difference(first.mean - second.mean, None, None, apart, "by their own 95 % intervals, as they share no samples")

@@ -97,7 +97,8 @@ class Seen:
     source, labels : Tensor
         The source's training samples and int64 labels; of length 0 for methods that see no source.
     target : Tensor
-        The target's training samples.
+        The target's training samples. Pictures that stay on disk are decoded where they are indexed, so ask for batches: ``len``,
+        ``[index]``, ``split`` and ``shape`` are what source and target are used by.
     shots, shot_labels : Tensor
         The experiment's labelled target samples, a few of each class; of length 0 in all other settings.
     """

@@ -209,7 +209,7 @@ class AdaBN(Method):
 
     def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
         parts = math.ceil(len(seen.target) / CHUNK)
-        update_bn([seen.target[part::parts] for part in range(parts)], self.network)
+        update_bn((seen.target[part::parts] for part in range(parts)), self.network)
         return {}
 
 

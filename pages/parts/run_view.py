@@ -57,7 +57,7 @@ def tiles(record: Record) -> None:
             else "not known yet",
             delta_color="off",
             delta_arrow="off",
-            help="Paired on the same held-out samples; 95 % bootstrap interval, 2,000 draws.",
+            help="Paired on the same held-out samples; 95 % score interval (Tango).",
         )
         st.metric(
             "MMD²",

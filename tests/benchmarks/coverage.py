@@ -1,7 +1,7 @@
 """How often 95 % intervals hold the truth: ``uv run python tests/benchmarks/coverage.py [--draws 1000] [--write]``.
 
-The accuracy gain (paired bootstrap), the calibration error (cross-fitted signs) and the gain over seeds (Student's t), in simulations
-whose truth is known. ``--write`` puts the table into ``coverage.md``; the suite runs a small part.
+The accuracy gain (score interval for pairs), the calibration error (cross-fitted signs) and the gain over seeds (Student's t), in
+simulations whose truth is known. ``--write`` puts the table into ``coverage.md``; the suite runs a small part.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def gain_coverage(broken: float, fixed: float, n: int, draws: int) -> float:
     hits = 0
     for seed in range(draws):
         change = np.random.default_rng([seed, n]).choice([-1, 0, 1], size=n, p=[broken, 1 - broken - fixed, fixed])
-        gain = gain_interval(change == -1, change == 1, seed)
+        gain = gain_interval(change == -1, change == 1)
         hits += gain.low <= fixed - broken <= gain.high
     return hits / draws
 
@@ -75,12 +75,12 @@ def seeds_coverage(runs: int, draws: int) -> float:
 
 def table(draws: int) -> Iterator[str]:
     yield f"# How often 95 % intervals hold the truth\n\n{draws} draws each, by `tests/benchmarks/coverage.py`; the simulation's error is"
-    yield f"± {196 * (0.95 * 0.05 / draws) ** 0.5:.1f} points.\n\n## Accuracy gain, paired bootstrap of 2,000 draws\n"
+    yield f"± {196 * (0.95 * 0.05 / draws) ** 0.5:.1f} points.\n\n## Accuracy gain, score interval for pairs\n"
     yield "| broken | fixed | n = 100 | n = 250 | n = 600 | n = 2,000 |\n| --- | --- | --- | --- | --- | --- |"
     for broken, fixed in CHANGES:
         cells = " | ".join(f"{100 * gain_coverage(broken, fixed, n, draws):.1f} %" for n in (100, 250, 600, 2000))
         yield f"| {100 * broken:g} % | {100 * fixed:g} % | {cells} |"
-    yield "\nWith fewer than about five changed samples (the last rows at n = 100) a draw without any gives an interval of length 0.\n"
+    yield "\nWith fewer than about five changed samples (the last row at n = 100) the interval is rather too wide.\n"
     yield "## Gain over seeds, Student's t\n\n| runs | coverage |\n| --- | --- |"
     for runs in (2, 3, 5, 10):
         yield f"| {runs} | {100 * seeds_coverage(runs, draws):.1f} % |"

@@ -1,12 +1,16 @@
 """Accuracy, its intervals, and what happens without labels or with broken predictions."""
 
+import itertools
+
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
+from scipy.stats import binomtest, multinomial
 from sklearn.metrics import confusion_matrix
 
 from core.errors import InputError
-from core.measures.accuracy import confusion, gain_interval, per_class, source_accuracy, target_accuracy, wilson
+from core.measures.accuracy import Gain, confusion, gain_interval, per_class, source_accuracy, target_accuracy, wilson
 from core.measures.base import Evaluation
 
 
@@ -61,6 +65,13 @@ def test_confusion_refuses_a_class_out_of_range():
     assert error.value.where == "labels"
 
 
+def pairs(worse: int, better: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Before and after of n samples of which some became wrong and some right."""
+    before, after = np.zeros(n, bool), np.zeros(n, bool)
+    before[:worse], after[worse : worse + better] = True, True
+    return before, after
+
+
 def test_gain_is_paired_and_agrees_with_an_index_bootstrap():
     rng = np.random.default_rng(2)
     before = rng.random(400) < 0.5
@@ -73,16 +84,41 @@ def test_gain_is_paired_and_agrees_with_an_index_bootstrap():
     assert (gain.low, gain.high) == pytest.approx((low, high), abs=0.006)
     assert gain.low > 0
     backwards = gain_interval(after, before)
-    assert backwards.mean == -gain.mean
-    assert backwards.high < 0
+    assert backwards == Gain(-gain.mean, pytest.approx(-gain.high, abs=1e-9), pytest.approx(-gain.low, abs=1e-9))
 
 
-def test_gain_repeats_with_its_seed_and_is_zero_for_equal_models():
-    rng = np.random.default_rng(3)
-    before, after = rng.random(100) < 0.5, rng.random(100) < 0.6
-    assert gain_interval(before, after, seed=4) == gain_interval(before, after, seed=4)
-    same = gain_interval(before, before)
-    assert (same.mean, same.low, same.high) == (0, 0, 0)
+@pytest.mark.parametrize(("worse", "better", "n"), [(0, 1, 44), (3, 12, 60), (7, 7, 50), (0, 9, 100), (30, 2, 40)])
+def test_ends_of_a_gain_are_where_the_score_test_of_pairs_just_rejects(worse, better, n):
+    """The likelihood under each difference is maximised by SciPy, not by the closed form."""
+    gain = gain_interval(*pairs(worse, better, n))
+    for end in (gain.low, gain.high):
+
+        def against(q: float, end: float = end) -> float:
+            return -float(xlogy(worse, q) + xlogy(better, q + end) + xlogy(n - worse - better, 1 - 2 * q - end))
+
+        q = minimize_scalar(against, bounds=(max(0.0, -end), (1 - end) / 2), method="bounded", options={"xatol": 1e-12}).x
+        score = (better - worse - n * end) / np.sqrt(n * (2 * q + end * (1 - end)))
+        assert abs(score) == pytest.approx(1.959964, abs=1e-3)
+
+
+def test_gain_where_nothing_or_everything_changed():
+    z2 = 1.959964**2
+    assert gain_interval(*pairs(0, 0, 100)) == Gain(0, pytest.approx(-z2 / (100 + z2)), pytest.approx(z2 / (100 + z2)))
+    assert gain_interval(*pairs(0, 50, 50)) == Gain(1, pytest.approx((50 - z2) / (50 + z2)), 1)
+    assert gain_interval(*pairs(50, 0, 50)) == Gain(-1, -1, pytest.approx(-(50 - z2) / (50 + z2)))
+    assert gain_interval(*pairs(0, 1, 1)).low < 0
+
+
+@pytest.mark.parametrize(("worse", "better"), [(0.05, 0.15), (0.02, 0.4), (0.03, 0.03), (0.01, 0.03)])
+def test_gain_holds_the_truth_as_often_as_it_says(worse, better):
+    """Exactly, over all outcomes of 100 samples."""
+    held = 0.0
+    for b, c in itertools.product(range(25), range(65)):
+        probability = multinomial.pmf([b, c, 100 - b - c], 100, [worse, better, 1 - worse - better])
+        if probability > 1e-7:
+            gain = gain_interval(*pairs(b, c, 100))
+            held += probability * (gain.low <= better - worse <= gain.high)
+    assert 0.93 < held < 0.97
 
 
 @pytest.mark.parametrize("after", [np.ones(3, bool), np.ones(0, bool)])

@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.pairs import load_pair
 from core.shifts import SHIFTS, apply_shift
+from core.training import train
 
 RNG = np.random.default_rng(0)
 
@@ -111,6 +112,46 @@ def test_a_bench_measures_the_same(folder, monkeypatch):
     np.testing.assert_array_equal(a.target_probabilities, b.target_probabilities)
     index = torch.tensor([3, 1, 2])
     assert torch.equal(streamed.source.inputs[index], memory.source.inputs[index])
+
+
+def run(folder, method: str, **settings) -> list[dict]:
+    """The measures of a short run on the two domains of the folder, read anew."""
+    files._read.cache_clear()
+    pairs_module._PAIRS.clear()
+    sides = {s: {"name": "file", "params": {"path": str(folder), "domain": d}} for s, d in (("source", "a"), ("target", "b"))}
+    short = {"budget": {"batch_size": 16, "source_epochs": 1, "epochs": 1}, "snapshot": 20}
+    lenet = {"backbone": {"name": "lenet", "params": {"bottleneck": 8}}, "method": {"name": method}}
+    return [epoch.measures for epoch in train(Experiment.parse(sides | lenet | short | settings))]
+
+
+@pytest.mark.parametrize(
+    ("method", "at_once"),  # of the 40 training pictures of a domain; those that look at all of them do so in parts of 512
+    [
+        ("dan", 20),
+        ("tri-training", 20),
+        ("mme", 20),
+        ("cycada", 20),
+        ("ot-emd", 40),
+        ("fixmatch", 40),
+        ("shot", 40),
+        ("nrc", 40),
+        ("tent", 40),
+    ],
+)
+def test_runs_are_those_from_memory_and_never_hold_all_pictures(folder, monkeypatch, method, at_once):
+    settings = {"shots": 2} if method == "mme" else {"joint": True}
+    memory = run(folder, method, **settings)
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    asked, real = [], stream.StreamedImages.__getitem__
+    monkeypatch.setattr(stream.StreamedImages, "__getitem__", lambda self, index: asked.append(len(self._rows[index])) or real(self, index))
+    assert run(folder, method, **settings) == memory
+    assert max(asked) <= at_once
+
+
+def test_adabn_looks_at_a_part_after_another(folder, monkeypatch):
+    memory = run(folder, "adabn")
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    assert run(folder, "adabn") == memory
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in SHIFTS if entry.image])

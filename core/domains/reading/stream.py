@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -111,6 +111,10 @@ class StreamedImages:
         list(_workers().map(fill, np.split(np.arange(len(rows)), range(step, len(rows), step))))
         return torch.from_numpy(batch).to(self.device)
 
+    def split(self, size: int) -> Iterator[Tensor]:
+        """All pictures in batches of ``size``, as `torch.Tensor.split`; one of them is in memory at a time."""
+        return (self[start : start + size] for start in range(0, len(self), size))
+
     def _fresh(self, rows: np.ndarray) -> np.ndarray:
         """Decoded and shifted, uint8 n×C×S×S."""
         pictures = np.stack([self._decoded(row) for row in rows])
@@ -126,6 +130,30 @@ class StreamedImages:
             return self._decode(self._reads[row](), *self._form)[0]
         except Unreadable as error:
             raise InputError(self._names[row], f"{error}.", "Remove or repair this picture and start again.") from error
+
+
+class Joined:
+    """The pictures of several sources, at least one of them streamed, one after the other: a batch is asked of each for its share."""
+
+    def __init__(self, parts: Sequence[Tensor | StreamedImages]):
+        self._parts, self._starts = parts, np.cumsum([0, *map(len, parts)])
+        self.device, self.shape = parts[0].device, torch.Size((int(self._starts[-1]), *parts[0].shape[1:]))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """uint8 batch on `device`."""
+        batch = torch.empty((len(index), *self.shape[1:]), dtype=torch.uint8, device=self.device)
+        for part, start, end in zip(self._parts, self._starts, self._starts[1:], strict=False):
+            here = (index >= start) & (index < end)
+            batch[here] = part[index[here] - start]
+        return batch
+
+
+def joined(parts: Sequence[Tensor | StreamedImages]) -> Tensor | Joined:
+    """The samples of all parts, which have one shape: a tensor where all are in memory."""
+    return torch.cat(list(parts)) if all(isinstance(part, Tensor) for part in parts) else Joined(parts)
 
 
 @cache
