@@ -26,7 +26,7 @@ from core.measures.ridge import ridge_test, standardised
 
 DRAWS, N = 1000, 100
 POWER_DRAWS = 100
-COVERAGE_DRAWS = 400
+COVERAGE_DRAWS = 1000
 Pair = tuple[np.ndarray, np.ndarray]
 
 
