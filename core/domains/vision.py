@@ -108,7 +108,8 @@ def mnist(params: Mnist, seed: int, on_progress: Progress | None = None) -> Doma
     kind="image",
     params=Usps,
     downloads=True,
-    summary="9,298 real digits from envelopes of the US Postal Service, 16×16, in their official training and test parts.",
+    summary="9,298 real digits from envelopes of the US Postal Service, 16×16, in their official training and test parts. They fill their "
+    "frame; MNIST's stand in the middle of theirs.",
     licence="No licence stated; used for research.",
 )
 def usps(params: Usps, seed: int, on_progress: Progress | None = None) -> Domain:

@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -75,6 +77,12 @@ def plain_digits(source: str, target: str) -> tuple[Set, Set]:
     return part(source, True), part(target, False)
 
 
+def in_the_middle(images: np.ndarray) -> np.ndarray:
+    """28×28 digits that fill their frame, drawn as MNIST's are: in the middle 20×20."""
+    small = F.interpolate(torch.from_numpy(images).reshape(-1, 1, 28, 28), (20, 20), mode="bilinear", antialias=True)
+    return F.pad(small, (4, 4, 4, 4)).flatten(1).numpy()
+
+
 def digits_table() -> list[str]:
     lines = [
         "## MNIST and USPS",
@@ -91,6 +99,20 @@ def digits_table() -> list[str]:
         started = time.process_time()
         ours, reference = (score(logistic(), *one) for one in sets)
         lines.append(line(f"{source.upper()}→{target.upper()}", ours, reference, time.process_time() - started))
+    lines += [
+        "",
+        "Both are near chance (10) because USPS's digits fill their frame and MNIST's stand in the middle 20×20 of theirs: a classifier of",
+        "pixels cannot bridge that. The same with USPS's digits drawn into the middle 20×20:",
+        "",
+        "| task | ours |",
+        "| --- | --- |",
+    ]
+    for source, target in (("mnist", "usps"), ("usps", "mnist")):
+        sets = [
+            (in_the_middle(x) if name == "usps" else x, y) for name, (x, y) in zip((source, target), digits(source, target), strict=True)
+        ]
+        lines.append(f"| {source.upper()}→{target.upper()} | {score(logistic(), *sets):.2f} |")
+        print(lines[-1], flush=True)
     return lines
 
 
