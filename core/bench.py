@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -102,23 +102,22 @@ class Bench:
         """
         if not self.freezes:
             return
-        spec = self.experiment.backbone
-        params = BACKBONES.get(spec.name).params(**spec.params)
         seen = []
-        for i, (side, domain) in enumerate(((self.source, self.pair.source), (self.target, self.pair.target))):
-            parts = [part[:samples] for part in (domain.train, side.chosen)]
+        for i, (name, side, domain) in enumerate((("source", self.source, self.pair.source), ("target", self.target, self.pair.target))):
+            rows = torch.cat([domain.train[:samples], side.chosen[:samples]])
             share = None if on_share is None else lambda done, i=i: on_share((i + done) / 2)
-
-            def compute(domain=domain, parts=parts, share=share) -> Tensor:
-                part = chosen_from(domain, torch.cat(parts))
-                return embed(spec.name, params, part, self.device, self.generator("network", "adapt"), share)
-
+            compute = partial(self._backbone_features, domain, rows, share)
             counts = (len(domain.train), len(side.chosen))
-            name = ("source", "target")[i]
             train, held_out = frozen_features(self.experiment, name, str(self.device), compute, counts, samples)
             seen.append(replace(side, inputs=train, held_out=held_out))
         self.source, self.target = seen
         self.frozen_width = seen[0].inputs.shape[1]
+
+    def _backbone_features(self, domain: Domain, rows: Tensor, on_share: Callable[[float], None] | None) -> Tensor:
+        """float32 len(rows)×width, by the network that adaptation starts from."""
+        spec = self.experiment.backbone
+        params = BACKBONES.get(spec.name).params(**spec.params)
+        return embed(spec.name, params, chosen_from(domain, rows), self.device, self.generator("network", "adapt"), on_share)
 
     def generator(self, *purpose: str) -> torch.Generator:
         """A stream of random numbers of its own for each purpose, from the experiment's seed."""

@@ -116,7 +116,8 @@ def test_epoch_zero_is_the_source_trained_network_and_its_line_stays():
     before, after = epochs[4].measures, epochs[-1].measures
     trained = epochs[1].measures["target_accuracy"]
     assert before["target_accuracy"] == before["source_only_target_accuracy"] == after["source_only_target_accuracy"] == trained
-    assert before["gain"] == before["gain_low"] == before["gain_high"] == 0
+    assert before["gain"] == 0
+    assert before["gain_low"] == pytest.approx(-before["gain_high"])  # as after an adaptation that changed no prediction
     assert after["gain"] == pytest.approx(after["target_accuracy"] - trained)
     assert after["gain_low"] <= after["gain"] <= after["gain_high"]
 
