@@ -87,9 +87,9 @@ def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc
         return []
     labels = np.repeat([False, True], [len(source), len(target)])
     aucs = single_aucs(np.concatenate([source, target]), labels, seed)
-    intervals = [auc_interval(value, len(source), len(target)) for value in aucs]
+    intervals = [auc_interval(value, len(source), len(target), 2) for value in aucs]
     whole = max(auc, float(aucs.max()))
-    if auc_interval(whole, len(source), len(target))[0] <= 0.5:
+    if auc_interval(whole, len(source), len(target), 2)[0] <= 0.5:
         return []
     medians = np.median(source, 0), np.median(target, 0)
     rows = []

@@ -6,8 +6,10 @@ experiment really runs it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from tempfile import TemporaryDirectory
 
 from core import devices
 from core.experiment import Experiment
@@ -21,19 +23,23 @@ KEPT = 12  # snapshots that ship; the maps of a run this long need no more
 
 
 def main() -> None:
+    """In a home of its own: what lies in the user's may come from an earlier version."""
     devices.limit_threads()
-    records = []
-    for name in METHODS:
-        experiment = Experiment.parse({"method": {"name": name}, "snapshot": SNAPSHOT})
-        record = store.writer(experiment.id)  # not `run_here`, which would find the shipped run and be content
-        if not (record.exists and record.status()["state"] == "finished"):
-            open_record(record, experiment)
-            execute(experiment, record, "cpu", on_progress=lambda facts: print(f"\r{facts['fraction']:.0%} ", end="", file=sys.stderr))
-        records.append(record)
-        print(f"\r{name}: {record.phase('adapt')[-1]['measures']['target_accuracy']:.3f} on held-out target samples")
-    shutil.rmtree(store.SHIPPED, ignore_errors=True)
-    for record in records:
-        maps.compute_umap(_copy(record))
+    with TemporaryDirectory() as folder:
+        os.environ["SHIFTSCOPE_HOME"] = folder
+        records = [_run(name) for name in METHODS]
+        shutil.rmtree(store.SHIPPED, ignore_errors=True)
+        for record in records:
+            maps.compute_umap(_copy(record))
+
+
+def _run(method: str) -> Record:
+    experiment = Experiment.parse({"method": {"name": method}, "snapshot": SNAPSHOT})
+    record = store.writer(experiment.id)  # not `run_here`, which would find the shipped run and be content
+    open_record(record, experiment)
+    execute(experiment, record, "cpu", on_progress=lambda facts: print(f"\r{facts['fraction']:.0%} ", end="", file=sys.stderr))
+    print(f"\r{method}: {record.phase('adapt')[-1]['measures']['target_accuracy']:.3f} on held-out target samples")
+    return record
 
 
 def _copy(record: Record) -> Record:

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import binom
+from scipy.stats import binom, norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
@@ -100,14 +100,23 @@ def test_swapping_the_domains_turns_the_scores_and_keeps_the_auc_about():
     assert np.corrcoef(forth.scores, -np.roll(back.scores, 200))[0, 1] > 0.95
 
 
-@pytest.mark.parametrize(("auc", "n", "m"), [(0.5, 100, 100), (0.8, 40, 90), (0.97, 300, 300), (1.0, 50, 50), (0.0, 50, 50)])
-def test_interval_solves_its_equation(auc, n, m):
+@pytest.mark.parametrize(
+    ("auc", "n", "m", "width"), [(0.5, 100, 100, 3), (0.8, 40, 90, 1), (0.97, 300, 300, 64), (1.0, 50, 50, 256), (0.0, 50, 50, 6)]
+)
+def test_interval_solves_its_equation(auc, n, m, width):
+    noise = width * (1 / (0.8 * n) + 1 / (0.8 * m))
+
+    def reached(length: float) -> float:
+        return norm.cdf(length / np.sqrt(2 * (length + noise)))
+
     def excess(theta: float) -> float:
         mean = (n + m) / 2 - 1
         spread = 1 + mean * (1 - theta) / (2 - theta) + mean * theta / (1 + theta)
-        return (theta - auc) ** 2 - 1.959964**2 * 2 * theta * (1 - theta) * spread / (n * m)
+        length = brentq(lambda a: reached(a) - theta, 0, 200) if theta > 0.5 else 0
+        shared = 2 - (length / (length + noise)) ** 2
+        return (theta - auc) ** 2 - 1.959964**2 * shared * theta * (1 - theta) * spread / (n * m)
 
-    low, high = auc_interval(auc, n, m)
+    low, high = auc_interval(auc, n, m, width)
     assert low == pytest.approx(brentq(excess, 1e-9, auc - 1e-9) if auc > 0 else 0, abs=1e-5)
     assert high == pytest.approx(brentq(excess, auc + 1e-9, 1 - 1e-9) if auc < 1 else 1, abs=1e-5)
 
