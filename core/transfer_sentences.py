@@ -77,7 +77,9 @@ def _worst(classes: tuple[ClassChange, ...]) -> str:
     if after.after[0] == 1:
         return f"Every class is recognized without a mistake; before, the worst was {before.name} with {percent(before.before[0])}."
     was = "it was the worst before, too, with" if before.name == after.name else f"before it was {before.name} with"
-    return f"The worst class is {after.name} with {percent(after.after[0])}; {was} {percent(before.before[0])}."
+    return (
+        f"The worst class is {after.name} with {percent(after.after[0])} of the {after.n} samples kept; {was} {percent(before.before[0])}."
+    )
 
 
 def _gap(gap: float, oracle: float | None) -> str:

@@ -178,7 +178,8 @@ WORDS.add(
         "ece",
         "Calibration error (ECE)",
         "How far the network's confidence is from its accuracy, on average. 0: of the predictions with 90 % confidence, 90 % are right.",
-        r"\mathbb{E}\,|P(\text{right}\mid c) - c| \;=\; \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]",
+        r"\begin{gathered}\mathbb{E}\,|P(\text{right}\mid c) - c| \\"
+        r"= \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]\end{gathered}",
         "Guo et al. 2017, arXiv 1706.04599; bias of the sum over bins: Kumar et al. 2019, arXiv 1909.10155; with signs in place of bins: "
         "Błasiok et al. 2023, arXiv 2211.16886.",
         "It estimates the error on all such data; the usual sum over bins is too large by chance. A smooth curve decides where the "

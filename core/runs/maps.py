@@ -34,7 +34,7 @@ from core.projection import (
 )
 from core.runs.mapper import mapper
 from core.runs.record import Record
-from core.runs.snapshots import Frames, Marks, class_names, domains, frames, readable
+from core.runs.snapshots import Frames, Marks, class_names, dimensions, domains, frames, readable
 
 Kind = Literal["pca", "umap", "discriminant", "inputs"]
 KINDS: tuple[Kind, ...] = ("pca", "umap", "discriminant", "inputs")
@@ -155,6 +155,7 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
     """For each of these epochs: trustworthiness, class purity and mixing of the map beside the full space, and ``warning``.
 
     ``warning`` is one sentence where the map and the domain classifier disagree, else None. Epochs without a map are left out.
+    A map of two features that only turns them hides nothing, and has no warning.
     """
     finished = record.status()["state"] == "finished"
     found, seen = positions(record, kind, finished), frames(record)
@@ -162,12 +163,13 @@ def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str
         return {}
     measures = {e["number"]: e["measures"] for e in record.phase("adapt")}
     identity, answer = _identity(record, kind, found, finished), {}
+    whole = kind != "umap" and dimensions(record) <= 2
     for number in set(epochs) & set(found.epochs):
         place = found.positions[found.epochs.index(number)]
         judged = _QUALITIES.get((identity, number), lambda n=number, p=place: _judge(record, n, p, seen))
         if judged is not None:
             m = measures.get(number)
-            warning = m and disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])
+            warning = None if whole or not m else disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])
             answer[number] = {**vars(judged), "warning": warning}
     return answer
 

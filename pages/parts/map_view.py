@@ -79,8 +79,11 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
         export=True,
     )
     _to_link(chosen)
-    space = f"a {snapshots.dimensions(record)}-dimensional space"
-    st.caption(f"{note}{MEANINGS[kind]} A 2-D map cannot show all of {space}: trust the AUC under it more.")
+    dimensions = snapshots.dimensions(record)
+    limits = f"A 2-D map cannot show all of a {dimensions}-dimensional space: trust the AUC under it more."
+    if kind != "umap" and dimensions <= 2:
+        limits = "The features have no more than two dimensions: the map shows all of them."
+    st.caption(f"{note}{MEANINGS[kind]} {limits}")
     frame = len(data.epochs) - 1
     if chosen.epoch is not None:  # the nearest one: a long run has no picture of every epoch
         frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - chosen.epoch))

@@ -141,5 +141,6 @@ def chart_map(r: ShiftReport, name: str) -> None:
         height=420,
         alt=f"PCA map of the {what} of both domains. {data.captions[0]}.",
     )
-    st.caption("A 2-D map cannot show all of a space with many dimensions: trust the AUC under it more than the picture.")
+    if r.columns > 2:
+        st.caption("A 2-D map cannot show all of a space with many dimensions: trust the AUC under it more than the picture.")
     selection_view.show(data, 0, read_selection(chosen.selection, len(data.domain)), key="raw")

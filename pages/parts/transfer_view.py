@@ -70,9 +70,8 @@ def _tiles(report: TransferReport, last: dict, gap: float | None, seeds, runs: i
             )
         if report.classes:
             worst = min(report.classes, key=lambda c: c.after[0])
-            st.metric(
-                "Worst class", f"{worst.name}: {summary.percent(worst.after[0])}", f"before {summary.percent(worst.before[0])}", **plain
-            )
+            before = f"n = {worst.n} · before {summary.percent(worst.before[0])}"
+            st.metric("Worst class", f"{worst.name}: {summary.percent(worst.after[0])}", before, **plain)
         for side, found in (("target", report.target), ("source", report.source)):
             if found is not None:
                 ends = f"95 % {100 * found[1].ece_low:.1f} to {100 * found[1].ece_high:.1f} %"

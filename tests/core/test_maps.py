@@ -281,7 +281,7 @@ def test_quality_is_told_of_the_asked_epochs_that_have_a_map(record):
     assert maps.quality(record, "umap", [0]) == {}
 
 
-def test_quality_warns_where_map_and_classifier_disagree(record):
+def test_quality_warns_where_map_and_classifier_disagree(record, monkeypatch):
     add(record, 0, gap=60, low=0.4, high=0.6)  # the domains stand apart, and the classifier cannot tell them apart
     add(record, 1, gap=60, low=0.9, high=0.99)
     found = maps.quality(record, "discriminant", [0, 1])
@@ -290,6 +290,8 @@ def test_quality_warns_where_map_and_classifier_disagree(record):
         found[0]["warning"] == "The map looks apart, the features are not: a classifier cannot tell the domains apart (AUC 0.40 to 0.60)."
     )
     assert found[1]["warning"] is None
+    monkeypatch.setattr(maps, "dimensions", lambda of: 2)  # then the map is all there is
+    assert maps.quality(record, "discriminant", [0])[0]["warning"] is None
 
 
 class FakeMapper:
