@@ -114,7 +114,7 @@ class Bench:
         self.frozen_width = seen[0].inputs.shape[1]
 
     def _backbone_features(self, domain: Domain, rows: Tensor, on_share: Callable[[float], None] | None) -> Tensor:
-        """float32 len(rows)×width, by the network that adaptation starts from."""
+        """float32 len(rows)×width, from the layers before the bottleneck."""
         spec = self.experiment.backbone
         params = BACKBONES.get(spec.name).params(**spec.params)
         return embed(spec.name, params, chosen_from(domain, rows), self.device, self.generator("network", "adapt"), on_share)

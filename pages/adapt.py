@@ -107,10 +107,10 @@ with ready:
             help="Runs in the background. You can close this page; the link finds the run again.",
         )
         if record and not same:
-            differences = differences(record.experiment(), experiment.model_dump(mode="json"))
+            differing = differences(record.experiment(), experiment.model_dump(mode="json"))
             st.caption(
-                "Differs from the run on the right in: " + literal("; ".join(differences)) + "."
-                if differences
+                "Differs from the run on the right in: " + literal("; ".join(differing)) + "."
+                if differing
                 else "The run on the right was computed by an earlier version of Shiftscope."
             )
 
