@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class BrowserTogether(LoadScopeScheduling):
-    """The browser's tests in one process, with one server and one Chromium; every other test in whichever is free."""
+    """With ``-n``: the browser's tests in one process, with one server and one Chromium; every other test in whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "browser" if nodeid.startswith("tests/browser/") else nodeid

@@ -125,6 +125,7 @@ def test_zoom_survives_live_updates(open_page):
     drawn = page.locator(".embedding[data-key=embedding]")
     expect(drawn).to_have_attribute("data-frames", re.compile(r"^([3-9]|\d\d+)$"), timeout=60_000)
     zoom = "document.querySelector('[data-key=mmd]')._fullLayout.yaxis.range"
+    page.wait_for_function("document.querySelector('[data-key=mmd]')?._fullLayout && document.querySelector('[data-key=mmd] .nsewdrag')")
     whole = page.evaluate(zoom)
     for _ in range(8):  # an update that comes during the drag ends it, as it would for a hand
         drag = page.locator("[data-key=mmd] .nsewdrag").first
@@ -147,7 +148,7 @@ def test_zoom_survives_live_updates(open_page):
 
 
 def test_pause_step_resume_cancel(open_page, server):
-    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "13", "epochs": "30"}))
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "13", "epochs": "120"}))
     run = start(page)
     page.get_by_role("button", name="Pause").click()
     wait_for_state(page, "paused")
@@ -171,7 +172,7 @@ def test_pause_step_resume_cancel(open_page, server):
 
 
 def test_a_killed_server_leaves_an_interrupted_run_that_can_be_resumed(open_page, server):
-    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "14", "epochs": "40"}))
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "14", "epochs": "120"}))
     run = start(page)
     while len(epochs(server, run)) < 6:
         page.wait_for_timeout(100)
