@@ -42,6 +42,7 @@ class Chart {
     this.cursor.hidden = true;
     this.listening = new AbortController();
     addEventListener("shiftscope-epoch", ({ detail }) => this.point(detail.epoch), { signal: this.listening.signal });
+    dispatchEvent(new CustomEvent("shiftscope-where")); // a map that was there before tells its epoch again
   }
 
   point(epoch) {

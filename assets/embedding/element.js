@@ -66,6 +66,7 @@ class Embedding {
     addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.source.refresh(); }, { signal });
     // A click on a curve.
     addEventListener("shiftscope-go", ({ detail }) => this.player.goTo(detail.epoch), { signal });
+    addEventListener("shiftscope-where", () => this.tellEpoch(), { signal });
   }
 
   // --- what comes in ----------------------------------------------------------------------------------------------
@@ -173,6 +174,11 @@ class Embedding {
     this.showEpoch();
   }
 
+  tellEpoch() {
+    const { data, player: { timeline } } = this;
+    if (data?.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch: data.epochs[timeline.frame] } }));
+  }
+
   showEpoch() {
     const { data, mount, player: { timeline } } = this;
     const { frame } = timeline;
@@ -185,7 +191,7 @@ class Embedding {
     shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
     const followed = mount.follow && timeline.following;
     if (mount.export && this.holds === mount.address) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
-    if (data.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch } }));
+    this.tellEpoch();
     this.reports.epoch(epoch, timeline, followed);
   }
 

@@ -226,8 +226,9 @@ def test_epoch_and_selection_survive_a_rerun_and_a_reload_and_are_answered(open_
 
 
 def test_the_curves_show_the_maps_epoch_and_take_it_elsewhere(open_page):
-    page = open_page("/?story_curves.open=true")
-    page.get_by_text("Curves of this run").click()
+    page = open_page("/")
+    page.locator(".embedding[data-epoch='30']").wait_for()
+    page.get_by_text("Curves of this run").click()  # a chart that comes after the map asks it for its epoch
     chart(page, "accuracy").scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('[data-key=accuracy]')?.dataset.cursor === '30'")
     page.evaluate("dispatchEvent(new CustomEvent('shiftscope-go', { detail: { epoch: 5 } }))")
