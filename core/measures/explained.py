@@ -87,6 +87,7 @@ def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc
         return []
     labels = np.repeat([False, True], [len(source), len(target)])
     aucs = single_aucs(np.concatenate([source, target]), labels, seed)
+    # Each property gives two columns. Whether chance lies inside of the whole's interval does not depend on how many there are.
     intervals = [auc_interval(value, len(source), len(target), 2) for value in aucs]
     whole = max(auc, float(aucs.max()))
     if auc_interval(whole, len(source), len(target), 2)[0] <= 0.5:

@@ -95,12 +95,16 @@ def test_a_damaged_picture_is_named(both, folder):
         both[1].inputs[slice(0, 60)]
 
 
+def read_anew(folder) -> dict:
+    """An experiment's two sides, of the domains of the folder; nothing that was read before is used."""
+    files._read.cache_clear()
+    pairs_module._PAIRS.clear()
+    return {side: {"name": "file", "params": {"path": str(folder), "domain": d}} for side, d in (("source", "a"), ("target", "b"))}
+
+
 def test_a_bench_measures_the_same(folder, monkeypatch):
     def bench():
-        files._read.cache_clear()
-        pairs_module._PAIRS.clear()
-        sides = {s: {"name": "file", "params": {"path": str(folder), "domain": d}} for s, d in (("source", "a"), ("target", "b"))}
-        experiment = Experiment.parse(sides | {"backbone": {"name": "lenet"}, "budget": {"batch_size": 16}, "snapshot": 20})
+        experiment = Experiment.parse(read_anew(folder) | {"backbone": {"name": "lenet"}, "budget": {"batch_size": 16}, "snapshot": 20})
         found = Bench(experiment, load_pair(experiment), "cpu")
         method = found.method("source-only", {}, "adapt")
         return found, found.evaluate(method)
@@ -115,13 +119,10 @@ def test_a_bench_measures_the_same(folder, monkeypatch):
 
 
 def run(folder, method: str, **settings) -> list[dict]:
-    """The measures of a short run on the two domains of the folder, read anew."""
-    files._read.cache_clear()
-    pairs_module._PAIRS.clear()
-    sides = {s: {"name": "file", "params": {"path": str(folder), "domain": d}} for s, d in (("source", "a"), ("target", "b"))}
+    """The measures of a short run on the two domains of the folder."""
     short = {"budget": {"batch_size": 16, "source_epochs": 1, "epochs": 1}, "snapshot": 20}
     lenet = {"backbone": {"name": "lenet", "params": {"bottleneck": 8}}, "method": {"name": method}}
-    return [epoch.measures for epoch in train(Experiment.parse(sides | lenet | short | settings))]
+    return [epoch.measures for epoch in train(Experiment.parse(read_anew(folder) | lenet | short | settings))]
 
 
 @pytest.mark.parametrize(
