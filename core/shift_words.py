@@ -70,6 +70,12 @@ def direction(e: Explained) -> str:
     return f"the source is {e.more} ({number(e.source)} instead of {number(e.target)})"
 
 
+def auc_interval(low: float, high: float) -> str:
+    """For example "0.85 to 0.90"; with more places where two would claim to be sure: "0.9993 to 1.0000"."""
+    places = 2 if low < 0.995 else 4
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
 def number(value: float) -> str:
     """Three significant digits, with a real minus sign."""
     return f"{value:.3g}".replace("-", "−")

@@ -10,6 +10,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any, Literal
 
 import torch
@@ -168,7 +170,7 @@ def _fit(
                     if i == count - 1:
                         pulls |= _pulls(step)
                     optimizer.zero_grad()
-                    sum(step.losses.values()).backward(inputs=step.trains)
+                    reduce(add, step.losses.values()).backward(inputs=step.trains)
                     if method.info.clip:
                         torch.nn.utils.clip_grad_norm_(method.parameters(), method.info.clip)
                     optimizer.step()

@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and which tests run beside each other."""
 
 from __future__ import annotations
 
@@ -9,19 +9,50 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
+PROCESSES = 8  # at most: each holds torch and a data set or two
+# Their tests share networks that were trained on the source: one process trains these once.
+TOGETHER = ("tests/core/test_methods_adapt.py", "tests/core/test_shallow_adapt.py")
 # Before torch is imported: tests run beside each other and beside a server on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-class BrowserTogether(LoadScopeScheduling):
-    """With ``-n``: the browser's tests in one process, with one server and one Chromium; every other test in whichever is free."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as cores for the whole suite; none beside this one for what was named."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return min(os.cpu_count() or 1, PROCESSES) if whole and not config.option.collectonly else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> BrowserFirst:
+    return BrowserFirst(config, log)
+
+
+class BrowserFirst(LoadScopeScheduling):
+    """First the browser's tests, in one process and with the machine to themselves, then all others in whichever process is free.
+
+    A server, a browser, a training run and a map keep two cores busy; beside other tests their waits run out.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+        path = nodeid.split("::")[0]
+        return "browser" if path.startswith("tests/browser/") else path if path in TOGETHER else nodeid
 
+    def _browsing(self):
+        """The process that has tests of the browser before it, if any has."""
+        return next((node for node, units in self.assigned_work.items() if not all(units.get("browser", {}).values())), None)
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log) -> BrowserTogether:
-    return BrowserTogether(config, log)
+    def _assign_work_unit(self, node) -> None:
+        if "browser" in self.workqueue:
+            self.workqueue.move_to_end("browser", last=False)
+        if self._browsing() in (None, node) and self.workqueue:
+            super()._assign_work_unit(node)
+
+    def mark_test_complete(self, node, item_index: int, duration: float = 0) -> None:
+        browsed = self._browsing()
+        super().mark_test_complete(node, item_index, duration)
+        if browsed and not self._browsing():
+            for other in self.nodes:  # twice: a process wants to know what comes next
+                self._reschedule(other)
+                self._reschedule(other)
 
 
 @pytest.fixture

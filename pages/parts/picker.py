@@ -218,7 +218,8 @@ def complaints() -> list[str]:
             except ValueError:
                 good = False
             if not good:
-                found.append(f"{key}: “{shown}” cannot be used. The default is used. Give a number from {low:g} to {high:g}.")
+                low, high = (f"{int(x):,}" if x == int(x) else f"{x:g}" for x in (low, high))
+                found.append(f"{key}: “{shown}” cannot be used. The default is used. Give a number from {low} to {high}.")
         elif key in fields:
             allowed = [str(value) for value in get_args(fields[key].annotation)] or ["true", "false"]
             if text not in allowed:

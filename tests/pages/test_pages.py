@@ -163,6 +163,7 @@ def test_a_run_can_be_deleted_but_not_a_shipped_one():
         ({"epochs": "-1"}, "number from 1"),
         ({"target_severity": "2", "target_shift": "Rotation"}, "number from 0 to 1"),
         ({"epochs": "many"}, "cannot be used"),
+        ({"seed": "-1"}, "number from 0 to 2,147,483,647"),
         ({"optimizer": "lion"}, "Choose one of"),
         ({"colour": "<b>red</b>"}, "no such setting"),
         ({"run": "../../etc/passwd"}, "is not a run"),
