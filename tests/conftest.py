@@ -10,8 +10,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = 8  # at most: each holds torch and a data set or two
-# Their tests share networks that were trained on the source: one process trains these once.
-TOGETHER = ("tests/core/test_methods_adapt.py", "tests/core/test_shallow_adapt.py")
 # Before torch is imported: tests run beside each other and beside a server on few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -27,14 +25,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log) -> BrowserFirst:
 
 
 class BrowserFirst(LoadScopeScheduling):
-    """First the browser's tests, in one process and with the machine to themselves, then all others in whichever process is free.
+    """First the browser's tests, in one process and with the machine to themselves; then all others, a file at a time where one is free.
 
-    A server, a browser, a training run and a map keep two cores busy; beside other tests their waits run out.
+    A server, a browser, a training run and a map keep two cores busy: beside other tests their waits run out. Tests of one file
+    share what was trained for them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.split("::")[0]
-        return "browser" if path.startswith("tests/browser/") else path if path in TOGETHER else nodeid
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid.split("::")[0]
 
     def _browsing(self):
         """The process that has tests of the browser before it, if any has."""
