@@ -25,32 +25,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log) -> BrowserFirst:
 
 
 class BrowserFirst(LoadScopeScheduling):
-    """First the browser's tests, in one process and with the machine to themselves; then all others, a file at a time where one is free.
+    """The browser's tests in one process, from the start; all others a file at a time where one is free, and politely.
 
-    A server, a browser, a training run and a map keep two cores busy: beside other tests their waits run out. Tests of one file
-    share what was trained for them.
+    A server, a browser, a training run and a map keep two cores busy, and what a page shows is waited for: whatever else runs
+    takes what they leave. Tests of one file share what was trained for them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         return "browser" if nodeid.startswith("tests/browser/") else nodeid.split("::")[0]
 
-    def _browsing(self):
-        """The process that has tests of the browser before it, if any has."""
-        return next((node for node, units in self.assigned_work.items() if not all(units.get("browser", {}).values())), None)
-
     def _assign_work_unit(self, node) -> None:
         if "browser" in self.workqueue:
             self.workqueue.move_to_end("browser", last=False)
-        if self._browsing() in (None, node) and self.workqueue:
-            super()._assign_work_unit(node)
+        super()._assign_work_unit(node)
 
-    def mark_test_complete(self, node, item_index: int, duration: float = 0) -> None:
-        browsed = self._browsing()
-        super().mark_test_complete(node, item_index, duration)
-        if browsed and not self._browsing():
-            for other in self.nodes:  # twice: a process wants to know what comes next
-                self._reschedule(other)
-                self._reschedule(other)
+    def schedule(self) -> None:
+        super().schedule()
+        if hasattr(os, "setpriority"):
+            for node in self.nodes:
+                if "browser" not in self.assigned_work[node]:
+                    os.setpriority(os.PRIO_PROCESS, node.workerinfo["pid"], 19)
 
 
 @pytest.fixture

@@ -69,7 +69,9 @@ class SHOT(Method):
     )
 
     class Params(MethodParams):
-        pseudo: float = Field(0.3, ge=0, le=10, description="Weight β of the labels that each epoch gives to the target.")
+        pseudo: float = Field(
+            0.3, ge=0, le=10, description="Weight β of the labels that each epoch gives to the target; its authors take 0.1 on digits."
+        )
 
     def begin(self, seen: Seen) -> None:
         self.register_buffer("given", torch.full((len(seen.target),), -1, device=seen.target.device))
