@@ -39,12 +39,10 @@ class BrowserFirst(LoadScopeScheduling):
             self.workqueue.move_to_end("browser", last=False)
         super()._assign_work_unit(node)
 
-    def schedule(self) -> None:
-        super().schedule()
-        if hasattr(os, "setpriority"):
-            for node in self.nodes:
-                if "browser" not in self.assigned_work[node]:
-                    os.setpriority(os.PRIO_PROCESS, node.workerinfo["pid"], 19)
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "setpriority") and not item.nodeid.startswith("tests/browser/"):
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
 
 
 @pytest.fixture
