@@ -79,8 +79,10 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, browser):
+def server(tmp_path_factory, browser, request):
     server = Server(tmp_path_factory.mktemp("server"))
+    (server.home / "data").mkdir()
+    (server.home / "data" / "numba").symlink_to(request.config.cache.mkdir("numba"))  # compiled once for all tests
     server.start()
     yield server
     server.stop()
