@@ -71,9 +71,8 @@ def direction(e: Explained) -> str:
 
 
 def auc_interval(low: float, high: float) -> str:
-    """For example "0.85 to 0.90"; with more places where two would claim to be sure: "0.9993 to 1.0000"."""
-    places = 2 if low < 0.995 else 4
-    return f"{low:.{places}f} to {high:.{places}f}"
+    """For example "0.85 to 0.90"; "above 0.99" where "1.00 to 1.00" would claim to be sure."""
+    return f"{low:.2f} to {high:.2f}" if low < 0.995 else "above 0.99"
 
 
 def number(value: float) -> str:

@@ -16,7 +16,7 @@ def _estimate(experiment_json: str, device: str) -> Estimate | str:
     try:
         return estimate(Experiment.parse(experiment_json), device)
     except InputError as error:
-        return f"{error.what} {error.remedy}"
+        return str(error)
 
 
 def box(experiment: Experiment) -> bool:
@@ -28,7 +28,7 @@ def box(experiment: Experiment) -> bool:
         return False
     with st.container(border=True):
         st.caption(
-            f"**{literal(devices.title(device))}** · about **{_duration(found.seconds)}** for a new run, from {3} real batches  \n"
+            f"**{literal(devices.title(device))}** · about **{_duration(found.seconds)}** for a new run, from 3 real batches  \n"
             f"Source: {found.train[0]:,} to train, {found.held_out[0]:,} held out  \n"
             f"Target: {found.train[1]:,} to train (labels unseen), {found.held_out[1]:,} held out  \n"
             f"{found.weights:,} weights, {found.data_bytes / 1e6:.1f} MB of data"

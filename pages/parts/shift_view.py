@@ -21,7 +21,7 @@ from pages.parts import blind, fields, header, picker, shift_panels
 from pages.parts.run_view import dark
 from pages.parts.text import literal
 
-CHOICES = {"Raw inputs": "raw", "Untrained": "fresh", "Source-trained": "trained", "Pretrained": "pretrained"}
+CHOICES = {"Inputs": "raw", "Untrained": "fresh", "Trained": "trained", "Pretrained": "pretrained"}
 
 
 def choices() -> None:
@@ -32,7 +32,7 @@ def choices() -> None:
     view = st.segmented_control(
         "Compare",
         list(CHOICES),
-        default="Raw inputs",
+        default="Inputs",
         key="compare",
         bind="query-params",
         required=True,
@@ -40,11 +40,11 @@ def choices() -> None:
     )
     if view == "Pretrained":
         st.caption("ResNet-18 with ImageNet weights: the 512 features before its last layer. Takes some seconds.")
-    elif view != "Raw inputs":
+    elif view != "Inputs":
         fields.choose("Backbone", fitting, "backbone", fitting_backbone(kind))
         said = {
             "Untrained": "Random weights: what the architecture alone makes of the inputs.",
-            "Source-trained": "As stored by a run on these domains with the default budget.",
+            "Trained": "On the source alone, as stored by a run on these domains with the default budget.",
         }
         st.caption(said[view])
 
@@ -69,7 +69,7 @@ class _Growing:
         try:
             return next(self._reports)
         except InputError as error:
-            return f"{error.what} {error.remedy}"
+            return str(error)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -146,7 +146,7 @@ def _experiment() -> tuple[Experiment | None, str]:
     try:
         return Experiment.parse(data | {"backbone": backbone, "seed": st.session_state.get("seed", 0)}), view
     except InputError as error:
-        st.error(literal(f"{error.what} {error.remedy}"), title="These two do not fit together", icon=":material/error:")
+        st.error(literal(str(error)), title="These two do not fit together", icon=":material/error:")
         return None, view
 
 

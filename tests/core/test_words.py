@@ -39,4 +39,4 @@ def test_what_the_shift_report_shows_has_words():
 
 def test_an_interval_never_reads_as_if_one_were_sure():
     assert auc_interval(0.851, 0.9) == "0.85 to 0.90"
-    assert auc_interval(0.99512, 1.0) == "0.9951 to 1.0000"
+    assert auc_interval(0.9951, 1.0) == "above 0.99"

@@ -87,7 +87,7 @@ def test_any_shift_compares_features_and_says_where_there_are_none():
     at = page(**query, compare="Untrained", **{"mlp.bottleneck": "8"})
     assert not at.exception
     assert "On features of an untrained network" in texts(at)
-    at = page(**query, compare="Source-trained")
+    at = page(**query, compare="Trained")
     assert not at.exception
     assert "no source-trained mlp is stored" in texts(at)
 
