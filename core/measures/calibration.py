@@ -19,6 +19,7 @@ RATIOS = np.array([0, 0.5, 2, 8, 32, 128, 512, 2048])[:, None]  # variance of a 
 FOLDS, FEWER, ROUNDS = 10, 5, 5  # with fewer folds the signs are less sure: the lower end takes these, as an accusation must be
 # What is seen is too large by about as much as what is not seen is too small; with 100 samples a half-and-half interval ends too early.
 SEEN = 0.6
+BOUND = 0.85  # where no error is shown, its place for the upper end: a bound must allow for what the curve did not find
 _Z = 1.959964
 _TILTS = 8 * np.linspace(-1, 1, 31) ** 3  # log-odds, dense around 0
 
@@ -73,7 +74,8 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) ->
 
     Estimating s from the same samples makes the mean too large; estimating it from other samples (cross-fitting) makes it too small. The
     estimate lies between the two. The lower end of the interval rests on the second alone, with fewer folds still, so that a calibrated
-    network is not accused; its upper end rests on the estimate. Both ends turn a test around: of all p that tilt the fitted
+    network is not accused; its upper end rests on the estimate, and where the interval begins at 0 on a value nearer to the first: signs
+    that could not be told from chance were also missed. Both ends turn a test around: of all p that tilt the fitted
     P(right | c) towards s by a constant in the log-odds, those whose mean is compatible with the observed one, by a normal quantile with
     its correction for skewness (Cornish & Fisher 1938), which matters where errors are few.
 
@@ -129,8 +131,9 @@ def _ece_interval(c: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float
     estimate = SEEN * seen + (1 - SEEN) * unseen
     errors, lower, upper = _tilted(c, np.clip(c + curve, 0.5 / n, 1 - 0.5 / n), sign)
     estimate = max(0.0, float(estimate))
-    low, high = np.interp(doubted, upper, errors), np.interp(estimate, lower, errors)
-    return estimate, float(np.clip(low, 0, estimate)), float(max(high, estimate))
+    low = np.interp(doubted, upper, errors)
+    highest = estimate if low > 0 else max(estimate, BOUND * seen + (1 - BOUND) * unseen)
+    return estimate, float(np.clip(low, 0, estimate)), float(max(np.interp(highest, lower, errors), estimate))
 
 
 def _cross_fitted(basis: np.ndarray, parts: np.ndarray, gap: np.ndarray, noise: float, folds: int, rng: np.random.Generator) -> float:

@@ -62,9 +62,9 @@ def tiles(record: Record) -> None:
         )
         st.metric(
             "MMD²",
-            f"{latest['mmd2']:.4f}" if adapt else None,
+            _minus(f"{latest['mmd2']:.4f}") if adapt else None,
             border=True,
-            delta=f"from {before['mmd2']:.4f} · {_short_p(latest['mmd2_p'])}" if adapt else "not known yet",
+            delta=_minus(f"from {before['mmd2']:.4f} · {_short_p(latest['mmd2_p'])}") if adapt else "not known yet",
             delta_color="off",
             delta_arrow="off",
             help="Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation. "
@@ -85,6 +85,10 @@ def tiles(record: Record) -> None:
 def _interval(measures: dict[str, Any], name: str) -> str:
     low, high = (100 * measures[f"{name}_{end}"] for end in ("low", "high"))
     return f"95 % {low:.1f} to {high:.1f} %"
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _short_p(p: float) -> str:
