@@ -95,7 +95,7 @@ with ready:
         possible = preflight.box(experiment)
         known = store.finished(experiment.id)
         same = record is not None and record.id == experiment.id
-        label = "Shown on the right" if same and known else "Show the finished run" if known else "Run"
+        label = "Already shown" if same and known else "Show the finished run" if known else "Run"
         st.button(
             label,
             key="launch",
@@ -109,9 +109,9 @@ with ready:
         if record and not same:
             differing = differences(record.experiment(), experiment.model_dump(mode="json"))
             st.caption(
-                "Differs from the run on the right in: " + literal("; ".join(differing)) + "."
+                "These settings differ from the shown run in: " + literal("; ".join(differing)) + "."
                 if differing
-                else "The run on the right was computed by an earlier version of Shiftscope."
+                else "The shown run was computed by an earlier version of Shiftscope."
             )
 
 
