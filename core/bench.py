@@ -18,7 +18,7 @@ from core.domains.reading.stream import joined
 from core.errors import InputError
 from core.experiment import Experiment
 from core.frozen import frozen_features
-from core.measures import MEASURED, MEASURES, Evaluation, measure_all
+from core.measures import MEASURED, Evaluation, measure_accuracy, measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.classifier import domain_probability
 from core.measures.mmd import base_bandwidth, normalise
@@ -210,7 +210,7 @@ class Bench:
     def measure(self, evaluation: Evaluation, phase: str) -> tuple[dict[str, float | None], Snapshot | None]:
         """All measures and the snapshot in adaptation; accuracies alone in the reference phases."""
         if phase != "adapt":
-            return MEASURES.get("source_accuracy").compute(evaluation) | MEASURES.get("target_accuracy").compute(evaluation), None
+            return measure_accuracy(evaluation), None
         measured = replace(
             evaluation,
             source_features=evaluation.source_features[:MEASURED],

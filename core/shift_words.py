@@ -70,7 +70,7 @@ def direction(e: Explained) -> str:
     return f"the source is {e.more} ({number(e.source)} instead of {number(e.target)})"
 
 
-def auc_interval(low: float, high: float) -> str:
+def auc_words(low: float, high: float) -> str:
     """For example "0.85 to 0.90"; "above 0.99" where "1.00 to 1.00" would claim to be sure."""
     return f"{low:.2f} to {high:.2f}" if low < 0.995 else "above 0.99"
 

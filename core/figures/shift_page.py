@@ -14,7 +14,7 @@ from core.figures import svg
 from core.figures.formula import formula_svg
 from core.measures import WORDS
 from core.shift_report import ShiftReport
-from core.shift_words import auc_interval, conditions, direction, number
+from core.shift_words import auc_words, conditions, direction, number
 
 STRIP = 8  # samples in a row
 PICTURE = 64  # pixels
@@ -69,7 +69,7 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
 def _tiles(found: dict[str, Any]) -> str:
     auc, mmd, columns = found["domain_auc"], found["mmd2"], found["columns_shifted"]
     rows = [
-        ("domain_auc", f"{auc['value']:.2f}", f"95 % {auc_interval(auc['low'], auc['high'])} · A/A control {auc['control']:.2f}"),
+        ("domain_auc", f"{auc['value']:.2f}", f"95 % {auc_words(auc['low'], auc['high'])} · A/A control {auc['control']:.2f}"),
         ("domain_p", f"{found['domain_p']['value']:.3f}", f"A/A control {found['domain_p']['control']:.3f} · smallest possible 0.002"),
         ("mmd2", number(round(mmd["value"], 4)), f"p = {mmd['p']:.3f} · A/A control {number(round(mmd['control'], 4))}"),
     ]

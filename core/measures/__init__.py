@@ -18,7 +18,7 @@ from core.measures import (  # noqa: F401  (they register themselves)
     ridge,
     selection,
 )
-from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_all
+from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_accuracy, measure_all
 from core.measures.words import WORDS, Words
 
-__all__ = ["MEASURED", "MEASURES", "WORDS", "Evaluation", "MeasureEntry", "Words", "measure_all"]
+__all__ = ["MEASURED", "MEASURES", "WORDS", "Evaluation", "MeasureEntry", "Words", "measure_accuracy", "measure_all"]

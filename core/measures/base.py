@@ -80,3 +80,8 @@ def measure_all(evaluation: Evaluation) -> dict[str, float | None]:
     for entry in MEASURES:
         values.update(entry.compute(evaluation))
     return values
+
+
+def measure_accuracy(evaluation: Evaluation) -> dict[str, float | None]:
+    """The accuracies on both domains alone."""
+    return MEASURES.get("source_accuracy").compute(evaluation) | MEASURES.get("target_accuracy").compute(evaluation)

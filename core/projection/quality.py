@@ -84,7 +84,8 @@ def disagreement(quality: MapQuality, auc_low: float, auc_high: float) -> str | 
     """
     seen, real = quality.mixing_map, quality.mixing_full
     if seen >= 0.7 and auc_low > 0.6:
-        return f"The map looks aligned, the features are not: a classifier still tells the domains apart (AUC at least {auc_low:.2f})."
+        least = min(auc_low, 0.99)  # never "at least 1.00"
+        return f"The map looks aligned, the features are not: a classifier still tells the domains apart (AUC at least {least:.2f})."
     if seen <= 0.3 and auc_low <= 0.5 <= auc_high:
         return (
             f"The map looks apart, the features are not: a classifier cannot tell the domains apart (AUC {auc_low:.2f} to {auc_high:.2f})."

@@ -11,7 +11,7 @@ from core.measures import MEASURED
 from core.runs import summary
 from core.runs.record import Record
 from core.settings import method_title
-from core.shift_words import auc_interval
+from core.shift_words import auc_words
 from pages.parts.chart import chart
 from pages.parts.words import words
 
@@ -74,7 +74,7 @@ def tiles(record: Record) -> None:
             "Domain AUC",
             f"{latest['domain_auc']:.2f}" if adapt else None,
             border=True,
-            delta=f"{auc_interval(latest['domain_auc_low'], latest['domain_auc_high'])} · 0.5 is no shift" if adapt else "not known yet",
+            delta=f"{auc_words(latest['domain_auc_low'], latest['domain_auc_high'])} · 0.5 is no shift" if adapt else "not known yet",
             delta_color="off",
             delta_arrow="off",
             help="How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",

@@ -8,7 +8,7 @@ import streamlit as st
 from core.figures import shifts, tables
 from core.runs.summary import p_value
 from core.shift_report import ShiftReport, report_map
-from core.shift_words import auc_interval, direction, number
+from core.shift_words import auc_words, direction, number
 from pages.parts import map_server, selection_view
 from pages.parts.canvas import embedding, read_selection
 from pages.parts.chart import chart
@@ -22,7 +22,7 @@ DISTANCES = ("sliced_wasserstein", "energy_distance", "coral_distance")
 
 
 def classifier_tiles(r: ShiftReport) -> None:
-    tile("domain_auc", f"{r.auc.auc:.2f}", f"{auc_interval(r.auc.low, r.auc.high)} · A/A {r.auc_control.auc:.2f}")
+    tile("domain_auc", f"{r.auc.auc:.2f}", f"{auc_words(r.auc.low, r.auc.high)} · A/A {r.auc_control.auc:.2f}")
     tile("domain_p", f"{r.ridge.p:.3f}", f"A/A control {r.ridge_control.p:.3f}")
 
 

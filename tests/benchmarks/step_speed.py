@@ -237,8 +237,12 @@ def compare(loops: dict[str, Callable[[], float]]) -> str:
     cells = [f"{1e3 * median(own):.2f} ms"]
     for name in COLUMNS:
         ratios = [b / a for a, b in zip(own, rounds[name], strict=True)] if name in rounds else []
-        error = f" ± {1.25 * np.std(ratios) / len(ratios) ** 0.5:.3f}" if name == "by hand" and ratios else ""
-        cells.append(f"{median(ratios):.3f}{error}" if error else f"{median(ratios):.2f}" if ratios else "–")
+        if not ratios:
+            cells.append("–")
+        elif name == "by hand":
+            cells.append(f"{median(ratios):.3f} ± {1.25 * np.std(ratios) / len(ratios) ** 0.5:.3f}")
+        else:
+            cells.append(f"{median(ratios):.2f}")
     return " | ".join(cells)
 
 

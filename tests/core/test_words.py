@@ -5,7 +5,7 @@ import pytest
 import core.measures  # noqa: F401  (it registers every measure's words)
 from core.figures.curves import GAUGE_NAMES
 from core.measures import WORDS
-from core.shift_words import auc_interval
+from core.shift_words import auc_words
 
 
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words.name)
@@ -38,5 +38,5 @@ def test_what_the_shift_report_shows_has_words():
 
 
 def test_an_interval_never_reads_as_if_one_were_sure():
-    assert auc_interval(0.851, 0.9) == "0.85 to 0.90"
-    assert auc_interval(0.9951, 1.0) == "above 0.99"
+    assert auc_words(0.851, 0.9) == "0.85 to 0.90"
+    assert auc_words(0.9951, 1.0) == "above 0.99"
