@@ -14,9 +14,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core import devices
-from core.runs.mapper import mapper
+from core.maps.process import mapper
 from core.runs.worker import worker
-from pages.parts import map_server, pulse, trouble
+from pages.elements import pulse, routes
+from pages.frame import trouble
 
 HERE = Path(__file__).parent
 
@@ -42,6 +43,6 @@ app = st.App(
     routes=[
         Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         Route("/pulse/{run_id}", pulse.events),
-        *map_server.ROUTES,
+        *routes.ROUTES,
     ],
 )

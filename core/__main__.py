@@ -136,10 +136,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     from core import devices
-    from core.runs import measuring
+    from core.cli import measure
 
     devices.limit_threads()
-    return measuring.command(_assemble(options), options.backbone, options.json, options.html)
+    return measure.command(_assemble(options), options.backbone, options.json, options.html)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -156,9 +156,10 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _project(options: argparse.Namespace) -> int:
-    from core.runs import maps, store
+    from core.maps import run_map
+    from core.runs import store
 
-    maps.compute_umap(store.find(options.run))
+    run_map.compute_umap(store.find(options.run))
     return 0
 
 
@@ -278,15 +279,15 @@ def _execute(experiment, options: argparse.Namespace) -> int:
 
 
 def _print(record, as_json: bool) -> int:
-    from core.runs import summary
+    from core.reports.verdict import answer, verdict
 
-    facts = summary.answer(record)
+    facts = answer(record)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
-        print(summary.verdict(method, record.epochs()))
+        print(verdict(method, record.epochs()))
         lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
         for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")

@@ -91,7 +91,6 @@ def _pools() -> ThreadpoolController:
 def warm_up() -> None:
     """Do once what the first job would otherwise wait for: PyTorch's optimisers import its compiler, which takes seconds."""
     limit_threads()
-    import core.training  # noqa: F401
 
     weight = torch.zeros(1, requires_grad=True)
     weight.sum().backward()

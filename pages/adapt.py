@@ -4,22 +4,24 @@ import streamlit as st
 
 from core.errors import InputError
 from core.experiment import Experiment
+from core.experiment.settings import differences
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
-from core.settings import differences
-from pages.parts import blind, header, map_view, picker, preflight, run_pictures, run_view, transfer_view
-from pages.parts.pulse import pulse
-from pages.parts.text import literal
+from pages.choose import estimate, picker
+from pages.elements.pulse import pulse
+from pages.elements.text import literal
+from pages.frame import blind, header
+from pages.run import map_view, numbers, pictures, transfer
 
 PANELS = {
-    "Losses and gauges": run_view.losses_and_gauges,
-    "Transfer": transfer_view.transfer_panel,
-    "Without labels": transfer_view.without_labels_panel,
-    "Health": transfer_view.health_panel,
-    "Confusion": run_pictures.confusion_panel,
-    "Samples": run_pictures.samples_panel,
-    "Numbers": run_view.numbers_table,
+    "Losses and gauges": numbers.losses_and_gauges,
+    "Transfer": transfer.transfer_panel,
+    "Without labels": transfer.without_labels_panel,
+    "Health": transfer.health_panel,
+    "Confusion": pictures.confusion_panel,
+    "Samples": pictures.samples_panel,
+    "Numbers": numbers.numbers_table,
 }
 POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
 
@@ -92,7 +94,7 @@ with top:
 
 with ready:
     if experiment:
-        possible = preflight.box(experiment)
+        possible = estimate.box(experiment)
         known = store.finished(experiment.id)
         same = record is not None and record.id == experiment.id
         label = "Already shown" if same and known else "Show the finished run" if known else "Run"
@@ -133,9 +135,9 @@ def live_panel(record: Record) -> None:
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
     record = blind.seen(record)
-    run_view.verdict(record)
-    run_view.tiles(record)
-    run_view.main_curves(record)
+    numbers.headline(record)
+    numbers.tiles(record)
+    numbers.main_curves(record)
     with st.container():
         st.markdown("**Features of source ● and target ▲**")
         # A fragment of its own: an epoch or points chosen on the map need not draw the curves again.

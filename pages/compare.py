@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from core.comparison import groups
 from core.errors import InputError
 from core.figures import curves
+from core.reports.comparison import groups
 from core.runs import store
-from pages.parts import blind, compare_table, header
-from pages.parts.chart import chart
-from pages.parts.run_view import dark
-from pages.parts.text import literal
+from pages.elements.chart import chart
+from pages.elements.text import literal
+from pages.elements.theme import dark
+from pages.frame import blind, header
+from pages.run import comparison
 
 MOST = 6
 
@@ -55,9 +56,9 @@ if not chosen:
     st.stop()
 
 found = groups([records[run_id] for run_id in chosen])
-names = compare_table.names(found, chosen)
-compare_table.verdicts(found)
-compare_table.table([blind.seen(records[run_id]) for run_id in chosen], names, found)
+names = comparison.names(found, chosen)
+comparison.verdicts(found)
+comparison.table([blind.seen(records[run_id]) for run_id in chosen], names, found)
 
 pairs = [(names[run_id], blind.seen(records[run_id]).epochs()) for run_id in chosen]
 revision, night = "-".join(chosen), dark()
@@ -91,7 +92,7 @@ with left:
         st.caption("Each point is an epoch, larger is later. Lower MMD² is not higher accuracy.")
 with left if blind.on() else right:
     st.markdown("**What differs**")
-    compare_table.settings({names[run_id]: experiments[run_id] for run_id in chosen})
+    comparison.settings({names[run_id]: experiments[run_id] for run_id in chosen})
 
 with st.expander("Open or delete a run", key="manage"):
     for run_id in chosen:

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
+from core.experiment.settings import method_title
 from core.runs import store
-from core.settings import method_title
-from pages.parts import blind, header, map_view, picker, run_pictures, run_view, shift_view
+from pages.choose import picker
+from pages.frame import blind, header
+from pages.run import map_view, numbers, pictures
+from pages.shift import report
 
 STORY, SHIFT = "A finished run", "Any shift"
 
@@ -16,7 +19,7 @@ view = choices.segmented_control(
 if view == STORY:
     if not store.shipped():
         st.error("The gallery is missing.", title="assets/gallery is empty", icon=":material/error:")
-        st.caption("Make it with `uv run python -m core.runs.gallery`, or choose “Any shift” above.")
+        st.caption("Make it with `uv run python -m core.cli.gallery`, or choose “Any shift” above.")
         st.stop()
     stories = {method_title(record.experiment()): record for record in store.shipped()}
     story = choices.segmented_control(
@@ -31,23 +34,23 @@ if view == STORY:
     )
     record = blind.seen(stories[story])
     header.chips(record.experiment())
-    run_view.verdict(record)
-    run_view.tiles(record)
+    numbers.headline(record)
+    numbers.tiles(record)
 
     map_view.fragment(record, key="story")
-    run_pictures.both_domains(record)
+    pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
             st.switch_page("pages/adapt.py", query_params={"method": story})
         st.caption("This run was computed on this project's own machine and ships with Shiftscope; the README names the command.")
     with st.expander("Curves of this run", key="story_curves", on_change="rerun") as part:
         if part.open:
-            run_view.main_curves(record)
+            numbers.main_curves(record)
 else:
-    settings, report = st.columns([1, 2.4], gap="medium")
+    settings, panel = st.columns([1, 2.4], gap="medium")
     with settings, st.container(border=True):
         st.markdown("**Choose two populations**")
         picker.data()
-        shift_view.choices()
-    with report:
-        shift_view.report()
+        report.choices()
+    with panel:
+        report.report()

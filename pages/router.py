@@ -8,8 +8,9 @@ import streamlit as st
 if (root := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
-from pages.parts import blind, picker
-from pages.parts.text import literal
+from pages.choose import picker
+from pages.elements.text import literal
+from pages.frame import blind
 
 st.set_page_config(
     "Shiftscope",

@@ -1,4 +1,4 @@
-// Where the app is. pages/parts/script.py puts this before the scripts that Streamlit itself carries, which can't import it.
+// Where the app is. pages/elements/script.py puts this before the scripts that Streamlit itself carries, which can't import it.
 
 /** The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page. */
 export function appRoot() {

@@ -1,4 +1,4 @@
-// Which points are selected, and the text that a link carries for them. pages/parts/canvas.py reads the same text.
+// Which points are selected, and the text that a link carries for them. pages/elements/embedding.py reads the same text.
 
 import { positionAt } from "./payload.js";
 import { scaleOf } from "./view.js";

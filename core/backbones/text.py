@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from core.backbones.base import Params, backbone
 from core.backbones.small import RawParams
 from core.errors import InputError
-from core.words import BUCKETS, word_shares
+from core.samples.hashing import BUCKETS, word_shares
 
 ENCODER = "all-MiniLM-L6-v2"
 LONGEST = 256  # word pieces of a text that the encoder was trained on

@@ -14,7 +14,23 @@ from core.domains import (  # noqa: F401, I001  (they register themselves, in th
     downloads,
     own,
 )
-from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, Pair, domain, make_pair, stratified_order, stratified_split
+from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, domain, stratified_order, stratified_split
 from core.domains.own import kind_of
+from core.domains.pair import Pair, load_pair, make_pair
+from core.domains.spec import DomainSpec, ShiftSpec
 
-__all__ = ["DOMAINS", "Domain", "DomainEntry", "NoParams", "Pair", "domain", "kind_of", "make_pair", "stratified_order", "stratified_split"]
+__all__ = [
+    "DOMAINS",
+    "Domain",
+    "DomainEntry",
+    "DomainSpec",
+    "NoParams",
+    "Pair",
+    "ShiftSpec",
+    "domain",
+    "kind_of",
+    "load_pair",
+    "make_pair",
+    "stratified_order",
+    "stratified_split",
+]

@@ -8,14 +8,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from core.errors import InputError
-from core.originals import Originals
 from core.registry import Registry
-from core.sampling import proportional_order
+from core.samples.drawing import proportional_order
+from core.samples.raw import Originals
 from core.shifts import SHIFTS, apply_label_shift, apply_shift, choose_samples
 
 Kind = Literal["image", "features", "text", "sound"]
@@ -34,9 +32,9 @@ class Domain:
     image         uint8 N×C×H×W, C in {1, 3}                                      None: the inputs are what a page shows
     features      float32 N×D                                                     D column names, or None
     text          int64 N×L: buckets of hashed words, 0 after the end of a text   N strings
-                  (`core.words.word_ids`)
+                  (`core.samples.hashing.word_ids`)
     sound         uint8 N×1×H×W: log-mel spectrogram, H bands from low to high,   int16 waves N×S at ``rate`` samples a second
-                  W frames, 0 is silence (`core.mel.log_mel`)
+                  W frames, 0 is silence (`core.samples.spectrogram.log_mel`)
     ============  ==============================================================  ===========================================
 
     Attributes
@@ -153,86 +151,6 @@ def stratified_order(labels: np.ndarray | None, n: int, seed: int) -> np.ndarray
     return rng.permutation(n) if labels is None else proportional_order(labels, rng)
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A source and a target that fit together: same kind, same input shape, same classes."""
-
-    source: Domain
-    target: Domain
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.source.class_names
-
-
-def make_pair(source: Domain, target: Domain) -> Pair:
-    """Bring two domains to one input shape, or say why that cannot be.
-
-    Images are brought to the larger side and to three channels if either has three (bilinear, antialiased). The shorter of two
-    texts or sounds is filled up with nothing, which is 0 in both.
-    """
-    if source.labels is None:
-        raise InputError("source", f"{source.name} has no labels.", "Choose a labelled source; only the target may be unlabelled.")
-    if source.kind != target.kind:
-        raise InputError(
-            "target",
-            f"{source.name} holds {NOUNS[source.kind]} and {target.name} holds {NOUNS[target.kind]}.",
-            "Choose two domains of the same kind.",
-        )
-    if target.labels is not None and source.class_names != target.class_names:
-        raise InputError(
-            "target",
-            f"its classes ({_few(target.class_names)}) are not those of {source.name} ({_few(source.class_names)}).",
-            "Choose two domains with the same classes, in the same order.",
-        )
-    if source.kind == "features":
-        if source.inputs.shape[1] != target.inputs.shape[1]:
-            raise InputError(
-                "target",
-                f"{target.name} has {target.inputs.shape[1]} features, {source.name} has {source.inputs.shape[1]}.",
-                "Both domains need the same columns.",
-            )
-        return Pair(source, target)
-    if source.kind == "text":
-        return Pair(*_padded(source, target))
-    if source.kind == "sound":
-        if source.rate != target.rate or source.inputs.shape[1:3] != target.inputs.shape[1:3]:
-            raise InputError(
-                "target",
-                f"{target.name} has {target.inputs.shape[2]} bands at {target.rate:,} samples a second, "
-                f"{source.name} has {source.inputs.shape[2]} at {source.rate:,}.",
-                "Give both sounds at one sample rate.",
-            )
-        return Pair(*_padded(source, target))
-    channels = max(source.inputs.shape[1], target.inputs.shape[1])
-    side = max(*source.inputs.shape[2:], *target.inputs.shape[2:])
-    return Pair(_resize(source, channels, side), _resize(target, channels, side))
-
-
-def _padded(*domains: Domain) -> list[Domain]:
-    """Both with as many words, or as many frames, as the longer one."""
-    longest = max(d.inputs.shape[-1] for d in domains)
-    return [replace(d, inputs=F.pad(d.inputs, (0, longest - d.inputs.shape[-1]))) for d in domains]
-
-
-def _resize(d: Domain, channels: int, side: int) -> Domain:
-    x = d.inputs
-    if not isinstance(x, Tensor):  # pictures that stay on disk
-        return replace(d, inputs=x.resized(channels, side))
-    if x.shape[1] != channels:
-        x = x.expand(-1, channels, -1, -1)
-    if tuple(x.shape[2:]) != (side, side):
-        parts = [
-            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
-            .round_()
-            .clamp_(0, 255)
-            .to(torch.uint8)
-            for part in x.split(4096)
-        ]
-        x = torch.cat(parts)
-    return replace(d, inputs=x.contiguous())
-
-
 def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     """The domain with its inputs, its labels, or the choice of its samples passed through the shifts, in order."""
     for name, severity in shifts:
@@ -273,7 +191,3 @@ def originals_of(domains: list[Domain]) -> Originals:
         return Originals(waves=waves, rate=domains[0].rate)
     named = kind == "features" and parts[0] is not None
     return Originals(columns=parts[0] if named else ())
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:5]) + ("…" if len(names) > 5 else "")

@@ -8,8 +8,8 @@ import torch
 from core.domains.base import Domain, stratified_split
 from core.domains.reading import Population, Reading
 from core.domains.reading.stream import StreamedImages
-from core.mel import log_mel
-from core.words import word_ids
+from core.samples.hashing import word_ids
+from core.samples.spectrogram import log_mel
 
 LICENCE = "The terms of the file."
 

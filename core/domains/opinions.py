@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.domains.base import Domain, domain, stratified_split
-from core.words import word_ids
+from core.samples.hashing import word_ids
 
 CLASS_NAMES = ("negative", "neutral", "positive")
 THINGS = ("phone", "blender", "camera", "lamp", "keyboard", "kettle", "jacket", "backpack", "speaker", "printer", "watch", "toaster")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.signal import lfilter
 
 from core.domains.base import Domain, domain, stratified_split
-from core.mel import RATE, log_mel
+from core.samples.spectrogram import RATE, log_mel
 
 CLASS_NAMES = ("heed", "hid", "head", "had", "hod", "hawed", "hood", "who'd", "hud", "heard")
 # Mean pitch and first three formants in hertz, of men, women and children (Peterson and Barney 1952, table II).

@@ -9,7 +9,7 @@ import inspect
 from textwrap import indent
 
 from core.figures.style import CLASS_COLOURS
-from core.projection import discriminant, frame, linear
+from core.maps import discriminant, frame, linear
 from core.runs.record import Record
 
 _HEAD = '''"""Shiftscope run {run}, {kind} map: before adaptation and epoch {epoch}.

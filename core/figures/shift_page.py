@@ -13,8 +13,8 @@ from PIL import Image
 from core.figures import svg
 from core.figures.formula import formula_svg
 from core.measures import WORDS
-from core.shift_report import ShiftReport
-from core.shift_words import auc_words, conditions, direction, number
+from core.reports.shift import ShiftReport
+from core.reports.shift_text import auc_words, conditions, direction, number
 
 STRIP = 8  # samples in a row
 PICTURE = 64  # pixels
@@ -44,7 +44,7 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
     Parameters
     ----------
     found : dict
-        ``core.shift_words.facts(experiment, r)``.
+        ``core.reports.shift_text.facts(experiment, r)``.
     r : ShiftReport
         Complete.
     """

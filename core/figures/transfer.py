@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from core.figures import style
 from core.measures.alignment import Alignment
 from core.measures.calibration import Calibration
-from core.transfer_report import Choice, ClassChange
+from core.reports.transfer import Choice, ClassChange
 
 
 def dumbbells(classes: tuple[ClassChange, ...], dark: bool = False) -> go.Figure:

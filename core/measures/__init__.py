@@ -11,14 +11,12 @@ from core.measures import (  # noqa: F401  (they register themselves)
     columns,
     distances,
     explained,
-    health,
-    kinds,
     label_shift,
     mmd,
     ridge,
-    selection,
+    validators,
 )
 from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_accuracy, measure_all
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 __all__ = ["MEASURED", "MEASURES", "WORDS", "Evaluation", "MeasureEntry", "Words", "measure_accuracy", "measure_all"]

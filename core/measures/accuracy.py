@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 _Z = 1.959963984540054  # 97.5 % point of the standard normal
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from core.errors import InputError
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 NEIGHBOURS = 10
 

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from core.errors import InputError
 from core.measures.accuracy import wilson
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 BINS = 15  # at most, and about `PER_BIN` samples in each
 PER_BIN = 20

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
+from core.measures.glossary import WORDS, Words
 from core.measures.mmd import random_halves
-from core.measures.words import WORDS, Words
 
 FOLDS = 5
 _Z = 1.959963984540054  # 97.5 % point of the standard normal

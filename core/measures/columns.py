@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, kstwo
 
 from core.errors import InputError
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 LEVEL = 0.05
 

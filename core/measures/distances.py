@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.errors import InputError
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 PROJECTIONS = 200
 

@@ -9,9 +9,9 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from core.measures.classifier import auc_interval
+from core.measures.glossary import WORDS, Words
 from core.measures.properties import Property
 from core.measures.ridge import FOLDS, label_free_folds, pairs_won
-from core.measures.words import WORDS, Words
 
 
 @dataclass(frozen=True)

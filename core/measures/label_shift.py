@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.measures.accuracy import confusion
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 DRAWS = 500
 LARGEST_CONDITION = 20  # beyond it an error of 1 % in what is predicted becomes one of 20 % in what is estimated

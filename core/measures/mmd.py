@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.measures.base import Evaluation, measure
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 PERMUTATIONS = 499
 _TILE = 512  # rows of a kernel tile: 1 MB of float32, so that it stays in the cache

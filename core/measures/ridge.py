@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from core.errors import InputError
-from core.measures.words import WORDS, Words
+from core.measures.glossary import WORDS, Words
 
 PERMUTATIONS = 499
 FOLDS = 5

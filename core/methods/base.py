@@ -50,7 +50,7 @@ class MethodInfo:
     kinds : tuple of str
         Kinds of inputs the method can read; empty if it works on the features of any.
     shines, fails : str
-        Names of situations (`core.situations`) in which it can be seen to help and to hurt; empty for none.
+        Names of situations (`core.experiment.presets`) in which it can be seen to help and to hurt; empty for none.
     trains_on : str
         ``"target"`` or ``"both"`` only for references that are shown all target labels; it is the one door through which
         these labels reach a network, and `core.training` opens it by handing the target over *as* the source.

@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 
 from core import devices
-from core.bench import Bench
+from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
-from core.pairs import load_pair
 from core.runs import store
 from core.runs.record import Record, Writer
 from core.training import Epoch, train
+from core.training.evaluation import Bench
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."

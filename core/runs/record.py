@@ -111,7 +111,7 @@ class Record:
             return []
 
     def samples(self) -> dict[str, np.ndarray] | None:
-        """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, ``labels`` int64 2n (−1 where unknown), and `core.originals`."""
+        """``pictures`` uint8 2n×H×W(×3) or ``rows`` float32 2n×D, ``labels`` int64 2n (−1 where unknown), and `core.samples.raw`."""
         return _load_arrays(self.folder / "samples.safetensors")
 
     def map(self, name: str) -> dict[str, np.ndarray] | None:

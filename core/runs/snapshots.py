@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.originals import Originals
 from core.runs.record import ACTIVE, Record
+from core.samples.raw import Originals
 
 Marks = tuple[tuple[int, str], ...]  # the number of an epoch, and a mark that changes when its snapshot is written anew
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { centreAt, decode, merge, movedBy, positionAt } from "../../assets/embedding/payload.js";
 import { mapOf, still } from "./data.mjs";
 
-/** Bytes as core/map_data.py packs them, of two epochs of two points. */
+/** Bytes as core/maps/data.py packs them, of two epochs of two points. */
 function packed(since, epochs, absolute) {
   const parts = [];
   const arrays = [];

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.measures.accuracy import gain_interval
 from core.measures.calibration import binary_calibration
-from core.transfer_report import seeds_gain
+from core.reports.transfer import seeds_gain
 
 CONFIDENCES: dict[str, Callable] = {
     "spread": lambda rng, n: 0.1 + 0.9 * rng.beta(2, 1.2, n),

@@ -26,8 +26,8 @@ from torchvision.transforms import v2
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from core import devices
 from core.domains import Domain, Pair
+from core.domains.pair import load_pair
 from core.experiment import Experiment
-from core.pairs import load_pair
 from core.training import Reference, train
 
 METHODS = ["shot", "cdan-e", "dann", "dan", "deepcoral", "mcc", "mcd"]
@@ -69,7 +69,7 @@ def moved(d: Domain, seed: int) -> Domain:
 
 
 def data(experiment: Experiment) -> Pair:
-    pair, seed = load_pair(experiment), experiment.seed
+    pair, seed = load_pair(*experiment.pair), experiment.seed
     if experiment.target.name == "usps":
         return replace(pair, target=shuffled(pair.target, seed))
     source = shuffled(pair.source, seed)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from core.experiment import Experiment
-from core.projection import (
+from core.maps import (
     class_purity,
     density_contour,
     discriminant_map,
@@ -31,7 +31,7 @@ from core.projection import (
     trustworthiness,
     umap_map,
 )
-from core.projection.frame import nearest, prepare
+from core.maps.frame import nearest, prepare
 from core.runs.execute import run_here
 from core.runs.record import Record
 

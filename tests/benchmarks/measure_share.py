@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
 
-from core import training
-from core.bench import Bench
 from core.experiment import Experiment
 from core.measures import MEASURES
 from core.runs.execute import run_here
+from core.training import loop
+from core.training.evaluation import Bench
 
 RUNS = {
     "default: DAN, small CNN, 16×16": {},
@@ -59,7 +59,7 @@ def watching() -> Iterator[Watch]:
     """Every run in this context is watched."""
     watch = Watch()
     places = [(Bench, "measure", "measures"), (Bench, "evaluate", "forward passes")]
-    places += [(training, name, "gauges") for name in ("prediction_gauges", "feature_gauges")]
+    places += [(loop, name, "gauges") for name in ("prediction_gauges", "feature_gauges")]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     computed = {entry.name: entry.compute for entry in MEASURES}
     for owner, name, title in places:

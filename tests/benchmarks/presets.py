@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from core import devices
 from core.errors import InputError
 from core.experiment import Experiment
+from core.experiment.presets import SITUATIONS, posed
 from core.methods import METHODS
-from core.situations import SITUATIONS, posed
 from core.training import train
 
 RESULTS = Path(__file__).parent / "results" / "presets.md"

@@ -22,7 +22,7 @@ import json, time
 import torch
 torch.set_num_threads(1)
 from core.experiment import Experiment
-from core.shift_report import STAGES, shift_reports
+from core.reports.shift import STAGES, shift_reports
 reports, found = shift_reports(Experiment()), {}
 for name in ("Loading and drawing the digits", *STAGES):
     started = time.perf_counter()

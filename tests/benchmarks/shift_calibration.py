@@ -19,10 +19,10 @@ from sklearn.datasets import load_digits
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.measures.classifier import domain_auc
-from core.measures.kinds import EVIDENCE
 from core.measures.label_shift import label_shift
 from core.measures.mmd import mmd_test
 from core.measures.ridge import ridge_test, standardised
+from core.reports.shift_kind import EVIDENCE
 
 DRAWS, N = 1000, 100
 POWER_DRAWS = 100

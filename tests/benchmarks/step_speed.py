@@ -29,15 +29,15 @@ from torch.utils.data import DataLoader, TensorDataset
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from core.backbones import BACKBONES, build_network
 from core.backbones.small import Scale
-from core.bench import Bench
+from core.domains.pair import load_pair
 from core.experiment import Experiment
 from core.methods.adversarial import domain_loss, perceptron, reverse_gradient
 from core.methods.base import ramp
 from core.methods.conditional import multilinear
 from core.methods.kernels import mk_mmd2
 from core.methods.moments import coral
-from core.pairs import load_pair
 from core.training import train
+from core.training.evaluation import Bench
 
 ROUNDS, STEPS, SIZE = 30, 31, 64
 METHODS = ("source-only", "dann", "dan", "deepcoral", "cdan")
@@ -256,13 +256,13 @@ def main() -> None:
     references: dict = {}
     for name in METHODS:
         experiment = Experiment.parse({"method": {"name": name}, "budget": {"source_epochs": 1, "epochs": 1}})
-        bench = Bench(experiment, load_pair(experiment), "cpu")
+        bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
         loops = {"ours": ours, "by hand": by_hand, "DataLoader": with_data_loader, "pytorch-adapt": pytorch_adapt, "skada": skada}
         if name == "cdan":  # pytorch-adapt's takes turns between the networks instead of reversing a gradient: another algorithm
             del loops["pytorch-adapt"]
         print(f"| {name} | {compare({key: partial(loop, bench, references) for key, loop in loops.items()})} |", flush=True)
     print(f"| MK-MMD, 64 + 64 × 128, forward and backward | {compare(mmd_alone())} |")
-    bench = Bench(TINY, load_pair(TINY), "cpu")
+    bench = Bench(TINY, load_pair(*TINY.pair), "cpu")
     loops = {"ours": partial(ours, bench, {}), "by hand": partial(by_hand, bench, {})}
     print(f"| source-only with next to no arithmetic: the loop alone | {compare(loops)} |")
 

@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from core.map_data import MapData
-from core.projection import class_centres, density_contour
-from pages.parts import canvas, map_server
+from core.maps import class_centres, density_contour
+from core.maps.data import MapData
+from pages.elements import embedding, routes
 
 PAGE = """<!doctype html><meta charset=utf-8><title>canvas</title>
 <style>%s body { margin: 20px; background: %s; --st-text-color: %s; --st-background-color: %s; --st-secondary-background-color: #8883;
@@ -79,7 +79,7 @@ class Harness:
         self.page.wait_for_timeout(100)
 
     def mount(self, data: MapData, **mount) -> None:
-        whole = {"key": "map", "address": map_server.publish(data), "version": data.version, "mode": "pair", "alt": "A map.", "epoch": None}
+        whole = {"key": "map", "address": routes.publish(data), "version": data.version, "mode": "pair", "alt": "A map.", "epoch": None}
         whole |= {"selection": "", "run": None, "follow": False, "height": 420, "export": False} | mount
         self.page.evaluate("(mount) => window.mount(mount)", whole)
 
@@ -95,9 +95,9 @@ class Harness:
 def serve(dark: bool = False):
     """The harness's server; yields its address."""
     colours = ("#12151b", "#e8eaee", "#12151b") if dark else ("#ffffff", "#1d2129", "#ffffff")
-    html, css = ((canvas._FOLDER / f"embedding.{kind}").read_text("utf-8") for kind in ("html", "css"))
-    page = PAGE % (css, *colours, html, canvas.VERSION)
-    app = Starlette(routes=[Route("/", lambda request: HTMLResponse(page)), *map_server.ROUTES])
+    html, css = ((embedding._FOLDER / f"embedding.{kind}").read_text("utf-8") for kind in ("html", "css"))
+    page = PAGE % (css, *colours, html, embedding.VERSION)
+    app = Starlette(routes=[Route("/", lambda request: HTMLResponse(page)), *routes.ROUTES])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

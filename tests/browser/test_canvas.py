@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from browser import harness
 
-from core.map_data import MapData
-from pages.parts.canvas import read_selection
+from core.maps.data import MapData
+from pages.elements.embedding import read_selection
 
 NO_WEBGL = """HTMLCanvasElement.prototype.getContext = (get => function (kind, ...more) {
   return kind === 'webgl2' ? null : get.call(this, kind, ...more); })(HTMLCanvasElement.prototype.getContext);"""

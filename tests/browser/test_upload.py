@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from core.domains import samples
+from core.domains import examples
 
 SHARED = Path(os.environ.get("SHIFTSCOPE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
 OFFICE = SHARED / "office_caltech10_images" / "office_caltech10_96px_jpeg.zip"
@@ -34,7 +34,7 @@ def use(dialog) -> None:
 
 
 def test_pictures_are_given_used_run_and_deleted(open_page, server, tmp_path):
-    (tmp_path / "shapes.zip").write_bytes(samples.pictures())
+    (tmp_path / "shapes.zip").write_bytes(examples.pictures())
     page = open_page("/adapt?" + urlencode({"source_epochs": "1", "epochs": "2", "snapshot": "60"}))
     dialog = give(page, tmp_path / "shapes.zip")
     dialog.get_by_text("2 domains, 3 classes, the same in both.").wait_for()

@@ -10,14 +10,16 @@ import pytest
 from page_tools import page, texts
 from streamlit.testing.v1 import AppTest
 
-from core.comparison import difference, groups
 from core.experiment import Experiment
-from core.runs import store, summary
+from core.reports.comparison import difference, groups
+from core.reports.shift import report_map, shift_reports
+from core.reports.shift_text import facts
+from core.reports.transfer import transfer_report
+from core.reports.verdict import oracle_accuracy
+from core.runs import store
 from core.runs.blind import HIDDEN
-from core.shift_report import report_map, shift_reports
-from core.shift_words import facts
-from core.transfer_report import transfer_report
-from pages.parts import blind, map_server
+from pages.elements import routes
+from pages.frame import blind
 
 
 def everything(at: AppTest) -> str:
@@ -36,7 +38,7 @@ def secrets(records) -> set[str]:
     for record in records:
         last, report = record.phase("adapt")[-1]["measures"], transfer_report(record)
         found |= {f"{100 * value:.1f}" for name, value in last.items() if name.startswith(HIDDEN) and value is not None}
-        found |= {f"{100 * summary.oracle_accuracy(record.epochs()):.1f}", f"{100 * report.target[1].ece:.1f}"}
+        found |= {f"{100 * oracle_accuracy(record.epochs()):.1f}", f"{100 * report.target[1].ece:.1f}"}
     # Numbers below 10 stand in many places, and the source's accuracy is 100.0 or 99.9, too.
     return {text for text in found if 10 <= float(text) < 99.9}
 
@@ -97,9 +99,9 @@ def test_any_shift_shows_no_target_label():
 
 def relabelled(monkeypatch, labels_of) -> None:
     """Give the target other labels: nothing blind may notice."""
-    from core import shift_material
+    from core.reports import shift_data
 
-    load = shift_material.load_pair
+    load = shift_data.load_pair
 
     def other(experiment):
         pair = copy.copy(load(experiment))
@@ -108,7 +110,7 @@ def relabelled(monkeypatch, labels_of) -> None:
         object.__setattr__(pair, "target", target)
         return pair
 
-    monkeypatch.setattr(shift_material, "load_pair", other)
+    monkeypatch.setattr(shift_data, "load_pair", other)
 
 
 def report(hidden: bool):
@@ -149,4 +151,4 @@ def test_the_switch_is_remembered_from_page_to_page():
 
 
 def test_the_map_of_a_blind_page_is_asked_for_by_its_blind_name():
-    assert map_server.BLIND in everything(page(blind="true"))
+    assert routes.BLIND in everything(page(blind="true"))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from page_tools import page
 
+from core.experiment.presets import SITUATIONS, posed
 from core.methods import METHODS
 from core.runs import store
 from core.runs.execute import run_here
 from core.runs.worker import worker
-from core.situations import SITUATIONS, posed
-from pages.parts.catalogue import CHOICES, FILTERS, GROUPS, fitting, grouped
+from pages.choose.catalogue import CHOICES, FILTERS, GROUPS, fitting, grouped
 
 
 @pytest.mark.parametrize("by", GROUPS)

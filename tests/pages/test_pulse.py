@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pages.parts import pulse
+from pages.elements import pulse
 
 
 class Viewer:

@@ -11,18 +11,18 @@ from page_tools import page, texts
 from streamlit.testing.v1 import AppTest
 
 from core.domains import DOMAINS
+from core.domains.preview import SEVERITIES, strip
 from core.shifts import apply_shift
-from core.strip import SEVERITIES, strip
-from pages.parts import shift_picker
+from pages.choose import shifts
 
 
 def script() -> None:
     import streamlit as st
 
-    from pages.parts import shift_picker
+    from pages.choose import shifts
 
-    shift_picker.draw("target", {"name": "moons", "params": {"n": 200}}, "features")
-    st.json(shift_picker.chosen("target"))
+    shifts.draw("target", {"name": "moons", "params": {"n": 200}}, "features")
+    st.json(shifts.chosen("target"))
 
 
 def picker(**query: str) -> AppTest:
@@ -43,7 +43,7 @@ def test_shifts_are_added_up_to_four_and_removed():
     for row, name in enumerate(("rotation", "noise", "translation", "missing")):
         if row:
             at.button(key="target_shift_add").click().run()
-        shift, severity = shift_picker.keys("target", row)
+        shift, severity = shifts.keys("target", row)
         at.selectbox(key=shift).select(name).run()
         at.slider(key=severity).set_value(0.1 * (row + 1)).run()
     assert held(at) == [("rotation", 0.1), ("noise", 0.2), ("translation", pytest.approx(0.3)), ("missing", 0.4)]
@@ -94,8 +94,8 @@ def test_adapt_follows_the_link_and_says_what_is_wrong_with_it():
 
 
 def test_values_are_what_a_run_of_many_shifts_is_shown_by():
-    shifts = [{"name": "rotation", "severity": 0.3}, {"name": "noise", "severity": 0.7}]
-    state = shift_picker.values("source", shifts)
+    chain = [{"name": "rotation", "severity": 0.3}, {"name": "noise", "severity": 0.7}]
+    state = shifts.values("source", chain)
     assert (state["source_shift"], state["source_severity"]) == ("rotation", 0.3)
     assert (state["source_shift_2"], state["source_severity_2"], state["source_shift_3"]) == ("noise", 0.7, "none")
 

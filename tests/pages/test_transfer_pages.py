@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from page_tools import page, texts
 
-from core.measures.words import WORDS
+from core.measures.glossary import WORDS
 from core.runs import store
 
 

@@ -8,10 +8,10 @@ import pytest
 from page_tools import page
 
 from core.domains import own
+from core.domains.examples import SAMPLE_FILES
 from core.domains.reading import Given, Population, format_of, read
-from core.domains.samples import SAMPLE_FILES
 from core.runs.worker import worker
-from pages.parts import upload_check
+from pages.choose import upload_check
 
 
 def sample(name: str):

@@ -15,7 +15,7 @@ from core.domains.reading.archives import Unreadable, members
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
 from core.domains.reading.layout import FolderOptions, Labelled, arrange
 from core.errors import InputError
-from core.mel import RATE
+from core.samples.spectrogram import RATE
 
 SUFFIXES = (".wav", ".wave")
 MAX_BYTES = 10**9  # of all waves of an upload
@@ -38,7 +38,7 @@ class SoundOptions(FolderOptions):
 def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress | None = None) -> Reading:
     """Folders or zips of WAV files, ``class/file`` or ``domain/class/file``.
 
-    Integers of 8 to 32 bits and floats are read; channels are averaged; every sound is brought to `core.mel.RATE` samples a second.
+    Integers of 8 to 32 bits and floats are read; channels are averaged; every sound is brought to `spectrogram.RATE` samples a second.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
 
 
 def decode(content: bytes) -> np.ndarray:
-    """One sound as int16 at `core.mel.RATE` samples a second.
+    """One sound as int16 at `spectrogram.RATE` samples a second.
 
     Raises
     ------

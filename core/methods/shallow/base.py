@@ -19,7 +19,7 @@ from core.errors import InputError
 from core.methods.base import Method, MethodParams, Seen, Side
 from core.methods.shallow.alignment import Alignment, Map, scaler
 from core.methods.shallow.heads import HEADS, Head, HeadName
-from core.sampling import proportional_order
+from core.samples.drawing import proportional_order
 
 Scaling = Literal["domain", "source"]
 HEAD = "Classifier on the features: 1-nearest neighbour, logistic regression or linear SVM."

@@ -10,7 +10,7 @@ from core.methods.base import MethodInfo, Seen, method
 from core.methods.shallow.alignment import check, gaussian, median_distance
 from core.methods.shallow.base import Shallow, ShallowParams
 from core.methods.shallow.quadratic import bounded_quadratic
-from core.sampling import effective_samples
+from core.samples.drawing import effective_samples
 
 
 def kernel_mean_matching(source: np.ndarray, target: np.ndarray, bandwidth: float, bound: float, ridge: float = 0.0) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The command line behind ``python -m core``: what is asked (`arguments`), and each longer command in a file of its own."""

@@ -1,0 +1,91 @@
+"""``python -m core measure``: the shift report without the browser."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.backbones import fitting_backbone
+from core.domains import DOMAINS, kind_of
+from core.errors import InputError
+from core.experiment import Experiment
+from core.measures import WORDS
+from core.reports.shift import shift_report
+from core.reports.shift_data import VIEWS, View
+from core.reports.shift_text import conditions, direction, facts, number
+from core.runs.store import ReferenceStore
+
+
+def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Path | None) -> int:
+    """Print the report of the domains that are asked for, or its JSON; write its page where ``html`` says so. Returns the exit code.
+
+    With a backbone its features are compared: those of the source-trained network where a run has stored one, else of pretrained
+    weights where its parameters ask for them, else of an untrained network. The report says which.
+    """
+    if html is not None and not html.parent.is_dir():
+        raise InputError("--html", f"there is no folder {html.parent}.", "Create it, or name another file.")
+    if backbone is None:
+        asked = asked | {"backbone": asked.get("backbone") or {"name": _any_backbone(asked)}}
+    experiment = Experiment.parse(asked)
+    view, weights = _view(experiment, backbone)
+    report = shift_report(experiment, view, weights)
+    found = facts(experiment, report)
+    if html is not None:
+        from core.figures.shift_page import page
+
+        try:
+            html.write_text(page(found, report), "utf-8")
+        except OSError as error:
+            raise InputError("--html", f"{html} cannot be written ({error.strerror}).", "Name another file.") from error
+        print(f"Written: {html}", file=sys.stderr)
+    print(json.dumps(found, indent=2) if as_json else _text(found, report))
+    return 0
+
+
+def _any_backbone(asked: dict[str, Any]) -> str:
+    """One that fits the source; raw inputs are compared, so nothing depends on it."""
+    source = asked.get("source", {})
+    name = source.get("name", "printed-digits")
+    kind = kind_of(name, source.get("params", {})) if name in DOMAINS else None
+    return "mlp" if kind is None else fitting_backbone(kind)
+
+
+def _view(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
+    if backbone is None:
+        return "raw", None
+    reference = ReferenceStore().get(experiment.reference_id("source"))
+    if reference is not None:
+        return "trained", reference.model
+    return ("pretrained" if experiment.backbone.params.get("weights", "none") != "none" else "fresh"), None
+
+
+def _text(found: dict[str, Any], report) -> str:
+    """The report as lines of text."""
+    auc, p, mmd = found["domain_auc"], found["domain_p"], found["mmd2"]
+    lines = [f"{found['source']} → {found['target']} ({VIEWS[report.view]})", "", found["verdict"], ""]
+    rows = [
+        ("domain_auc", f"{auc['value']:.3f}", f"95 % {auc['low']:.3f} to {auc['high']:.3f}", f"{auc['control']:.3f}"),
+        ("domain_p", f"{p['value']:.3f}", "ridge regression, B = 499", f"{p['control']:.3f}"),
+        ("mmd2", number(mmd["value"]), f"p = {mmd['p']:.3f}, B = 499", number(mmd["control"])),
+    ]
+    for name in ("a_distance", "sliced_wasserstein", "energy_distance", "coral_distance", "columns_shifted"):
+        rows.append((name, number(found[name]["value"]), "", number(found[name]["control"])))
+    lines += [f"  {WORDS.get(name).title:30} {value:>9}   A/A {control:>9}   {beside}".rstrip() for name, value, beside, control in rows]
+    if report.properties:
+        lines += ["", WORDS.get("explained").title.replace("x %", "this much") + ", each alone:"]
+        lines += [f"  {e.title:30} {100 * e.share:8.0f} %   {direction(e)}" for e in report.properties[:8]]
+    kind, shift = found["kind"], found["label_shift"]
+    lines += [
+        "",
+        kind["headline"],
+        *(f"  - {text}" for text in kind["evidence"]),
+        *(f"  - To know more: {text}" for text in kind["needed"]),
+    ]
+    if shift["estimated"] is not None and not shift["contradicted"]:
+        lines += ["", "Class shares (source, estimated in the target, true):"]
+        true = shift["true"] or [None] * len(shift["classes"])
+        for name, *values in zip(shift["classes"], shift["source"], shift["estimated"], true, strict=True):
+            lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else format(100 * v, '.1f') + ' %':>9}" for v in values))
+    return "\n".join([*lines, "", conditions(report)])

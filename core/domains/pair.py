@@ -1,0 +1,153 @@
+"""Two domains that fit together: loaded, cut apart, shifted, brought to one shape, and kept for the next who asks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
+from torch import Tensor
+
+from core.domains.base import DOMAINS, NOUNS, Domain, shifted, stratified_split
+from core.domains.spec import DomainSpec
+from core.errors import InputError, as_input_error
+
+PAIRS_KEPT = 4
+_PAIRS: dict[str, Pair] = {}
+_PAIRS_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and a target that fit together: same kind, same input shape, same classes."""
+
+    source: Domain
+    target: Domain
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.source.class_names
+
+
+def make_pair(source: Domain, target: Domain) -> Pair:
+    """Bring two domains to one input shape, or say why that cannot be.
+
+    Images are brought to the larger side and to three channels if either has three (bilinear, antialiased). The shorter of two
+    texts or sounds is filled up with nothing, which is 0 in both.
+    """
+    if source.labels is None:
+        raise InputError("source", f"{source.name} has no labels.", "Choose a labelled source; only the target may be unlabelled.")
+    if source.kind != target.kind:
+        raise InputError(
+            "target",
+            f"{source.name} holds {NOUNS[source.kind]} and {target.name} holds {NOUNS[target.kind]}.",
+            "Choose two domains of the same kind.",
+        )
+    if target.labels is not None and source.class_names != target.class_names:
+        raise InputError(
+            "target",
+            f"its classes ({_few(target.class_names)}) are not those of {source.name} ({_few(source.class_names)}).",
+            "Choose two domains with the same classes, in the same order.",
+        )
+    if source.kind == "features":
+        if source.inputs.shape[1] != target.inputs.shape[1]:
+            raise InputError(
+                "target",
+                f"{target.name} has {target.inputs.shape[1]} features, {source.name} has {source.inputs.shape[1]}.",
+                "Both domains need the same columns.",
+            )
+        return Pair(source, target)
+    if source.kind == "text":
+        return Pair(*_padded(source, target))
+    if source.kind == "sound":
+        if source.rate != target.rate or source.inputs.shape[1:3] != target.inputs.shape[1:3]:
+            raise InputError(
+                "target",
+                f"{target.name} has {target.inputs.shape[2]} bands at {target.rate:,} samples a second, "
+                f"{source.name} has {source.inputs.shape[2]} at {source.rate:,}.",
+                "Give both sounds at one sample rate.",
+            )
+        return Pair(*_padded(source, target))
+    channels = max(source.inputs.shape[1], target.inputs.shape[1])
+    side = max(*source.inputs.shape[2:], *target.inputs.shape[2:])
+    return Pair(_resize(source, channels, side), _resize(target, channels, side))
+
+
+def _padded(*domains: Domain) -> list[Domain]:
+    """Both with as many words, or as many frames, as the longer one."""
+    longest = max(d.inputs.shape[-1] for d in domains)
+    return [replace(d, inputs=F.pad(d.inputs, (0, longest - d.inputs.shape[-1]))) for d in domains]
+
+
+def _resize(d: Domain, channels: int, side: int) -> Domain:
+    x = d.inputs
+    if not isinstance(x, Tensor):  # pictures that stay on disk
+        return replace(d, inputs=x.resized(channels, side))
+    if x.shape[1] != channels:
+        x = x.expand(-1, channels, -1, -1)
+    if tuple(x.shape[2:]) != (side, side):
+        parts = [
+            F.interpolate(part.float(), (side, side), mode="bilinear", antialias=True, align_corners=False)
+            .round_()
+            .clamp_(0, 255)
+            .to(torch.uint8)
+            for part in x.split(4096)
+        ]
+        x = torch.cat(parts)
+    return replace(d, inputs=x.contiguous())
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+
+
+def load_pair(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Callable[[float], None] | None = None) -> Pair:
+    """The two domains of a question, shifted and brought to one shape.
+
+    The same domain on both sides is cut into two disjoint halves, so that no sample is on both; with other parameters on
+    one side, the target is an independent draw. The last few pairs are kept in memory. ``on_progress`` is told the
+    fraction of a download.
+    """
+    key = json.dumps([source.model_dump(mode="json"), target.model_dump(mode="json"), seed], sort_keys=True)
+    with _PAIRS_LOCK:
+        if key in _PAIRS:
+            return _PAIRS[key]
+    pair = _load_both(source, target, seed, on_progress)  # outside the lock: a download must not hold up other experiments
+    with _PAIRS_LOCK:
+        _PAIRS[key] = pair
+        while len(_PAIRS) > PAIRS_KEPT:
+            del _PAIRS[next(iter(_PAIRS))]
+    return pair
+
+
+def _load_both(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Pair:
+    first = _load(source, seed, on_progress)
+    if (source.name, source.params) == (target.name, target.params):
+        domains = [_half(first, half, seed) for half in (0, 1)]
+    else:
+        domains = [first, _load(target, seed + (source.name == target.name), on_progress)]
+    shifts = [[(s.name, s.severity) for s in spec.shifts] for spec in (source, target)]
+    return make_pair(*(shifted(d, chain, seed) for d, chain in zip(domains, shifts, strict=True)))
+
+
+def _load(spec: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Domain:
+    entry = DOMAINS.get(spec.name)
+    more = {"on_progress": on_progress} if entry.downloads else {}
+    try:
+        params = entry.params(**spec.params)
+    except ValidationError as error:  # a file that was there when the experiment was made
+        raise as_input_error(error) from error
+    return entry.make(params, seed, **more)
+
+
+def _half(d: Domain, half: int, seed: int) -> Domain:
+    labels = None if d.labels is None else d.labels.numpy()
+    cut = {}
+    for name, part in (("train", d.train), ("test", d.test)):
+        groups = stratified_split(None if labels is None else labels[part.numpy()], len(part), 0.5, seed)
+        cut[name] = part[groups[half]]
+    return replace(d, **cut)

@@ -1,0 +1,150 @@
+"""Experiment: everything that defines one run, frozen, validated, hashable, JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue, ValidationError, model_validator
+
+from core.backbones import BACKBONES, is_frozen
+from core.domains import kind_of
+from core.domains.spec import DomainSpec, Frozen
+from core.errors import InputError, as_input_error
+from core.methods import METHODS
+
+# Part of every id. Raise it when a change makes old results incomparable with new ones.
+SCHEMA = 4
+
+
+class BackboneSpec(Frozen):
+    """A registered backbone and its parameters."""
+
+    name: str = "small-cnn"
+    params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> BackboneSpec:
+        entry = BACKBONES.get(self.name, "backbone")
+        self.params.update(entry.params.model_validate(self.params).model_dump(mode="json"))
+        return self
+
+
+class MethodSpec(Frozen):
+    """A registered method and its hyper-parameters."""
+
+    name: str = "dan"
+    params: dict[str, JsonValue] = Field(default_factory=dict, validate_default=True)
+
+    @model_validator(mode="after")
+    def _complete(self) -> MethodSpec:
+        entry = METHODS.get(self.name, "method")
+        self.params.update(entry.Params.model_validate(self.params).model_dump(mode="json"))
+        return self
+
+
+class Budget(Frozen):
+    """How long and how to train. Both phases share everything but their number of epochs."""
+
+    source_epochs: int = Field(8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
+    epochs: int = Field(30, ge=1, le=1000, description="Epochs of adaptation.")
+    batch_size: int = Field(64, ge=4, le=1024, description="Samples of each domain in a batch.")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="Adam, or SGD with Nesterov momentum 0.9.")
+    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
+    weight_decay: float = Field(5e-4, ge=0, le=1, description="L2 penalty on all weights.")
+    schedule: Literal["constant", "inverse", "cosine"] = Field("inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
+    label_smoothing: float = Field(
+        0.0, ge=0, le=0.5, description="Share of each label spread over all classes where labels alone are learned from. SHOT's paper: 0.1."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: the backbone computes with 8 bits of mantissa, in about half the time where the hardware can."
+    )
+
+
+class Experiment(Frozen):
+    """One question, asked completely. Equal experiments have equal ids and share one run."""
+
+    source: DomainSpec = DomainSpec(name="printed-digits")
+    target: DomainSpec = DomainSpec(name="handwritten-digits")
+    backbone: BackboneSpec = BackboneSpec()
+    method: MethodSpec = MethodSpec()
+    start: Literal["source-model", "scratch"] = Field("source-model", description="Adapt the source-trained network, or a fresh one.")
+    budget: Budget = Budget()
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    snapshot: int = Field(2000, ge=20, le=10_000, description="Held-out samples per domain kept for maps; MMD and AUC take the first 500.")
+    shots: int = Field(0, ge=0, le=50, description="Labelled target samples per class, for methods that learn from a few of them.")
+    joint: bool = Field(False, description="Also train on the labels of both domains together, as a second upper line.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Experiment:
+        kinds = BACKBONES.get(self.backbone.name).kinds
+        held = [(side.name, kind_of(side.name, side.params)) for side in (self.source, self.target)]
+        if None not in (held[0][1], held[1][1]) and held[0][1] != held[1][1]:
+            what = f"{self.source.name} and {self.target.name} hold different kinds of data."
+            raise InputError("target", what, "Choose two domains of one kind.")
+        for name, kind in held:
+            if kind is not None and kind not in kinds:
+                good = ", ".join(b.name for b in BACKBONES if kind in b.kinds)
+                raise InputError("backbone", f"{self.backbone.name} cannot read {name}.", f"Choose one of: {good}.")
+        self._fits_method(held[0][1])
+        return self
+
+    def _fits_method(self, kind: str | None) -> None:
+        info = METHODS.get(self.method.name).info
+        if info.kinds and kind not in (None, *info.kinds):
+            raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {kind}.", "Choose another method.")
+        if info.kinds == ("image",) and is_frozen(self.backbone.name, self.backbone.params):
+            what = f"{info.title} changes the pictures, and a network that is frozen as a whole sees each of them once, before."
+            raise InputError("method", what, "Set the backbone's freeze to part or none, or choose another method.")
+        if info.setting == "semi-supervised" and not self.shots:
+            raise InputError(
+                "shots", f"{info.title} learns from labelled target samples, and 0 per class is none.", "Give 1 or more, say 3."
+            )
+        if self.shots and info.setting != "semi-supervised":
+            raise InputError("shots", f"{info.title} takes no target labels.", "Set shots to 0, or choose a method for few target labels.")
+        if self.start == "scratch" and (info.instant or not info.sees_source):
+            raise InputError("start", f"{info.title} needs a network that was trained on the source.", "Set start to source-model.")
+
+    @property
+    def pair(self) -> tuple[DomainSpec, DomainSpec, int]:
+        """What `core.domains.load_pair` takes: source, target and seed."""
+        return self.source, self.target, self.seed
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of adaptation: one for methods in closed form, the budget's for all others."""
+        return 1 if METHODS.get(self.method.name).info.instant else self.budget.epochs
+
+    @property
+    def phases(self) -> dict[str, int]:
+        """The phases of a run, in order, with their epochs. A target without labels has no oracle and no joint phase."""
+        references = ["source", "oracle", *(["joint"] if self.joint else [])]
+        return dict.fromkeys(references, self.budget.source_epochs) | {"adapt": self.epochs}
+
+    @classmethod
+    def parse(cls, data: dict[str, Any] | str | bytes) -> Experiment:
+        """Build from a dictionary or JSON text; raises `InputError` naming the field, the value and what is allowed."""
+        try:
+            return cls.model_validate(data) if isinstance(data, dict) else cls.model_validate_json(data)
+        except ValidationError as error:
+            raise as_input_error(error) from error
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON: the run's name."""
+        return _digest(self.model_dump(mode="json"))
+
+    def reference_id(self, role: Literal["source", "oracle", "joint"]) -> str:
+        """The address of the network trained on labels alone, shared by every method that starts from it."""
+        data = self.model_dump(mode="json", include={"source", "target", "backbone", "budget", "seed"})
+        del data["budget"]["epochs"]
+        return _digest(data | {"role": role})
+
+    def canonical_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True)
+
+
+def _digest(data: dict) -> str:
+    text = json.dumps(data | {"schema": SCHEMA}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,288 @@
+"""A run's 2-D maps, with all that is drawn on them. UMAP is computed by `core.maps.process`, everything else here and at once."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from core.devices import one_thread
+from core.errors import InputError
+from core.home import home
+from core.maps import (
+    EpochMap,
+    MapQuality,
+    class_centres,
+    density_contour,
+    disagreement,
+    discriminant_map,
+    level_lines,
+    live_discriminant,
+    live_pca,
+    map_quality,
+    pca_map,
+    prepare_numba_cache,
+    umap_map,
+)
+from core.maps.data import Ground, MapData, Rings
+from core.maps.process import mapper
+from core.runs.record import Record
+from core.runs.snapshots import Frames, Marks, class_names, dimensions, domains, frames, readable
+
+Kind = Literal["pca", "umap", "discriminant", "inputs"]
+KINDS: tuple[Kind, ...] = ("pca", "umap", "discriminant", "inputs")
+KEPT = 16  # maps held in memory
+
+
+def kinds(record: Record) -> tuple[Kind, ...]:
+    """The projections that this run can be shown in; its inputs only where they are points of a plane."""
+    samples = record.samples()
+    return KINDS if samples is not None and "plane" in samples else KINDS[:-1]
+
+
+def run_map(record: Record, kind: Kind) -> MapData | None:
+    """All that a map of this run shows so far; None before the first snapshot, or before its UMAP is computed.
+
+    A finished run has one basis for all epochs, fitted on all of them. Until then each new epoch is placed beside the ones before,
+    and no point already shown moves.
+    """
+    with one_thread():
+        return _run_map(record, kind)
+
+
+def _run_map(record: Record, kind: Kind) -> MapData | None:
+    finished = record.status()["state"] == "finished"
+    found, seen = positions(record, kind, finished), frames(record)
+    if found is None or seen is None:
+        return None
+    identity = _identity(record, kind, found, finished)
+    shown = [seen.epochs.index(number) for number in found.epochs]
+    names = class_names(record)
+    lines = {e["number"]: e["measures"] for e in record.phase("adapt")}
+    ground, domain_lines = _ground(record, found.epochs) if kind == "inputs" else (None, None)
+    details = [
+        _DETAILS.get((identity, number), lambda i=i: _details(found.positions[i], seen, shown[i], len(names)))
+        for i, number in enumerate(found.epochs)
+    ]
+    outlines = tuple(rings if domain_lines is None else (*rings, domain_lines[i]) for i, (_, rings) in enumerate(details))
+    return MapData(
+        identity=identity,
+        version=f"{identity}-{record.version()}",
+        epochs=found.epochs,
+        positions=found.positions,
+        domain=seen.domain,
+        labels=seen.labels,
+        predictions=seen.predictions[shown],
+        confidence=seen.confidence[shown],
+        class_names=names,
+        titles=tuple("before" if number == 0 else f"epoch {number}" for number in found.epochs),
+        captions=tuple(_caption(lines.get(number)) for number in found.epochs),
+        centres=np.stack([centres for centres, _ in details]),
+        outlines=outlines,
+        pictures=seen.pictures,
+        rows=seen.rows,
+        originals=seen.originals,
+        ground=ground,
+        note=_note(record, len(seen.domain) // 2),
+    )
+
+
+def _identity(record: Record, kind: Kind, found: EpochMap, finished: bool) -> str:
+    """The same as long as no point that was shown moves: the run and the projection first, as the browser reads them."""
+    basis = f"all-{len(found.epochs)}" if finished and kind != "inputs" else "live"
+    return f"{record.id}-{kind}-{basis}-{_birth(record)}"
+
+
+def _birth(record: Record) -> str:
+    """Another one when a run was deleted and computed again under its id, or is the shipped one of the same id."""
+    marks = readable(record)
+    return hashlib.sha256(f"{record.folder} {record.blind} {marks[0] if marks else ''}".encode()).hexdigest()[:8]
+
+
+def positions(record: Record, kind: Kind, finished: bool) -> EpochMap | None:
+    """Where every sample is at every epoch so far; None while there is nothing to show."""
+    marks = readable(record)
+    numbers = tuple(number for number, _ in marks)
+    if not marks:
+        return None
+    if kind == "umap":
+        arrays = record.map("umap")
+        return EpochMap("umap", tuple(arrays["epochs"].tolist()), arrays["positions"]) if arrays else None
+    if kind == "inputs":
+        samples = record.samples()
+        centre, half = samples["plane"][:2], samples["plane"][2]
+        return EpochMap("inputs", numbers, np.repeat((samples["rows"] - centre)[None] / half, len(numbers), 0).astype(np.float32))
+    return (_joint if finished else _live)(str(record.folder), kind, marks)
+
+
+def compute_umap(record: Record, on_progress: Callable[[float], None] | None = None) -> None:
+    """Compute and store the UMAP map of a finished run. Takes seconds, and tens of seconds on the first call on a machine."""
+    marks = readable(record)
+    if not marks:
+        raise InputError("run", f"{record.id} has no snapshot to draw.", "Launch it again.")
+    prepare_numba_cache(home() / "numba")
+    numbers = tuple(number for number, _ in marks)
+    found = umap_map(_features(record, numbers), numbers, seed=record.experiment()["seed"], on_progress=on_progress)
+    if readable(record) != marks:
+        raise InputError("run", f"{record.id} has changed while its map was computed.", "Ask for the map again.")
+    record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
+
+
+def umap_state(record: Record) -> tuple[str, float]:
+    """ "ready", "queued", "computing" or "failed", and the fraction done; the first call for a finished run asks for the map."""
+    if record.map("umap") is not None:
+        return "ready", 1.0
+    state = mapper().state(record.id)
+    if state[0] in ("unknown", "ready"):  # never asked for, or deleted since
+        ask_for_umap(record)
+        state = mapper().state(record.id)
+    return state
+
+
+def ask_for_umap(record: Record) -> None:
+    """Have a finished run's UMAP computed, also where that has failed before."""
+    mapper().submit(record.id)
+
+
+def quality(record: Record, kind: Kind, epochs: list[int]) -> dict[int, dict[str, Any]]:
+    """For each of these epochs: trustworthiness, class purity and mixing of the map beside the full space, and ``warning``.
+
+    ``warning`` is one sentence where the map and the domain classifier disagree, else None. Epochs without a map are left out.
+    A map of two features that only turns them hides nothing, and has no warning.
+    """
+    finished = record.status()["state"] == "finished"
+    found, seen = positions(record, kind, finished), frames(record)
+    if found is None or seen is None:
+        return {}
+    measures = {e["number"]: e["measures"] for e in record.phase("adapt")}
+    identity, answer = _identity(record, kind, found, finished), {}
+    whole = kind != "umap" and dimensions(record) <= 2
+    for number in set(epochs) & set(found.epochs):
+        place = found.positions[found.epochs.index(number)]
+        judged = _QUALITIES.get((identity, number), lambda n=number, p=place: _judge(record, n, p, seen))
+        if judged is not None:
+            m = measures.get(number)
+            warning = None if whole or not m else disagreement(judged, m["domain_auc_low"], m["domain_auc_high"])
+            answer[number] = {**vars(judged), "warning": warning}
+    return answer
+
+
+def _judge(record: Record, number: int, places: np.ndarray, seen: Frames) -> MapQuality | None:
+    arrays = record.snapshot(number)
+    with one_thread():
+        return None if arrays is None else map_quality(arrays["features"], places, seen.domain, seen.labels)
+
+
+class _Cache:
+    """Remembers what was made for a key, and nothing of what it was made from; the ones longest unused go first."""
+
+    def __init__(self, most: int):
+        self.most, self.held, self.lock = most, OrderedDict(), threading.Lock()
+
+    def get(self, key: tuple, make: Callable[[], Any]) -> Any:
+        with self.lock:
+            if key in self.held:
+                self.held.move_to_end(key)
+                return self.held[key]
+        made = make()
+        with self.lock:
+            self.held[key] = made
+            while len(self.held) > self.most:
+                self.held.popitem(last=False)
+        return made
+
+
+_DETAILS, _QUALITIES, _LEVELS = _Cache(2048), _Cache(2048), _Cache(1024)
+
+
+def _details(positions: np.ndarray, seen: Frames, frame: int, classes: int) -> tuple[np.ndarray, tuple[Rings, Rings]]:
+    """Class centres, of predicted classes where the true one is not known, and the density outlines of both domains."""
+    labels = np.where(seen.labels >= 0, seen.labels, seen.predictions[frame])
+    outlines = tuple(density_contour(positions[seen.domain == side]) for side in (0, 1))
+    return class_centres(positions, labels, seen.domain, classes), outlines
+
+
+def _caption(measures: dict[str, Any] | None) -> str:
+    if measures is None:
+        return ""
+    accuracy = measures["target_accuracy"]
+    return f"Domain AUC {measures['domain_auc']:.2f} in the full space" + (
+        "" if accuracy is None else f", target accuracy {100 * accuracy:.1f} %"
+    )
+
+
+def _note(record: Record, shown: int) -> str:
+    totals = record.status().get("held_out") or [shown, shown]
+    seed = record.experiment().get("seed", 0)
+    of = f"{totals[0]:,}" if totals[0] == totals[1] else f"{totals[0]:,} source and {totals[1]:,} target"
+    if totals[0] == totals[1]:
+        return f"Showing {shown:,} of {of} held-out samples per domain, drawn with seed {seed}, source classes in proportion."
+    return f"Showing {shown:,} samples per domain, of {of} held-out ones, drawn with seed {seed}, source classes in proportion."
+
+
+def _ground(record: Record, numbers: tuple[int, ...]) -> tuple[Ground, list[Rings]]:
+    """What the network and the domain classifier say of the plane, at each epoch."""
+    grids = [record.snapshot(number) for number in numbers]
+    ground = Ground(np.stack([g["grid_classes"] for g in grids]), np.stack([g["grid_confidence"] for g in grids]))
+    birth = _birth(record)
+    lines = [
+        _LEVELS.get((record.id, birth, number), lambda g=g: level_lines(g["grid_domain"].astype(np.float32), 127.5))
+        for number, g in zip(numbers, grids, strict=True)
+    ]
+    return ground, lines
+
+
+@lru_cache(maxsize=KEPT)
+def _joint(folder: str, kind: Kind, marks: Marks) -> EpochMap:
+    record = Record(Path(folder))
+    numbers = tuple(number for number, _ in marks)
+    features = _features(record, numbers)
+    if kind == "pca":
+        return pca_map(features, numbers)
+    return discriminant_map(features, numbers, domains(len(features[0])))
+
+
+@dataclass(frozen=True)
+class _Live:
+    marks: Marks = ()
+    positions: np.ndarray | None = None
+    basis: Any = None
+
+
+_LIVE: dict[tuple[str, Kind], _Live] = {}
+_LOCK = threading.Lock()
+
+
+def _live(folder: str, kind: Kind, marks: Marks) -> EpochMap:
+    """What was placed at an earlier call stays where it was."""
+    with _LOCK:
+        known = _LIVE.pop((folder, kind), _Live())
+        if marks[: len(known.marks)] != known.marks:
+            known = _Live()
+        for mark in marks[len(known.marks) :]:
+            known = _extended(known, kind, mark, Record(Path(folder)).snapshot(mark[0])["features"])
+        _LIVE[folder, kind] = known
+        while len(_LIVE) > KEPT:
+            _LIVE.pop(next(iter(_LIVE)))
+    return EpochMap(kind, tuple(number for number, _ in marks), known.positions)
+
+
+def _extended(known: _Live, kind: Kind, mark: tuple[int, str], features: np.ndarray) -> _Live:
+    if kind == "pca":
+        placed, basis = live_pca(features, None if known.positions is None else known.positions[-1]), None
+    else:
+        placed, basis = live_discriminant(features, domains(len(features)), known.basis)
+    placed = placed[None].astype(np.float32)
+    joined = placed if known.positions is None else np.concatenate([known.positions, placed])
+    return replace(known, marks=(*known.marks, mark), positions=joined, basis=basis)
+
+
+def _features(record: Record, numbers) -> list[np.ndarray]:
+    return [record.snapshot(number)["features"] for number in numbers]

@@ -1,0 +1,1 @@
+"""Records and populations in, findings and sentences out: shift, transfer, comparison, verdict, health, selection."""

@@ -1,0 +1,189 @@
+"""Which kind of shift this looks like: covariate, label or concept. What can be told from numbers, and what would be needed to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from core.measures.classifier import DomainAuc
+from core.measures.glossary import WORDS, Words
+from core.measures.label_shift import LabelShift
+
+ENOUGH = 30  # samples of each domain, in effect, where both domains have samples
+EVIDENCE = 0.025  # for the smaller of two p values: together they raise a false alarm in at most 5 % of all comparisons
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Error rates of one classifier on comparable samples of both domains, and their difference with its 95 % interval.
+
+    ``effective`` is how many samples of the poorer domain lie where both have samples, in effect: 2Σw, or (Σw)²/Σw² if that is less.
+    Without a shift it is their number; where the domains are apart it goes to 0.
+    """
+
+    source_error: float
+    target_error: float
+    difference: float
+    low: float
+    high: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``name`` is "none", "label", "covariate", "label and covariate", or one of these "and concept"; ``headline`` is one sentence.
+
+    ``evidence`` and ``needed`` are sentences: what speaks for it, and what would be needed to know more.
+    """
+
+    name: str
+    headline: str
+    evidence: tuple[str, ...]
+    needed: tuple[str, ...]
+
+
+def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: np.ndarray, target_scores: np.ndarray, seed: int) -> Overlap:
+    """Compare a classifier's errors where both domains have samples (Cai, Namkoong & Yadlowsky 2023, arXiv 2303.02011).
+
+    With π(x) the chance that x is a target sample, weights π for the source and 1 − π for the target turn both into one distribution,
+    in proportion to p·q/(p+q). If the labels mean the same, the classifier errs there equally often in both.
+
+    Parameters
+    ----------
+    source_wrong, target_wrong : ndarray of bool, n and m
+        Whether the source-trained classifier is wrong about each held-out sample.
+    source_scores, target_scores : ndarray
+        Out-of-fold log-odds of "target" of the same samples.
+    """
+    sides = [(source_wrong.astype(float), expit(source_scores)), (target_wrong.astype(float), expit(-target_scores))]
+    errors = [float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides]
+    effective = min(float(min(2 * w.sum(), w.sum() ** 2 / max(np.square(w).sum(), 1e-300))) for _, w in sides)
+    rng = np.random.default_rng([seed, 0x0E7])
+    drawn = []
+    for wrong, w in sides:
+        at = rng.integers(len(w), size=(DRAWS, len(w)))
+        drawn.append((wrong * w)[at].sum(1) / np.maximum(w[at].sum(1), 1e-300))
+    low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
+    return Overlap(*errors, errors[1] - errors[0], float(low), float(high), effective)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The two domains again, after source samples were drawn in the class shares that the target is estimated to have."""
+
+    n: int
+    auc: float
+    low: float
+    mmd_p: float
+
+    @property
+    def gone(self) -> bool:
+        """Whether neither test sees a difference any more."""
+        return self.low <= 0.5 and self.mmd_p > EVIDENCE
+
+
+def kind_of_shift(
+    auc: DomainAuc, smallest_p: float, labels: LabelShift | None, matched: Matched | None, shares_differ: bool, both: Overlap | None
+) -> Kind:
+    """Put the evidence together.
+
+    Parameters
+    ----------
+    auc : DomainAuc
+        Of the inputs or features.
+    smallest_p : float
+        The smaller of the permutation p values of the domain classifier and of MMD²; at most `EVIDENCE` is a shift.
+    labels : LabelShift or None
+        None where no source classifier could be made.
+    matched : Matched or None
+        None where too few samples could be drawn.
+    shares_differ : bool
+        Whether the source classifier's predictions have other class shares in the target than in the source (p < 0.01).
+    both : Overlap or None
+        None where the target has no labels.
+    """
+    differ = smallest_p <= EVIDENCE
+    concept = both is not None and both.effective >= ENOUGH and both.low > 0
+    shares_explain = matched is not None and matched.gone
+    evidence: list[str] = []
+    if not differ:
+        name = "none"
+        headline = "There is no evidence of a shift in the inputs."
+        evidence.append(f"A classifier cannot tell the domains apart (AUC {auc.auc:.2f}, interval {auc.low:.2f} to {auc.high:.2f}).")
+    else:
+        seen = "a classifier tells the domains apart with" if auc.low > 0.5 else "the kernel test sees it, a linear classifier does not,"
+        evidence.append(f"The inputs differ: {seen} AUC {auc.auc:.2f}.")
+        by_label = shares_differ and labels is not None and labels.estimated is not None and not labels.contradicted
+        if by_label and shares_explain:
+            name, headline = "label", "This looks like label shift: the classes look the same, but come in other proportions."
+        elif by_label and matched is not None and matched.auc < auc.auc - 0.1:
+            name, headline = (
+                "label and covariate",
+                "This looks like covariate and label shift together: other looks and other class shares.",
+            )
+        else:
+            name, headline = "covariate", "This looks like covariate shift: samples of the same class look different in the two domains."
+        evidence += _about_shares(labels, matched, shares_differ)
+    if concept:
+        name = "concept" if name == "none" else f"{name} and concept"
+        headline = headline.rstrip(".") + ". Labels may also mean something else in the target (concept shift)."
+    concept_evidence, needed = _about_concept(both, concept)
+    if name == "none":
+        needed.append("More samples would reveal a smaller shift; nothing here excludes one that is too small for this many.")
+    return Kind(name, headline, tuple(evidence + concept_evidence), tuple(needed))
+
+
+def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_differ: bool) -> list[str]:
+    if labels is None:
+        return []
+    if labels.refusal:
+        return [f"Class shares could not be estimated. {labels.refusal}"]
+    said = []
+    if labels.contradicted:
+        said.append("No class shares at all could produce the predictions seen in the target, so the looks of the classes have changed.")
+    elif not shares_differ:
+        said.append("The source classifier predicts the classes in the same proportions in both domains.")
+    if matched is None:
+        said.append("Too few source samples of some class remain to compare domains with equal class shares.")
+    else:
+        outcome = "the difference is gone" if matched.gone else "the difference stays"
+        numbers = f"{matched.n} samples per domain, AUC {matched.auc:.2f}, MMD² p = {matched.mmd_p:.3f}"
+        said.append(f"With source samples drawn in the target's estimated class shares, {outcome} ({numbers}).")
+    return said
+
+
+def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list[str]]:
+    """What can be said of p(y|x), as evidence and as what is needed."""
+    if both is None:
+        return [], [
+            "Whether labels mean the same in both domains (concept shift) can't be told without target labels. "
+            "About 20 labelled target samples per class would tell."
+        ]
+    if both.effective < ENOUGH:
+        return [], [
+            "Whether labels mean the same can't be told: the domains hardly overlap, so there are no comparable samples "
+            f"(in effect {both.effective:.0f} of the {ENOUGH} needed). Source samples that look like the target would tell."
+        ]
+    errors = (
+        f"Where both domains have samples, a classifier trained on the source errs on {100 * both.source_error:.0f} % of the source and "
+        f"{100 * both.target_error:.0f} % of the target (difference {100 * both.low:+.0f} to {100 * both.high:+.0f} points)"
+    ).replace("-", "−")
+    if concept:
+        return [f"{errors}: the same inputs carry other labels, or differ in a way that a linear classifier does not see."], []
+    return [f"{errors}: no evidence that labels mean something else."], []
+
+
+WORDS.add(
+    Words(
+        name="kind",
+        title="Kind of shift",
+        meaning="Covariate shift: other inputs; label shift: other class shares; concept shift: the same input carries another label.",
+        formula=r"p(x,y) = p(x)\,p(y \mid x) = p(y)\,p(x \mid y)",
+        reference="Moreno-Torres et al. 2012, A unifying view on dataset shift, Pattern Recognition 45; Cai et al. 2023, arXiv 2303.02011",
+        limits="From inputs alone the kinds cannot be told apart for certain. The sentence says what these numbers look like to a linear "
+        "classifier, and what would be needed to know. Target labels are used for the comparison of errors only.",
+    )
+)

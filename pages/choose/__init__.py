@@ -1,0 +1,1 @@
+"""What makes an experiment: domains, shifts, uploads, backbone, method, budget, and the estimate of what it costs."""

@@ -1,0 +1,42 @@
+"""The box above the Run button: device, time, sizes, and what one should know before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import devices
+from core.errors import InputError
+from core.experiment import Experiment
+from core.training.estimate import Estimate, estimate
+from pages.elements.text import literal
+
+
+@st.cache_data(max_entries=64, show_spinner="Timing three batches…")
+def _estimate(experiment_json: str, device: str) -> Estimate | str:
+    try:
+        return estimate(Experiment.parse(experiment_json), device)
+    except InputError as error:
+        return str(error)
+
+
+def box(experiment: Experiment) -> bool:
+    """Draw the box; False if the experiment cannot be run."""
+    device = devices.choose()
+    found = _estimate(experiment.canonical_json(), device)
+    if isinstance(found, str):
+        st.error(literal(found), title="This cannot be run", icon=":material/error:")
+        return False
+    with st.container(border=True):
+        st.caption(
+            f"**{literal(devices.title(device))}** · about **{_duration(found.seconds)}** for a new run, from 3 real batches  \n"
+            f"Source: {found.train[0]:,} to train, {found.held_out[0]:,} held out  \n"
+            f"Target: {found.train[1]:,} to train (labels unseen), {found.held_out[1]:,} held out  \n"
+            f"{found.weights:,} weights, {found.data_bytes / 1e6:.1f} MB of data"
+        )
+        for warning in found.warnings:
+            st.warning(warning, icon=":material/warning:")
+    return True
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,229 @@
+"""The choices that make an experiment: widgets made from the registries, every one of them in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import streamlit as st
+from pydantic import BaseModel
+
+from core.backbones import BACKBONES
+from core.domains import DOMAINS, kind_of, own
+from core.errors import InputError
+from core.experiment import Budget, Experiment
+from core.methods import METHODS
+from pages.choose import catalogue, shifts, upload
+from pages.choose.fields import choose, field, form, limits, titles, widgets
+from pages.elements.text import literal
+
+DEFAULT = Experiment().model_dump(mode="json")
+SHOTS = 3  # of each class, where a method needs labelled target samples
+BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
+EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
+FROZEN = {
+    "all": "All its layers stay as they came, and their features are computed once; what follows them is trained.",
+    "part": "The last third of its layers is trained, the others stay as they came: slow without a GPU.",
+    "none": "All its layers are trained: hours without a GPU.",
+}
+# Parameters of the URL that are no part of an experiment.
+PAGE_KEYS = {
+    "run",
+    "view",
+    "story",
+    "compare",
+    "map",
+    "layout",
+    "epoch",
+    "selected",
+    "panel",
+    "landed",
+    "blind",
+    "runs",
+    "gauges",
+    "embed",
+    "embed_options",
+}
+
+
+DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
+OWN = "own:"  # begins the name under which own data are chosen; their digest follows
+BACKBONE_TITLES = titles(BACKBONES)
+METHOD_TITLES = {info.name: info.title for info in catalogue.CHOICES}
+
+
+def domain_titles() -> dict[str, str]:
+    """The domains to choose from: the registered ones, then the user's own data."""
+    return DOMAIN_TITLES | {OWN + entry.digest: entry.title for entry in own.entries()}
+
+
+def domain_spec(side: str) -> dict[str, Any]:
+    """Name and parameters of the domain that is chosen for a side."""
+    name = st.session_state.get(side, DEFAULT[side]["name"])
+    if name.startswith(OWN):
+        return {"name": "own", "params": {"digest": name.removeprefix(OWN)}}
+    return {"name": name, "params": _values(DOMAINS.get(name).params, f"{side}.{name}.")}
+
+
+def _summary(spec: dict[str, Any]) -> str:
+    if spec["name"] != "own":
+        return DOMAINS.get(spec["name"]).summary
+    entry = own.find(spec["params"]["digest"])
+    labels = f"{len(entry.class_names)} classes" if entry.counts else "no labels"
+    return f"Your own data: {entry.n:,} samples, {labels}, from {literal(entry.source)}."
+
+
+def data() -> None:
+    """Source, target, and the shifts of each."""
+    upload.button()
+    known = domain_titles()
+    for side in ("source", "target"):
+        if st.session_state.get(side, DEFAULT[side]["name"]) not in known:
+            st.session_state[side] = DEFAULT[side]["name"]  # own data that have been deleted
+        choose(side.capitalize(), known, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
+        spec = domain_spec(side)
+        kind = kind_of(spec["name"], spec["params"])
+        st.caption(_summary(spec))
+        shifts.draw(side, spec, kind)
+        if spec["name"] != "own":
+            form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
+
+
+def backbone() -> None:
+    choose("Backbone", BACKBONE_TITLES, "backbone", DEFAULT["backbone"]["name"])
+    entry = BACKBONES.get(st.session_state["backbone"])
+    st.caption(entry.summary)
+    if "freeze" in entry.params.model_fields:
+        st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().freeze)])
+    form(entry.params, entry.name, "Backbone settings")
+
+
+def method(run: Callable[[Experiment], None]) -> None:
+    """The method, what it is, and its two presets, which ``run`` starts."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        choose("Method", METHOD_TITLES, "method", DEFAULT["method"]["name"])
+        if st.button("Browse", icon=":material/category:", help=f"All {len(METHOD_TITLES)} methods, grouped and filtered."):
+            catalogue.catalogue()
+    cls = METHODS.get(st.session_state["method"])
+    info = cls.info
+    catalogue.labels(info)
+    st.caption(f"{info.summary}  \n**Helps:** {info.helps}  \n**Hurts:** {info.hurts}")
+    catalogue.presets(info, run)
+    if info.setting == "semi-supervised":
+        field("shots", Experiment.model_fields["shots"], "shots", default=SHOTS)
+    form(cls.Params, info.name, "Hyper-parameters")
+    with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
+        if part.open:
+            st.latex(info.formula)
+            st.caption(f"{info.paper}" + (f", {info.year}" if info.year else "") + (f", arXiv {info.arxiv}" if info.arxiv else "") + ".")
+
+
+def budget() -> None:
+    """Presets fill the two numbers of epochs; everything can be changed below."""
+    now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 30))
+    with st.container(horizontal=True, gap="small"):
+        for name, value in BUDGETS.items():
+            st.button(
+                name,
+                key=f"budget_{name}",
+                on_click=_set_budget,
+                args=value,
+                width="stretch",
+                type="primary" if now == value else "secondary",
+                help=f"{value[0]} epochs on the source, {value[1]} of adaptation.",
+            )
+    with st.expander("Training settings", key="training_settings"):
+        widgets(Budget, "")
+        for name in EXTRA:
+            field(name, Experiment.model_fields[name], name)
+
+
+def _set_budget(source_epochs: int, epochs: int) -> None:
+    st.session_state["source_epochs"], st.session_state["epochs"] = source_epochs, epochs
+
+
+def chosen() -> dict[str, Any]:
+    """The dictionary of the experiment that the widgets describe; read it after they have been drawn."""
+    state = st.session_state
+    result: dict[str, Any] = {}
+    for side in ("source", "target"):
+        result[side] = domain_spec(side) | {"shifts": shifts.chosen(side)}
+    for part, registry in (("backbone", BACKBONES), ("method", METHODS)):
+        name = state.get(part, DEFAULT[part]["name"])
+        entry = registry.get(name)
+        model = entry.Params if part == "method" else entry.params
+        result[part] = {"name": name, "params": _values(model, f"{name}.")}
+    result["budget"] = _values(Budget, "")
+    if METHODS.get(result["method"]["name"]).info.setting == "semi-supervised":
+        result["shots"] = state.get("shots", SHOTS)
+    return result | {name: state[name] for name in EXTRA if name in state}
+
+
+def experiment() -> Experiment | None:
+    """The chosen experiment, or None with a message on the page."""
+    try:
+        return Experiment.parse(chosen())
+    except InputError as error:
+        st.error(error.what + " " + error.remedy, title=f"This does not fit together: {error.where}", icon=":material/error:")
+        return None
+
+
+def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
+    return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
+
+
+def fill(data: dict[str, Any], keep_link: bool = True) -> None:
+    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
+    values: dict[str, Any] = {}
+    for side in ("source", "target"):
+        spec = data[side]
+        values[side] = OWN + spec["params"]["digest"] if spec["name"] == "own" else spec["name"]
+        if values[side] not in domain_titles():
+            return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
+        values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
+        values |= shifts.values(side, spec["shifts"])
+    for part in ("backbone", "method"):
+        values[part] = data[part]["name"]
+        values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
+    values |= data["budget"] | {name: data[name] for name in EXTRA if name in data}
+    if data.get("shots"):
+        values["shots"] = data["shots"]
+    for key, value in values.items():
+        if not keep_link or key not in st.query_params:
+            st.session_state[key] = value
+
+
+def complaints() -> list[str]:
+    """What is wrong with the URL, in plain sentences. Call at the start of a session, before any widget."""
+    options = {
+        "source": domain_titles(),
+        "target": domain_titles(),
+        "backbone": BACKBONE_TITLES,
+        "method": METHOD_TITLES,
+    } | dict.fromkeys(shifts.SHIFT_KEYS, shifts.TITLES)
+    models = {"": Budget} | {f"{b.name}.": b.params for b in BACKBONES} | {f"{m.info.name}.": m.Params for m in METHODS}
+    models |= {f"{side}.{d.name}.": d.params for d in DOMAINS for side in ("source", "target")}
+    fields = {prefix + name: info for prefix, model in models.items() for name, info in model.model_fields.items()}
+    fields |= {name: Experiment.model_fields[name] for name in (*EXTRA, "shots")}
+    found = []
+    for key, text in st.query_params.items():
+        shown = text[:40]
+        if key in options:
+            if text not in options[key].values():
+                found.append(f"{key}: there is no “{shown}”. The default is used. Choose one of: {', '.join(options[key].values())}.")
+        elif key in shifts.SEVERITY_KEYS or (key in fields and fields[key].annotation in (int, float)):
+            low, high = (0, 1) if key in shifts.SEVERITY_KEYS else limits(fields[key])
+            try:
+                good = low <= float(text) <= high
+            except ValueError:
+                good = False
+            if not good:
+                low, high = (f"{int(x):,}" if x == int(x) else f"{x:g}" for x in (low, high))
+                found.append(f"{key}: “{shown}” cannot be used. The default is used. Give a number from {low} to {high}.")
+        elif key in fields:
+            allowed = [str(value) for value in get_args(fields[key].annotation)] or ["true", "false"]
+            if text not in allowed:
+                found.append(f"{key}: “{shown}” cannot be used. The default is used. Choose one of: {', '.join(allowed)}.")
+        elif key not in PAGE_KEYS and not key.endswith(".open"):
+            found.append(f"{key[:40]}: there is no such setting. It is ignored.")
+    return found

@@ -1,0 +1,1 @@
+"""What several pages show: the map's canvas and its routes, charts, samples, selections, words."""

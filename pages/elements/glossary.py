@@ -1,0 +1,25 @@
+"""What a number means, one click away from it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.measures.glossary import WORDS
+
+
+def words(*names: str, label: str = "What is this?") -> None:
+    """A button that opens meaning, formula, reference and limits of some numbers, as they are written beside their code."""
+    with st.popover(label, icon=":material/help:", type="tertiary", wrap=False):
+        for name in names:
+            entry = WORDS.get(name)
+            st.markdown(f"**{entry.title}.** {entry.meaning}")
+            for part in entry.formula.split(r",\quad"):  # one below the other: a popover is narrow
+                st.latex(part)
+            st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.reference}")
+
+
+def tile(name: str, value: str, beside: str) -> None:
+    """A number with what stands beside it and its words, in a box."""
+    with st.container(border=True, gap="xsmall"):
+        st.metric(WORDS.get(name).title, value, beside, delta_color="off", delta_arrow="off")
+        words(name)

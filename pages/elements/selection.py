@@ -1,0 +1,95 @@
+"""What the page says of the points that were selected on a map."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from core.figures import tables
+from core.maps.data import MapData
+from core.reports.selection import Selection, summarise
+from core.reports.text import percent
+from pages.elements import samples
+from pages.elements.chart import chart
+from pages.elements.text import literal
+from pages.elements.theme import dark
+
+THUMBNAILS = 24
+
+
+def show(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
+    """Draw a panel on the selected samples at the ``frame``-th epoch; how to select, where there are none."""
+    with st.container(key=f"selection_{key}"):
+        if len(indices) == 0:
+            st.caption(
+                "Select points to see what they are: press L and draw around them, hold Shift and drag a box, or click. "
+                "Shift adds, Alt removes, Escape clears."
+            )
+            return
+        found = summarise(data, frame, indices)
+        with st.container(border=True):
+            st.markdown(f"**{len(indices):,} selected: {found.source:,} source ●, {found.target:,} target ▲**")
+            _numbers(found)
+            st.caption(literal(_classes(found)))
+            _samples(data, frame, indices, key)
+            if found.confusion_after is not None:
+                _confusion(data, frame, indices, found, key)
+
+
+def _numbers(found: Selection) -> None:
+    entries = []
+    for name, before, after in (
+        ("Target accuracy", found.accuracy_before, found.accuracy_after),
+        ("Source accuracy", found.source_accuracy_before, found.source_accuracy_after),
+    ):
+        if after is not None:
+            entries.append((name, percent(after), f"before {percent(before)}"))
+    if found.displacement is not None:
+        entries.append(("Mean way on the map", f"{100 * found.displacement:.1f} %", "of the map's width"))
+    if entries:
+        with st.container(horizontal=True):
+            for name, value, beside in entries:
+                st.metric(name, value, beside, border=True, delta_color="off", delta_arrow="off")
+
+
+def _classes(found: Selection) -> str:
+    parts = [f"{name}: {source} + {target}" for name, source, target in found.classes[:12]]
+    more = f" and {len(found.classes) - 12} more classes" if len(found.classes) > 12 else ""
+    return "Classes, source + target: " + ", ".join(parts) + more + "."
+
+
+def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
+    # Target samples first: they are what adaptation is about.
+    shown = indices[np.argsort(data.domain[indices] == 0, kind="stable")][:THUMBNAILS]
+    names = np.array([*data.class_names, "?"], dtype=object)
+
+    def caption(i: int) -> str:
+        true = f"{'▲' if data.domain[i] else '●'} {names[data.labels[i]]}"
+        return f"{true} → {names[data.predictions[frame][i]]} ({data.confidence[frame][i]:.2f})" if data.judged else true
+
+    captions = [caption(i) for i in shown]
+    samples.show(data, shown, captions, key=f"selected_{key}", width=64)
+    said = "True class → prediction (confidence)" if data.judged else "True class"
+    st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
+
+
+def _confusion(data: MapData, frame: int, indices: np.ndarray, found: Selection, key: str) -> None:
+    with st.expander(
+        f"Confusion of the {found.labelled_target:,} selected target samples", key=f"{key}_confusion", on_change="rerun"
+    ) as part:
+        if not part.open:
+            return
+        night = dark()
+        for column, (title, counts) in zip(
+            st.columns(2), (("before", found.confusion_before), (data.titles[frame], found.confusion_after)), strict=True
+        ):
+            with column:
+                st.markdown(f"**{title.capitalize()}**")
+                chart(
+                    lambda counts=counts: tables.confusion(counts, data.class_names, night),
+                    key=f"{key}_confusion_{'after' if counts is found.confusion_after else 'before'}",
+                    version=f"{data.version}-{frame}-{hash(indices.tobytes())}-{night}",
+                    revision=data.identity,
+                    height=340,
+                    alt=f"Confusion matrix of the selected target samples, {title}.",
+                )

@@ -1,0 +1,1 @@
+"""What every page stands in: header, the blind switch, what is shown when a page fails."""

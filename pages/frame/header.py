@@ -1,0 +1,104 @@
+"""The line of chips that every page begins with, and the ways to take a run elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import streamlit as st
+
+from core.experiment.settings import method_title
+from core.runs.worker import worker
+from pages.choose import picker
+from pages.elements.text import literal
+
+STATE_COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "pausing": "orange",
+    "paused": "orange",
+    "finished": "green",
+    "cancelled": "gray",
+    "failed": "red",
+    "interrupted": "orange",
+}
+
+
+def domain_title(spec: dict[str, Any]) -> str:
+    """For example "Handwritten digits, rotation 0.5"; a file by its name."""
+    if spec["name"] == "file":
+        name = spec["params"]["path"].replace("\\", "/").rsplit("/", 1)[-1]
+        name += f" / {spec['params']['domain']}" if spec["params"].get("domain") else ""
+    elif spec["name"] == "own":
+        name = picker.domain_titles().get(picker.OWN + spec["params"]["digest"], f"own data {spec['params']['digest'][:6]} (deleted)")
+    else:
+        name = picker.DOMAIN_TITLES[spec["name"]]
+    return ", ".join([name, *(f"{shift['name']} {shift['severity']:g}" for shift in spec["shifts"])])
+
+
+def run_title(experiment: dict[str, Any]) -> str:
+    source, target = (domain_title(experiment[side]) for side in ("source", "target"))
+    return f"{method_title(experiment)} · {source} → {target} · seed {experiment['seed']}"
+
+
+def chips(experiment: dict[str, Any], run_id: str | None = None, ask_only: bool = False) -> None:
+    """Source → target, backbone, method, seed, the queue, and sharing; ``ask_only`` shows the data alone."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
+        st.badge(
+            literal(f"{domain_title(experiment['source'])} → {domain_title(experiment['target'])}"),
+            icon=":material/compare_arrows:",
+            color="gray",
+        )
+        if not ask_only:
+            st.badge(picker.BACKBONE_TITLES[experiment["backbone"]["name"]], icon=":material/hub:", color="gray")
+            st.badge(method_title(experiment), icon=":material/auto_fix_high:", color="gray")
+            st.badge(f"seed {experiment['seed']}", icon=":material/casino:", color="gray")
+        queue_badge()
+        share(experiment, run_id)
+
+
+def queue_badge() -> None:
+    jobs = worker().jobs()
+    if jobs:
+        waiting = sum(job["state"] == "queued" for job in jobs)
+        busy = len(jobs) - waiting
+        st.badge(f"{jobs[0]['device']}: {busy} running, {waiting} waiting", icon=":material/memory:", color="blue")
+    else:
+        st.badge(f"{best_device()}: idle", icon=":material/memory:", color="gray", help="Nothing is being computed on this server.")
+
+
+@st.cache_data(show_spinner=False)
+def best_device() -> str:
+    from core import devices
+
+    return devices.available()[0]
+
+
+def share(experiment: dict[str, Any], run_id: str | None) -> None:
+    """The link, the command that repeats the run without a browser, and the experiment as a file."""
+    with st.popover("Share", icon=":material/share:", type="tertiary"):
+        st.markdown("**Link.** Opens this page with the same choices and the same run.")
+        st.code(_link(run_id), language=None, wrap_lines=True)
+        st.markdown("**Command.** Repeats the run without a browser, with the file below.")
+        st.code(f"uv run python -m core run {shlex.quote(_file(run_id))}", language="bash", wrap_lines=True)
+        st.download_button(
+            "Experiment as JSON",
+            json.dumps(experiment, indent=2, sort_keys=True),
+            _file(run_id),
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+def _file(run_id: str | None) -> str:
+    return f"shiftscope-{run_id or 'experiment'}.json"
+
+
+def _link(run_id: str | None) -> str:
+    parts = urlsplit(st.context.url or "http://localhost:8501")
+    query = st.query_params.to_dict() | ({"run": run_id} if run_id else {})
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(query), ""))

@@ -1,0 +1,1 @@
+"""The panels of a pair of populations, before any training."""

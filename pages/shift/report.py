@@ -1,0 +1,179 @@
+"""The shift between two chosen domains, before any training: how far, in what, of which kind. Each part appears when it is known."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import streamlit as st
+
+from core.backbones import BACKBONES, fitting_backbone
+from core.domains import kind_of
+from core.errors import InputError
+from core.experiment import Experiment
+from core.figures.shift_page import page as html_page
+from core.reports.shift import STAGES, ShiftReport, shift_reports
+from core.reports.shift_data import VIEWS
+from core.reports.shift_text import conditions, facts, verdict
+from core.runs import store
+from pages.choose import fields, picker
+from pages.elements.text import literal
+from pages.elements.theme import dark
+from pages.frame import blind, header
+from pages.shift import panels
+
+CHOICES = {"Inputs": "raw", "Untrained": "fresh", "Trained": "trained", "Pretrained": "pretrained"}
+
+
+def choices() -> None:
+    """What is compared: the inputs, or the features of a network."""
+    source = picker.domain_spec("source")
+    kind = kind_of(source["name"], source["params"])
+    fitting = {entry.name: entry.title for entry in BACKBONES if kind is None or kind in entry.kinds}
+    view = st.segmented_control(
+        "Compare",
+        list(CHOICES),
+        default="Inputs",
+        key="compare",
+        bind="query-params",
+        required=True,
+        help="Inputs, or a network's features.",
+    )
+    if view == "Pretrained":
+        st.caption("ResNet-18 with ImageNet weights: the 512 features before its last layer. Takes some seconds.")
+    elif view != "Inputs":
+        fields.choose("Backbone", fitting, "backbone", fitting_backbone(kind))
+        said = {
+            "Untrained": "Random weights: what the architecture alone makes of the inputs.",
+            "Trained": "On the source alone, as stored by a run on these domains with the default budget.",
+        }
+        st.caption(said[view])
+
+
+class _Growing:
+    """A report that is computed once, by whoever asks first, and watched by everybody."""
+
+    def __init__(self, reports: Iterator[ShiftReport]):
+        self._reports, self._done, self._lock = reports, [], threading.Lock()
+
+    def __iter__(self) -> Iterator[ShiftReport | str]:
+        """The report as it grows; or what is wrong, as the only item."""
+        for i in range(1 + len(STAGES)):
+            with self._lock:
+                if i == len(self._done):
+                    self._done.append(self._next())
+            yield self._done[i]
+            if isinstance(self._done[i], str):
+                return
+
+    def _next(self) -> ShiftReport | str:
+        try:
+            return next(self._reports)
+        except InputError as error:
+            return str(error)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _growing(experiment_json: str, view: str, born: str | None, hidden: bool) -> _Growing:
+    """``hidden``: without target labels. ``born`` names the stored network, so that one which is trained later is looked at anew."""
+    experiment = Experiment.parse(experiment_json)
+    reference = store.ReferenceStore().get(born) if born else None
+    return _Growing(shift_reports(experiment, view, None if reference is None else reference.model, hidden))
+
+
+def report() -> None:
+    """Draw the report for the widgets' source, target and what is compared."""
+    experiment, view = _experiment()
+    if experiment is None:
+        return
+    header.chips(experiment.model_dump(mode="json"), ask_only=True)
+    address = experiment.reference_id("source")
+    born = address if view == "trained" and address in store.ReferenceStore() else None
+    growing = _growing(experiment.canonical_json(), view, born, blind.on())
+    version = f"{experiment.id}-{view}-{born}-{dark()}-{blind.on()}"
+    top, progress, said = st.empty(), st.empty(), st.empty()
+    tiles = st.container(horizontal=True)
+    left, right = st.columns(2)
+    strips, explains = st.container(), st.columns(2)
+    kind, more, below = st.container(), st.container(), st.container()
+    for done, r in enumerate(growing):
+        if isinstance(r, str):
+            progress.empty()
+            top.error(literal(r), title="These cannot be compared", icon=":material/error:")
+            return
+        if done == 0:
+            top.markdown("#### Comparing the two domains…")
+            said.caption(conditions(r))
+        elif done == 1:
+            with tiles:
+                panels.classifier_tiles(r)
+            with left:
+                panels.gauge(r, version)
+            with strips:
+                panels.samples(r)
+        elif done == 2:
+            with tiles:
+                panels.kernel_tile(r)
+            with right:
+                panels.null(r, version)
+        elif done == 3:
+            top.markdown(f"#### {literal(verdict(r))}")
+            with explains[0]:
+                panels.properties(r, version)
+        elif done == 4:
+            with more.expander("More distances, with their A/A control"):
+                panels.more_numbers(r)
+        elif done == 5:
+            with explains[1]:
+                panels.classes(r, version)
+            with kind:
+                panels.kind(r)
+        if done < len(STAGES):
+            progress.progress((done + 1) / (len(STAGES) + 1), f"{list(STAGES)[done]}…")
+    progress.empty()
+    with below:
+        panels.chart_map(r, experiment.id)
+        _take_along(experiment, r)
+
+
+def _experiment() -> tuple[Experiment | None, str]:
+    """What the widgets ask; None, with a message on the page, where it does not fit together."""
+    data = {side: picker.chosen()[side] for side in ("source", "target")}
+    kind, view = kind_of(data["source"]["name"], data["source"]["params"]), CHOICES[st.session_state["compare"]]
+    name = fitting_backbone(kind)
+    backbone = {"name": st.session_state.get("backbone", name) if view in ("fresh", "trained") else name}
+    if view == "pretrained":
+        backbone = {"name": "resnet18", "params": {"weights": "IMAGENET1K_V1"}}
+    try:
+        return Experiment.parse(data | {"backbone": backbone, "seed": st.session_state.get("seed", 0)}), view
+    except InputError as error:
+        st.error(literal(str(error)), title="These two do not fit together", icon=":material/error:")
+        return None, view
+
+
+def _take_along(experiment: Experiment, r: ShiftReport) -> None:
+    """Adapt these domains, or keep the report."""
+    with st.container(horizontal=True):
+        if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
+            keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run", "compare")}
+            more = {} if r.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.kind)]}
+            st.switch_page("pages/adapt.py", query_params=keep | more)
+        name = f"shift-{experiment.id}-{VIEWS[r.view].replace(' ', '-')}"
+        st.download_button(
+            "Report as a page",
+            lambda: html_page(facts(experiment, r), r),
+            f"{name}.html",
+            "text/html",
+            icon=":material/description:",
+            help="One file that opens anywhere, without a network.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Numbers",
+            lambda: json.dumps(facts(experiment, r), indent=2),
+            f"{name}.json",
+            "application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+        )
