@@ -178,7 +178,7 @@ function loadPlotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("vendor/plotly/plotly.min.js", appRoot()).href;
+    script.src = addressOf("vendor/plotly/plotly.min.js");
     script.onload = () => (window.Plotly ? resolve(window.Plotly) : fail());
     script.onerror = fail;
     document.head.appendChild(script);

@@ -34,7 +34,7 @@ class Listener {
 
   open() {
     if (this.source || !this.run) return;
-    this.source = new EventSource(new URL(`pulse/${this.run}`, appRoot()));
+    this.source = new EventSource(addressOf(`pulse/${this.run}`));
     this.source.onmessage = (event) => {
       const [epochs] = event.data.split("-");
       if (epochs !== this.epochs) dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches it at once

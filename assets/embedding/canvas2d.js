@@ -1,6 +1,6 @@
 // The same picture without WebGL2. Slower, and as complete.
 
-import { groundPixels } from "./ground.js";
+import { regionPixels } from "./decision-regions.js";
 import { drawLabel, measureLabels, placeLabels } from "./labels.js";
 import { paintOutlines } from "./overlay.js";
 import { BYTES_PER_STYLE, FILLED, RING, TRIANGLE, css } from "./palette.js";
@@ -54,7 +54,7 @@ export class Canvas2DRenderer {
     const name = `${frame} ${theme.background}`;
     if (!grounds.has(name)) {
       const picture = new OffscreenCanvas(data.grid, data.grid);
-      picture.getContext("2d").putImageData(new ImageData(groundPixels(data, frame, theme), data.grid), 0, 0);
+      picture.getContext("2d").putImageData(new ImageData(regionPixels(data, frame, theme), data.grid), 0, 0);
       grounds.set(name, picture);
     }
     const [x, y] = toPixel(view, box, -1, -1);

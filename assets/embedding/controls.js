@@ -5,36 +5,36 @@ import { MODES, hasMode } from "./palette.js";
 
 /** Binds everything under `root` to what the element's parts do; unbound by `signal`. */
 export function bindControls(root, element, signal) {
-  const { choices, player } = element;
+  const { interaction, player } = element;
   const act = {
-    in: () => choices.zoomBy(1.5),
-    out: () => choices.zoomBy(1 / 1.5),
-    reset: () => choices.reset(),
+    in: () => interaction.zoomBy(1.5),
+    out: () => interaction.zoomBy(1 / 1.5),
+    reset: () => interaction.reset(),
     play: () => player.playOrPause(),
     back: () => player.step(-1),
     forward: () => player.step(1),
     follow: () => player.toLast(),
     speed: () => player.nextSpeed(),
-    clear: () => choices.clear(),
+    clear: () => interaction.clear(),
   };
   const find = (selector) => [...root.querySelectorAll(selector)];
   for (const button of find("[data-do]")) button.onclick = act[button.dataset.do];
-  for (const button of find("[data-tool]")) button.onclick = () => choices.take(button.dataset.tool);
-  for (const button of find("[data-show]")) button.onclick = () => choices.toggle(button.dataset.show);
+  for (const button of find("[data-tool]")) button.onclick = () => interaction.take(button.dataset.tool);
+  for (const button of find("[data-show]")) button.onclick = () => interaction.toggle(button.dataset.show);
   for (const button of find("[data-save]")) button.onclick = () => { closeMenus(root); element.save(button.dataset.save); };
 
   const keys = {
     " ": act.play, ArrowLeft: act.back, ArrowRight: act.forward, Home: () => player.choose(0), End: act.follow, Escape: act.clear,
     0: act.reset, "+": act.in, "=": act.in, "-": act.out, s: act.speed,
-    l: () => choices.take("lasso"), b: () => choices.take("box"), v: () => choices.take("pan"),
-    c: () => choices.toggle("contours"), a: () => choices.toggle("arrows"),
+    l: () => interaction.take("lasso"), b: () => interaction.take("box"), v: () => interaction.take("pan"),
+    c: () => interaction.toggle("contours"), a: () => interaction.toggle("arrows"),
   };
-  MODES.forEach(({ name }, index) => { keys[index + 1] = () => choices.colourBy(name); });
+  MODES.forEach(({ name }, index) => { keys[index + 1] = () => interaction.colourBy(name); });
   bindKeys(root, keys, signal);
 
   const select = root.querySelector("select");
   select.replaceChildren(...MODES.map(({ name, title }) => new Option(title, name)));
-  select.onchange = () => choices.colourBy(select.value);
+  select.onchange = () => interaction.colourBy(select.value);
   const slider = root.querySelector("input");
   slider.oninput = () => player.choose(Number(slider.value), 150);
 
@@ -57,7 +57,7 @@ function closeMenus(root) {
 }
 
 /** Brings the controls in line with the element's state. */
-export function showControls(root, { data, mount, player: { timeline }, choices: { mode, tool, show, selected } }) {
+export function showControls(root, { data, mount, player: { timeline }, interaction: { mode, tool, show, selected } }) {
   const find = (selector) => root.querySelector(selector);
   const frame = timeline.frame;
   const select = find("select");

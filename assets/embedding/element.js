@@ -1,18 +1,18 @@
 // The element that Streamlit mounts. It lives as long as its place in the page; new data only change its buffers.
 
-import { Choices } from "./choices.js";
 import { bindControls, showControls } from "./controls.js";
 import { saveAs, saveScript } from "./export.js";
 import { bindPointer } from "./gestures.js";
-import { Judge } from "./judge.js";
+import { Interaction } from "./interaction.js";
 import { showLegend } from "./legend.js";
+import { Loader } from "./loader.js";
 import { pointRadius, styleFrame, writeStyles } from "./palette.js";
 import { Pane } from "./pane.js";
 import { Player } from "./player.js";
-import { Reports } from "./reports.js";
-import { Source } from "./source.js";
-import { StylePool } from "./stylepool.js";
+import { Quality } from "./quality.js";
+import { StyleCache } from "./style-cache.js";
 import { readTheme } from "./theme.js";
+import { ToPython } from "./to-python.js";
 import { Tooltip } from "./tooltip.js";
 import { fullView } from "./view.js";
 
@@ -28,7 +28,7 @@ export default function render({ data, parentElement, setStateValue }) {
     element = new Embedding(parentElement.querySelector(".embedding"));
     elements.set(parentElement, element);
   }
-  element.reports.tell = setStateValue;
+  element.python.tell = setStateValue;
   element.update(JSON.parse(data));
   return () => {
     elements.delete(parentElement);
@@ -43,10 +43,10 @@ class Embedding {
     this.legend = root.querySelector(".legend");
     this.panes = [...root.querySelectorAll(".pane")].map((figure) => new Pane(figure, () => this.request()));
     this.tooltip = new Tooltip(root.querySelector(".tip"), () => this.request());
-    this.source = new Source((data) => this.receive(data), (words) => this.complain(words));
-    this.judge = new Judge(() => this.refresh());
-    this.reports = new Reports();
-    this.choices = new Choices(this);
+    this.loader = new Loader((data) => this.receive(data), (words) => this.complain(words));
+    this.quality = new Quality(() => this.refresh());
+    this.python = new ToPython();
+    this.interaction = new Interaction(this);
     this.player = new Player(this);
     this.data = null;
     this.stamp = 0; // rises when the look of the points or of the overlay changes
@@ -58,12 +58,12 @@ class Embedding {
 
   bind() {
     const { signal } = this.listening;
-    bindPointer(this.stage, this.choices.gestures, signal);
+    bindPointer(this.stage, this.interaction.gestures, signal);
     bindControls(this.root, this, signal);
     this.watcher = new ResizeObserver(() => { if (this.resize()) this.draw(performance.now()); });
     this.watcher.observe(this.stage);
     // A run's pulse: the new epoch is fetched before the page has been drawn again.
-    addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.source.refresh(); }, { signal });
+    addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.loader.refresh(); }, { signal });
     // A click on a curve.
     addEventListener("shiftscope-go", ({ detail }) => this.player.goTo(detail.epoch), { signal });
     addEventListener("shiftscope-where", () => this.tellEpoch(), { signal });
@@ -86,7 +86,7 @@ class Embedding {
     this.root.classList.toggle("pair", mount.mode === "pair");
     this.root.classList.toggle("single", mount.mode !== "pair");
     for (const { points } of this.panes) points.setAttribute("aria-label", mount.alt);
-    this.source.set(mount.address, mount.version);
+    this.loader.set(mount.address, mount.version);
     // While the data are on their way: the map's place is kept free, and its size is known.
     for (const pane of mount.mode === "pair" ? this.panes : [this.panes[0]]) pane.start();
     this.root.dataset.renderer = this.panes[0].renderer.name;
@@ -101,7 +101,7 @@ class Embedding {
     const old = this.data;
     const now = performance.now();
     this.data = data;
-    this.holds = this.source.address;
+    this.holds = this.loader.address;
     this.complain("");
     const [run, kind] = data.identity.split("-");
     const [oldRun, oldKind] = old?.identity.split("-") ?? [];
@@ -109,13 +109,13 @@ class Embedding {
     if (run !== oldRun || old.n !== data.n) this.begin(data, mount);
     else if (old.identity === data.identity) player.timeline.extend(data.frames, now, player.pace, mount.follow);
     else player.timeline.recast(data.epochs.indexOf(old.epochs[player.timeline.frame]), data.frames);
-    if (kind !== oldKind) this.choices.view = fullView();
-    this.looks = new StylePool(data.n);
+    if (kind !== oldKind) this.interaction.view = fullView();
+    this.styles = new StyleCache(data.n);
     this.stamp += 1;
     this.root.dataset.points = String(data.n);
     this.root.dataset.frames = String(data.frames);
     this.root.dataset.identity = data.identity;
-    this.root.dataset.bytes = String(this.source.size);
+    this.root.dataset.bytes = String(this.loader.size);
     // The points first, and at once: while they are drawn, the rest is written.
     this.resize();
     this.paint();
@@ -127,8 +127,8 @@ class Embedding {
 
   /** Data of another run: everything begins anew, with the epoch and the selection that the page's link carries. */
   begin(data, mount) {
-    this.reports.begin(this.player.begin(data, mount.epoch, mount.follow), mount.selection);
-    this.choices.begin(data, mount.selection);
+    this.python.begin(this.player.begin(data, mount.epoch, mount.follow), mount.selection);
+    this.interaction.begin(data, mount.selection);
   }
 
   // --- words ------------------------------------------------------------------------------------------------------
@@ -166,11 +166,11 @@ class Embedding {
 
   /** Everything that is not drawn: legend, controls, titles, captions. */
   describe() {
-    const { root, data, theme, choices } = this;
-    const choose = (entry) => choices.isolate(entry);
-    this.legendReads = showLegend(this.legend, this.legendReads, data, choices.mode, choices.filters, theme, choose);
-    root.dataset.pinned = String(choices.pinned?.index ?? -1);
-    root.dataset.selected = String(choices.selected.length);
+    const { root, data, theme, interaction } = this;
+    const choose = (entry) => interaction.isolate(entry);
+    this.legendReads = showLegend(this.legend, this.legendReads, data, interaction.mode, interaction.filters, theme, choose);
+    root.dataset.pinned = String(interaction.pinned?.index ?? -1);
+    root.dataset.selected = String(interaction.selected.length);
     this.showEpoch();
   }
 
@@ -188,11 +188,11 @@ class Embedding {
     this.wasPlaying = timeline.playing;
     this.root.dataset.epoch = String(epoch ?? "");
     const shown = mount.mode === "pair" ? [0, frame] : [frame];
-    shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
+    shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.quality.known.get(data.epochs[at])));
     const followed = mount.follow && timeline.following;
-    if (mount.export && this.holds === mount.address) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
+    if (mount.export && this.holds === mount.address) this.quality.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
     this.tellEpoch();
-    this.reports.epoch(epoch, timeline, followed);
+    this.python.epoch(epoch, timeline, followed);
   }
 
   // --- pictures ---------------------------------------------------------------------------------------------------
@@ -219,22 +219,22 @@ class Embedding {
 
   /** What both panes draw; see pane.js. */
   scene() {
-    const { data, theme, stamp, choices } = this;
-    const { view, mode, filters, selected } = choices;
+    const { data, theme, stamp, interaction } = this;
+    const { view, mode, filters, selected } = interaction;
     const chosen = selected.length ? new Uint8Array(data.n) : null;
     for (const index of selected) chosen[index] = 1;
     return {
       data, view, theme, stamp,
       dpr: this.dpr,
       radius: pointRadius(data.n, view.zoom),
-      show: choices.show,
-      trails: choices.trails,
-      marked: choices.marks(data.n),
+      show: interaction.show,
+      trails: interaction.trails,
+      marked: interaction.marks(data.n),
       onlyClass: filters.class ?? filters.predicted,
       looks: (frame) => {
         const like = styleFrame(mode, filters, frame);
-        const look = JSON.stringify([mode, filters, theme, this.reports.known.selection]);
-        return this.looks.of(like, look, (bytes) => writeStyles(data, like, mode, filters, chosen, theme, bytes));
+        const look = JSON.stringify([mode, filters, theme, this.python.known.selection]);
+        return this.styles.of(like, look, (bytes) => writeStyles(data, like, mode, filters, chosen, theme, bytes));
       },
     };
   }
@@ -261,25 +261,25 @@ class Embedding {
 
   paint() {
     if (!this.dpr) return;
-    const { choices } = this;
+    const { interaction } = this;
     const scene = this.scene();
     const shots = this.shots();
     let drawn = false;
     shots.forEach(({ pane, blend }, i) => {
-      const path = choices.path?.pane === i ? choices.path.corners : null;
+      const path = interaction.path?.pane === i ? interaction.path.corners : null;
       drawn = pane.draw({ ...scene, path }, blend) || drawn;
     });
-    this.tooltip.follow(this.data, choices.hovered ?? choices.pinned, choices.pinned, shots, choices.view, this.stage);
+    this.tooltip.follow(this.data, interaction.hovered ?? interaction.pinned, interaction.pinned, shots, interaction.view, this.stage);
     if (drawn) this.root.dataset.draws = String(++this.draws);
-    this.root.classList.toggle("zoomed", choices.zoomed);
+    this.root.classList.toggle("zoomed", interaction.zoomed);
   }
 
   dispose() {
     this.disposed = true;
     this.listening.abort();
-    this.source.close();
-    this.judge.close();
-    this.reports.close();
+    this.loader.close();
+    this.quality.close();
+    this.python.close();
     this.watcher.disconnect();
     clearTimeout(this.hinting);
     for (const pane of this.panes) pane.dispose();

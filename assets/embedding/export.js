@@ -1,7 +1,7 @@
 // What is seen as a PNG or an SVG, and the coordinates as CSV. All made here, nothing leaves the browser but the file.
 
 import { drawMark } from "./canvas2d.js";
-import { groundPixels } from "./ground.js";
+import { regionPixels } from "./decision-regions.js";
 import { drawLabel, measureLabels, placeLabels } from "./labels.js";
 import { paint, paintOutlines } from "./overlay.js";
 import { BYTES_PER_STYLE, FILLED, RING, css } from "./palette.js";
@@ -116,7 +116,7 @@ function drawAll(context, shots, scene, places, width, height) {
 function drawGround(context, { data, view, theme }, box, frame) {
   const picture = document.createElement("canvas");
   picture.width = picture.height = data.grid;
-  const pixels = groundPixels(data, frame, theme);
+  const pixels = regionPixels(data, frame, theme);
   const upright = new ImageData(data.grid, data.grid); // the grid's first row is its lowest
   for (let row = 0; row < data.grid; row += 1) {
     upright.data.set(pixels.subarray(4 * row * data.grid, 4 * (row + 1) * data.grid), 4 * (data.grid - 1 - row) * data.grid);

@@ -5,10 +5,10 @@
 // marked: [{index, strong}], onlyClass, path, stamp, looks(frame)}. `stamp` rises when the look of points or overlay changes.
 
 import { Canvas2DRenderer } from "./canvas2d.js";
-import { MEANING, verdict } from "./judge.js";
 import { make } from "./legend.js";
 import { isEmpty, paint } from "./overlay.js";
-import { giveBack, takeRenderer } from "./spare.js";
+import { MEANING, verdict } from "./quality.js";
+import { giveBack, takeRenderer } from "./webgl-pool.js";
 
 export class Pane {
   /** `onStale` is called when the pane should be drawn once more. */

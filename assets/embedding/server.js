@@ -1,6 +1,11 @@
-// How the server is asked.
+// Where the app is, and how it is asked. pages/elements/script.py puts this before the scripts that Streamlit itself carries, which
+// can't import it; so it imports nothing.
 
-import { appRoot } from "./root.js";
+/** The app's root, from where Streamlit itself was loaded: right below a base path, behind a proxy and on every page. */
+function appRoot() {
+  const own = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/static/js/"));
+  return own ? own.name.slice(0, own.name.indexOf("static/js/")) : document.baseURI;
+}
 
 export function addressOf(path) {
   return new URL(path, appRoot()).href;

@@ -1,10 +1,10 @@
 // Draws all points of a pane with one WebGL2 call. Positions of all epochs lie in one buffer that changes only with the
 // data: a tween only moves two offsets and a fraction.
 
+import { regionPixels } from "./decision-regions.js";
 import { GLLabels } from "./gllabels.js";
 import { Lines } from "./gllines.js";
 import { Program, TEXTURED, smoothTexture } from "./glprogram.js";
-import { groundPixels } from "./ground.js";
 import { BYTES_PER_STYLE } from "./palette.js";
 import { UNIT } from "./payload.js";
 import { scaleOf } from "./view.js";
@@ -183,7 +183,7 @@ export class WebGLRenderer {
     gl.bindTexture(gl.TEXTURE_2D, texture);
     const shown = `${frame} ${theme.background}`;
     if (this.under.shown !== shown) {
-      const pixels = new Uint8Array(groundPixels(data, frame, theme).buffer);
+      const pixels = new Uint8Array(regionPixels(data, frame, theme).buffer);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, data.grid, data.grid, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
       smoothTexture(gl);
       this.under.shown = shown;

@@ -5,7 +5,7 @@ import { ask } from "./server.js";
 const REST_MS = 350; // an epoch that is only passed by is not judged,
 const FOLLOWING_MS = 2500; // nor one of a running job that the next one will soon take the place of
 
-export class Judge {
+export class Quality {
   constructor(onAnswer) {
     this.onAnswer = onAnswer;
     this.known = new Map(); // epoch -> answer

@@ -5,7 +5,7 @@ import { classColour, rgb } from "./palette.js";
 const STRENGTH = 0.42; // of the class's colour where the network is certain
 
 /** RGBA of a G×G grid, first row at the bottom. */
-export function groundPixels(data, frame, theme) {
+export function regionPixels(data, frame, theme) {
   const size = data.grid ** 2;
   const colours = data.classNames.map((_, label) => rgb(classColour(label)));
   const unsure = 1 / data.classNames.length;

@@ -4,7 +4,7 @@ import { BYTES_PER_STYLE } from "./palette.js";
 
 const SLOTS = 4; // two panes, two frames each
 
-export class StylePool {
+export class StyleCache {
   constructor(count) {
     this.count = count;
     this.entries = []; // most recently used first

@@ -5,7 +5,7 @@ import { encodeSelection } from "./selection.js";
 const REST_MS = 400; // before Python hears of a new epoch
 const FOLLOWING = -1; // instead of an epoch: the newest one, whichever that is
 
-export class Reports {
+export class ToPython {
   constructor() {
     this.tell = null; // (name, value), which changes with each rerun of the page
     this.known = {}; // what Python knows: {epoch, selection}

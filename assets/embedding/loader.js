@@ -5,7 +5,7 @@ import { ask } from "./server.js";
 
 const WAITS = [500, 1500, 4000]; // ms between tries when the server does not answer
 
-export class Source {
+export class Loader {
   /** `onData(data)` gets everything there is so far, `onTrouble(words)` why there is nothing new. */
   constructor(onData, onTrouble) {
     this.onData = onData;

@@ -7,7 +7,7 @@ import { fullView, isFull, panBy, toMap, zoomAt } from "./view.js";
 
 const REACH = 14; // pixels from which a point is picked
 
-export class Choices {
+export class Interaction {
   /** `element` has panes, data, shots(), refresh(), request(), hint(words) and reports, as in element.js. */
   constructor(element) {
     this.element = element;
@@ -106,7 +106,7 @@ export class Choices {
 
   select(indices) {
     this.selected = indices;
-    this.element.reports.selection(indices, this.element.data.n);
+    this.element.python.selection(indices, this.element.data.n);
     this.element.refresh();
   }
 
