@@ -117,7 +117,7 @@ def loading_order(first: str) -> list[str]:
     texts = {name: text.decode() for name, text in modules().items()}
     order = [first]
     for name in order:
-        order += [found for found in re.findall(r'from "\./(.+?)"', texts[name]) if found not in order]
+        order += [found for found in re.findall(r'^import .* from "\./(.+?)"', texts[name], re.MULTILINE) if found not in order]
     return order + [name for name in texts if name not in order]
 
 
