@@ -148,7 +148,7 @@ def execute(
         record.update(state="running", error=None, details=None, **facts)
         note(message="Preparing the data.")
         pair = load_pair(
-            experiment, lambda fraction: (control.check(), record.update(message=f"Downloading the data, {100 * fraction:.0f} %."))
+            *experiment.pair, lambda fraction: (control.check(), record.update(message=f"Downloading the data, {100 * fraction:.0f} %."))
         )
         bench = Bench(experiment, pair, "cpu")
         record.write_samples(_samples(bench))
