@@ -100,7 +100,7 @@ def _list(options: argparse.Namespace) -> int:
         return 0
     width = max(len(entry["name"]) for entry in entries)
     for entry in entries:
-        print(f"{entry['name']:{width}}  {entry.get('summary') or entry.get('definition')}")
+        print(f"{entry['name']:{width}}  {entry.get('summary') or entry['meaning']}")
     return 0
 
 
@@ -114,6 +114,7 @@ def _registry(kind: str):
     elif kind == "methods":
         from core.methods import METHODS as registry
     else:
+        import core.reports  # noqa: F401  (some of what has a meaning is a finding of a report)
         from core.measures import MEASURES as registry
     return registry
 
@@ -124,6 +125,8 @@ def _describe(kind: str, entry: Any) -> dict[str, Any]:
     plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float | bool | tuple) or value is None}
     if kind == "shifts":
         plain |= {"image": entry.image is not None, "features": entry.features is not None, "kinds": entry.kinds}
+    if kind == "measures":
+        plain |= {"of": entry.of}
     params = getattr(entry, "Params", None) or getattr(entry, "params", None)
     return plain | ({"params": params.model_json_schema().get("properties", {})} if params else {})
 

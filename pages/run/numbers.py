@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.experiment.settings import method_title
 from core.figures import curves
-from core.measures import MEASURED
+from core.measures import MEASURED, MEASURES, in_runs
 from core.reports.shift_text import auc_words
 from core.reports.text import p_value, percent, points
 from core.reports.verdict import oracle_accuracy, verdict
@@ -108,8 +108,46 @@ def main_curves(record: Record) -> None:
     with right:
         st.markdown("**MMD² between source and target features**")
         alt = "MMD² over the epochs of adaptation with the band expected without a shift."
-        chart(lambda: curves.mmd(epochs, night), key="mmd", version=version, revision=run_id, alt=alt, cursor=True)
+        chart(
+            lambda: curves.measure(epochs, MEASURES.get("mmd2"), night), key="mmd", version=version, revision=run_id, alt=alt, cursor=True
+        )
         st.caption(f"Inside the band there is no evidence of a shift. B = 499 permutations. {_sizes(record)}")
+    _more_measures(record, version)
+
+
+def _more_measures(record: Record, version: str) -> None:
+    """The curve of any other registered measure, for those who ask for it."""
+    offered = {m.name: m.title for m in in_runs(record.blind) if m.kept == "measures" and not m.drawing.picture}
+    with st.container(key="more_measures"):
+        name = st.selectbox(
+            "More measures",
+            list(offered),
+            index=None,
+            format_func=offered.get,
+            key="measure",
+            placeholder="More measures: choose one to see its curve",
+            label_visibility="collapsed",
+        )
+        if name is None:
+            return
+        measure, epochs, night = MEASURES.get(name), record.epochs(), dark()
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{measure.title}**")
+            words(name)
+        if all(measure.value(epoch) is None for epoch in record.phase("adapt")):
+            st.caption("This run has no value of it: it was stored before there was this measure, or it cannot be computed here.")
+            return
+        chart(
+            lambda: curves.measure(epochs, measure, night),
+            key="more_chart",
+            version=f"{version}-{name}",
+            revision=f"{record.id}-{name}",
+            alt=f"{measure.title} over the epochs of adaptation.",
+            height=280,
+            cursor=True,
+        )
+        good = f" The {measure.better} the better." if measure.better else ""
+        st.caption(f"{measure.meaning}{good} Range: {measure.range}. {_sizes(record)}")
 
 
 def _sizes(record: Record) -> str:
@@ -147,7 +185,7 @@ def losses_and_gauges(record: Record) -> None:
             offered,
             selection_mode="multi",
             default=[name for name in ("gradient_ratio", "discriminator_accuracy", "largest_class") if name in offered],
-            format_func=curves.GAUGE_NAMES.get,
+            format_func=lambda name: MEASURES.get(name).label,
             key="gauges",
             bind="query-params",
             label_visibility="collapsed",

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from core.measures.accuracy import gap_closed
 from core.reports.text import p_value, percent, points
-from core.reports.verdict import answer, gap_closed, joint_accuracy, oracle_accuracy, verdict
+from core.reports.verdict import answer, joint_accuracy, oracle_accuracy, verdict
 from core.runs import store
 from core.runs.execute import run_here
 
