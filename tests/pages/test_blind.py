@@ -7,8 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from page_tools import page, texts
-from streamlit.testing.v1 import AppTest
+from page_tools import everything, page
 
 from core.experiment import Experiment
 from core.measures.base import without_target_labels
@@ -20,16 +19,6 @@ from core.reports.verdict import oracle_accuracy
 from core.runs import store
 from pages.elements import routes
 from pages.frame import blind
-
-
-def everything(at: AppTest) -> str:
-    """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told."""
-    parts = [texts(at)]
-    parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
-    parts += [table.value.to_csv() for table in at.dataframe]
-    parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]
-    parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs") for e in at.get(kind)]
-    return " ".join(parts).replace("\\", "")
 
 
 def secrets(records) -> set[str]:

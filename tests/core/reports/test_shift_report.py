@@ -94,7 +94,7 @@ def test_moved_and_turned_points():
 
 
 def test_it_grows_stage_by_stage_and_each_is_complete():
-    stages = list(shift_stages(moons(shifts=[{"name": "translation", "severity": 1}])))
+    stages = list(shift_stages(moons(n=900, shifts=[{"name": "translation", "severity": 0.6}])))
     assert [type(stage) for stage in stages] == list(STAGES)
     samples, *rest = stages
     assert len(samples.labels) == 2 * samples.n
