@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domains import DOMAINS, DomainSpec
+from core.domains.titles import domain_title
 from core.experiment import Experiment
 from core.measures.explained import Explained
 from core.measures.mmd import PERMUTATIONS
@@ -17,12 +17,6 @@ from core.reports.shift_data import VIEWS
 from core.reports.text import in_percent, number, percent, times_out_of_100
 
 NAMED = 0.2  # share of the difference from which a property is named in the verdict
-
-
-def domain_title(spec: DomainSpec) -> str:
-    """For example "Handwritten digits, rotation 0.5"; a file by its name."""
-    name = DOMAINS.get(spec.name).title if spec.name != "file" else str(spec.params["path"]).replace("\\", "/").rsplit("/", 1)[-1]
-    return ", ".join([name, *(f"{shift.name} {shift.severity:g}" for shift in spec.shifts)])
 
 
 def verdict(samples: Samples, classifier: Classifier, explanation: Explanation) -> str:
@@ -91,8 +85,8 @@ def facts(experiment: Experiment, r: ShiftReport) -> dict[str, Any]:
     samples, classes = r.samples, r.classes
     shift, kind = classes.shift, classes.kind
     return {
-        "source": domain_title(experiment.source),
-        "target": domain_title(experiment.target),
+        "source": domain_title(experiment.source.model_dump()),
+        "target": domain_title(experiment.target.model_dump()),
         "view": samples.view,
         "backbone": None if samples.view == "raw" else experiment.backbone.name,
         "samples": samples.measured,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from core.measures.mmd import PERMUTATIONS
 
+SMALLEST_P = 1 / (1 + PERMUTATIONS)  # that a permutation test can give
+
 
 def percent(value: float, digits: int = 1) -> str:
     """0.873 → "87.3 %"."""
@@ -57,23 +59,25 @@ def times_out_of_100(value: float) -> str:
     return f"{in_percent(value, 0)} times out of 100"
 
 
-def p_value(p: float, permutations: int = PERMUTATIONS) -> str:
-    """ "p = 0.002, the smallest possible with B = 499", never 0."""
-    smallest = 1 / (1 + permutations)
-    if p <= smallest * 1.0001:
-        return f"p = {fixed(smallest, 3)}, the smallest possible with B = {permutations}"
-    return f"p = {fixed(p, 3)}, B = {permutations}"
+def p_value(p: float) -> str:
+    """ "p = 0.031, B = 499"; "p = 0.002, the smallest possible with B = 499", never 0."""
+    if _smallest(p):
+        return f"p = {fixed(SMALLEST_P, 3)}, the smallest possible with B = {PERMUTATIONS}"
+    return f"p = {fixed(p, 3)}, B = {PERMUTATIONS}"
 
 
-def short_p(p: float, permutations: int = PERMUTATIONS) -> str:
-    """The same where there is little room: "p = 0.002 (smallest)"."""
-    smallest = 1 / (1 + permutations)
-    return f"p = {fixed(smallest, 3)} (smallest)" if p <= smallest * 1.0001 else f"p = {fixed(p, 3)}"
+def short_p(p: float) -> str:
+    """The same where there is little room: "p = 0.031"; "p = 0.002 (smallest)"."""
+    return f"p = {fixed(SMALLEST_P, 3)} (smallest)" if _smallest(p) else f"p = {fixed(p, 3)}"
+
+
+def _smallest(p: float) -> bool:
+    return p <= SMALLEST_P * 1.0001  # a stored one may be off in its last digit
 
 
 def n_of_m(n: int, m: int) -> str:
-    """ "3 of 10", "none of 10"."""
-    return f"{n or 'none'} of {m}"
+    """ "3 of 10", "none of 10"; large numbers in groups of three digits."""
+    return f"{f'{n:,}' if n else 'none'} of {m:,}"
 
 
 def duration(seconds: float) -> str:

@@ -9,8 +9,7 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.figures import curves
 from core.measures import MEASURED, MEASURES, in_runs
-from core.reports.shift_text import auc_words
-from core.reports.text import p_value, percent, points
+from core.reports.text import auc_value, auc_words, fixed, in_percent, interval, p_value, percent, points, short_p
 from core.reports.verdict import oracle_accuracy, verdict
 from core.runs.record import Record
 from pages.elements.chart import chart
@@ -40,7 +39,9 @@ def tiles(record: Record) -> None:
                 "Target accuracy",
                 percent(accuracy) if adapt else None,
                 border=True,
-                delta=_interval(latest, "target_accuracy") if adapt else "after source training",
+                delta=f"{interval(latest['target_accuracy_low'], latest['target_accuracy_high'], in_percent)} %"
+                if adapt
+                else "after source training",
                 delta_color="off",
                 delta_arrow="off",
                 help="Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
@@ -49,7 +50,7 @@ def tiles(record: Record) -> None:
             "Gain over source-only",
             None if gain is None else f"{points(gain)} points",
             border=True,
-            delta="95 % " + points(latest["gain_low"]) + " to " + points(latest["gain_high"])
+            delta=interval(latest["gain_low"], latest["gain_high"], points)
             if gain is not None
             else "blind"
             if record.blind
@@ -60,9 +61,9 @@ def tiles(record: Record) -> None:
         )
         st.metric(
             "MMD²",
-            _minus(f"{latest['mmd2']:.4f}") if adapt else None,
+            fixed(latest["mmd2"], 4) if adapt else None,
             border=True,
-            delta=_minus(f"from {before['mmd2']:.4f} · {_short_p(latest['mmd2_p'])}") if adapt else "not known yet",
+            delta=f"from {fixed(before['mmd2'], 4)} · {short_p(latest['mmd2_p'])}" if adapt else "not known yet",
             delta_color="off",
             delta_arrow="off",
             help="Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation. "
@@ -70,7 +71,7 @@ def tiles(record: Record) -> None:
         )
         st.metric(
             "Domain AUC",
-            f"{latest['domain_auc']:.2f}" if adapt else None,
+            auc_value(latest["domain_auc"]) if adapt else None,
             border=True,
             delta=f"{auc_words(latest['domain_auc_low'], latest['domain_auc_high'])} · 0.5 is no shift" if adapt else "not known yet",
             delta_color="off",
@@ -78,19 +79,6 @@ def tiles(record: Record) -> None:
             help="How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
         )
     words("target_accuracy", "gain", label="What these numbers mean")
-
-
-def _interval(measures: dict[str, Any], name: str) -> str:
-    low, high = (100 * measures[f"{name}_{end}"] for end in ("low", "high"))
-    return f"95 % {low:.1f} to {high:.1f} %"
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "−")
-
-
-def _short_p(p: float) -> str:
-    return "p = 0.002 (smallest)" if p <= 0.00201 else f"p = {p:.3f}"
 
 
 def main_curves(record: Record) -> None:
