@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+import core.reports  # noqa: F401  (some of what has a meaning is a finding of a report)
 from core.backbones import BACKBONES
 from core.domains import DOMAINS
 from core.measures import MEASURES
@@ -23,7 +24,7 @@ def command(options: argparse.Namespace) -> int:
         return 0
     width = max(len(entry["name"]) for entry in entries)
     for entry in entries:
-        print(f"{entry['name']:{width}}  {entry.get('summary') or entry.get('definition')}")
+        print(f"{entry['name']:{width}}  {entry.get('summary') or entry['meaning']}")
     return 0
 
 
@@ -33,5 +34,7 @@ def _describe(kind: str, entry: Any) -> dict[str, Any]:
     plain = {name: value for name, value in facts.items() if isinstance(value, str | int | float | bool | tuple) or value is None}
     if kind == "shifts":
         plain |= {"image": entry.image is not None, "features": entry.features is not None, "kinds": entry.kinds}
+    if kind == "measures":
+        plain |= {"of": entry.of}
     params = getattr(entry, "Params", None) or getattr(entry, "params", None)
     return plain | ({"params": params.model_json_schema().get("properties", {})} if params else {})

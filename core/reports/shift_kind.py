@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from core.measures.base import MEASURES, Measure
 from core.measures.classifier import DomainAuc
-from core.measures.glossary import WORDS, Words
 from core.measures.label_shift import LabelShift
 
 ENOUGH = 30  # samples of each domain, in effect, where both domains have samples
@@ -176,14 +176,15 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
     return [f"{errors}: no evidence that labels mean something else."], []
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="kind",
         title="Kind of shift",
         meaning="Covariate shift: other inputs; label shift: other class shares; concept shift: the same input carries another label.",
         formula=r"p(x,y) = p(x)\,p(y \mid x) = p(y)\,p(x \mid y)",
-        reference="Moreno-Torres et al. 2012, A unifying view on dataset shift, Pattern Recognition 45; Cai et al. 2023, arXiv 2303.02011",
+        source="Moreno-Torres et al. 2012, A unifying view on dataset shift, Pattern Recognition 45; Cai et al. 2023, arXiv 2303.02011",
         limits="From inputs alone the kinds cannot be told apart for certain. The sentence says what these numbers look like to a linear "
         "classifier, and what would be needed to know. Target labels are used for the comparison of errors only.",
+        finding_of="pair",
     )
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest, false_discovery_control
@@ -14,8 +13,9 @@ from core.experiment.settings import question
 from core.measures import MEASURED
 from core.measures.accuracy import Gain, confusion, wilson
 from core.measures.alignment import Alignment, class_alignment
+from core.measures.base import validators
 from core.measures.calibration import Calibration, calibration
-from core.measures.validators import VALIDATORS, chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
+from core.measures.validators import chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
 from core.runs import snapshots, store
 from core.runs.record import Record
 
@@ -83,7 +83,7 @@ class Choice:
     Attributes
     ----------
     validator : str
-        A name of `VALIDATORS`.
+        The name of one of the measures that validate.
     epoch : int
     values : dict of int to float
         The validator at each epoch that it could choose from: all, or those whose features were kept.
@@ -181,7 +181,7 @@ def same_but_seed(record: Record) -> dict[int, float]:
 
 
 def choices(record: Record) -> list[Choice]:
-    """What each validator would have chosen so far, `VALIDATORS` in order; a validator without a value is left out.
+    """What each validator would have chosen so far, in the order of their registration; a validator without a value is left out.
 
     Values come from the run's lines. What these lack (DEV and IWCV, and in records of earlier versions SND and BNM) is computed from
     the snapshots, and kept in memory.
@@ -190,21 +190,18 @@ def choices(record: Record) -> list[Choice]:
     accuracy = {epoch["number"]: epoch["measures"].get("target_accuracy") for epoch in adapt}
     known = [value for value in accuracy.values() if value is not None]
     found = []
-    for name, better in VALIDATORS.items():
-        values = {epoch["number"]: _recorded(epoch, name) for epoch in adapt}
+    for measure in validators():
+        name = measure.name
+        values = {epoch["number"]: measure.value(epoch) for epoch in adapt}
         if any(value is None for value in values.values()):
             values = _from_snapshots(record, name)
-        best = chosen(values, better)
+        best = chosen(values, measure.better)
         if best is not None:
             reached = accuracy.get(best)
             cost = max(known) - reached if reached is not None else None
             resting = _from_snapshots(record, "samples").get(best) if name in ("dev", "iwcv") else None
             found.append(Choice(name, best, values, reached, cost, resting))
     return found
-
-
-def _recorded(epoch: dict[str, Any], name: str) -> float | None:
-    return epoch["gauges" if name == "entropy" else "measures"].get(name)
 
 
 def _from_snapshots(record: Record, name: str) -> dict[int, float]:

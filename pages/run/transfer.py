@@ -5,14 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from core.figures import transfer as figures
-from core.measures.glossary import WORDS
-from core.measures.validators import VALIDATORS
+from core.measures import MEASURES
+from core.measures.accuracy import gap_closed
+from core.measures.base import validators
 from core.reports import transfer as transfer_module
 from core.reports.health import findings
 from core.reports.text import percent, points
 from core.reports.transfer import Choice, TransferReport
 from core.reports.transfer_text import chosen_sentence, told
-from core.reports.verdict import gap_closed, oracle_accuracy
+from core.reports.verdict import oracle_accuracy
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
@@ -148,7 +149,7 @@ def without_labels_panel(record: Record) -> None:
     if not found or len(adapt) < 2:
         st.info("This appears after the first epochs of adaptation.", icon=":material/hourglass_empty:")
         return
-    titles = {name: WORDS.get(name).title for name in VALIDATORS}
+    titles = {measure.name: measure.title for measure in validators()}
     known = adapt[-1]["measures"].get("target_accuracy") is not None
     if known:
         st.markdown(literal(chosen_sentence(found, adapt[-1]["measures"]["target_accuracy"], titles)))
@@ -165,7 +166,7 @@ def without_labels_panel(record: Record) -> None:
     left, right = st.columns(2)
     with left:
         _table(found, titles, known)
-        words("choice", *VALIDATORS, label="What these measures are")
+        words("choice", *titles, label="What these measures are")
     with right:
         if known:
             alt = "Target accuracy over the epochs, with the epoch that each label-free measure would have chosen."
@@ -204,7 +205,7 @@ def without_labels_panel(record: Record) -> None:
         cursor=True,
     )
     resting = "" if shown.samples is None else f" There it rests on about {shown.samples:.0f} equally weighted source samples."
-    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
+    st.caption(f"{MEASURES.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
 
 
 def _named_accuracies(adapt: list[dict], found: list[Choice]) -> None:

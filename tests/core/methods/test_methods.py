@@ -14,7 +14,8 @@ from method_tools import ADAPTING, CLASSES, ITERATIVE, NAMES, WIDTH, batch, lear
 from pydantic import ValidationError
 from torch import Tensor
 
-from core.figures.curves import GAUGE_NAMES, LOSS_NAMES
+from core.figures.curves import LOSS_NAMES
+from core.measures import in_runs
 from core.methods import METHODS, Batch, Seen, Step
 from core.methods.base import Draws, ramp
 
@@ -97,7 +98,7 @@ def test_step_returns_finite_scalars_and_features(name, n, m):
     steps = updates(method, batch(n=n, m=m, name=name), 0.3)
     for step in steps:
         assert step.losses.keys() <= LOSS_NAMES.keys()
-        assert step.gauges.keys() <= GAUGE_NAMES.keys()
+        assert step.gauges.keys() <= {entry.name for entry in in_runs() if entry.kept == "gauges"}
         assert step.features.shape[1] == WIDTH
         if name in ADDING:
             assert len(step.features) == n + m
