@@ -6,6 +6,8 @@ seen afterwards, where target labels are known too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -107,12 +109,12 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(p, 1e-12))
 
 
-def chosen(values: dict[int, float | None], better: str) -> int | None:
+def chosen(values: Mapping[int, float | None], better: str | None) -> int | None:
     """The epoch with the best value, the earliest of equals; None where there is no value."""
     known = {epoch: value for epoch, value in values.items() if value is not None and np.isfinite(value)}
     if not known:
         return None
-    sign = 1 if better == "higher" else -1
+    sign = -1 if better == "lower" else 1
     return max(sorted(known), key=lambda epoch: sign * known[epoch])
 
 
