@@ -6,6 +6,9 @@ seen afterwards, where target labels are known too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -81,7 +84,7 @@ def density_ratio(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np.n
     domain = np.repeat([0, 1], [len(source), len(target)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(np.random.default_rng([seed, 0xDE7]).integers(2**31)))
     model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
-    odds = cross_val_predict(model, rows, domain, cv=folds, method="decision_function")[: len(source)]
+    odds = np.asarray(cross_val_predict(model, rows, domain, cv=folds, method="decision_function"))[: len(source)]
     return np.exp(np.clip(odds, -SURE, SURE)) * len(source) / len(target)
 
 
@@ -107,7 +110,7 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(p, 1e-12))
 
 
-def chosen(values: dict[int, float | None], better: str) -> int | None:
+def chosen(values: Mapping[int, float | None], better: Literal["higher", "lower"] | None) -> int | None:
     """The epoch with the best value, the earliest of equals; None where there is no value."""
     known = {epoch: value for epoch, value in values.items() if value is not None and np.isfinite(value)}
     if not known:
