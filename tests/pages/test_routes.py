@@ -380,7 +380,7 @@ def test_scripts_are_served_under_their_version():
 
 
 def test_what_compiles_shaders_is_loaded_first():
-    order = embedding.loading_order("spare.js")
-    assert order[:2] == ["spare.js", "webgl.js"]
+    order = embedding.loading_order("webgl-pool.js")
+    assert order[:2] == ["webgl-pool.js", "webgl.js"]
     assert sorted(order) == sorted(embedding.modules())
     assert order.index("glprogram.js") < order.index("view.js") < order.index("element.js")
