@@ -139,7 +139,7 @@ class Bench:
         else:
             shape = tuple(self.source.inputs.shape[1:])
             network = build_network(spec.name, backbone, shape, classes, generator, self.pair.source.kind)
-        network.half = self.experiment.budget.precision == "bfloat16"
+        network.mixed = self.experiment.budget.precision == "bfloat16"
         if weights is not None:
             network.load_state_dict(weights)
         made = cls(network, cls.Params(**params), network.width, classes, self.generator("method"))
