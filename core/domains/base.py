@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -144,6 +144,27 @@ class DomainEntry:
 DOMAINS: Registry[DomainEntry] = Registry("domain")
 
 
+D = TypeVar("D", bound=BaseModel)
+More = ParamSpec("More")  # `DomainEntry.make` of a domain that downloads takes one argument more
+Make = Callable[Concatenate[D, int, More], Domain]
+
+
+class Register(Protocol[D]):
+    def __call__(self, make: Make[D, More], /) -> Make[D, More]: ...
+
+
+@overload
+def domain(
+    name: str, *, title: str, kind: Kind | None, summary: str, licence: str, listed: bool = True, downloads: bool = False
+) -> Register[NoParams]: ...
+
+
+@overload
+def domain(
+    name: str, *, title: str, kind: Kind | None, summary: str, licence: str, params: type[D], listed: bool = True, downloads: bool = False
+) -> Register[D]: ...
+
+
 def domain(
     name: str,
     *,
@@ -154,10 +175,10 @@ def domain(
     params: type[BaseModel] = NoParams,
     listed: bool = True,
     downloads: bool = False,
-):
-    """Register the decorated ``make(params, seed) -> Domain``."""
+) -> Register[Any]:
+    """Register the decorated ``make(params, seed) -> Domain``, whose first argument is of the type of ``params``."""
 
-    def register(make: Callable[..., Domain]) -> Callable[..., Domain]:
+    def register(make: Make[Any, More], /) -> Make[Any, More]:
         DOMAINS.add(DomainEntry(name, title, kind, summary, licence, params, make, listed, downloads))
         return make
 
