@@ -25,7 +25,7 @@ def make_network(data: Data, purpose: str, weights: Mapping[str, Tensor] | None 
         initialise(network, generator)
     else:
         network = build_network(spec.name, params, tuple(shape), classes, generator, data.pair.source.kind)
-    network.half = data.experiment.budget.precision == "bfloat16"
+    network.mixed = data.experiment.budget.precision == "bfloat16"
     if weights is not None:
         network.load_state_dict(weights)
     return network

@@ -58,7 +58,7 @@ def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None
     best = {} if blind.on() else _best(found)
     lines = pd.DataFrame([_line(run, named[run.id]) for run in runs])
     column_of = {name: [run.id in best.get(name, ()) for run in runs] for name in lines}
-    styled = lines.style.apply(lambda column: ["font-weight: bold" if bold else "" for bold in column_of[column.name]])
+    styled = lines.style.apply(lambda column: ["font-weight: bold" if bold else "" for bold in column_of[str(column.name)]])
     st.dataframe(
         styled if any(map(any, column_of.values())) else lines,
         hide_index=True,
