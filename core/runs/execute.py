@@ -22,7 +22,7 @@ from core.experiment import Experiment
 from core.runs import store
 from core.runs.record import Record, Writer
 from core.training import Epoch, train
-from core.training.evaluation import Bench
+from core.training.data import Samples
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
@@ -153,8 +153,7 @@ def execute(
             record.update(message=f"Downloading the data, {100 * fraction:.0f} %.")
 
         pair = load_pair(*experiment.pair, on_download)
-        bench = Bench(experiment, pair, "cpu")
-        record.write_samples(_samples(bench))
+        record.write_samples(_arrays(Samples.of(experiment, pair)))
         record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (pair.source, pair.target)])
         for line in record.epochs():
             progress.finished(line, computed=False)
@@ -245,8 +244,8 @@ def _add(record: Writer, epoch: Epoch) -> None:
         store.write_checkpoint(record, epoch.checkpoint())
 
 
-def _samples(bench: Bench) -> dict[str, np.ndarray]:
-    samples = bench.samples()
+def _arrays(samples: Samples) -> dict[str, np.ndarray]:
+    """What is stored of samples for their pictures."""
     arrays = {"labels": samples.labels.numpy().astype(np.int64)} | samples.originals.arrays()
     if samples.originals.texts:
         return arrays

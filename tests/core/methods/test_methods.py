@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.figures.curves import LOSS_NAMES
 from core.measures import in_runs
-from core.methods import METHODS, Batch, Seen, Step
+from core.methods import METHODS, AlignmentMethod, AlignmentParams, Batch, Method, MethodParams, Seen, Step
 from core.methods.base import Draws, ramp
 
 NOT_ON_ARXIV = {
@@ -64,6 +64,21 @@ def test_info_is_complete(name):
         assert info.trains_on == "source"
     else:
         assert info.family == "references"
+
+
+def test_a_method_s_parameters_are_what_stands_in_its_brackets():
+    class SquaresParams(AlignmentParams):
+        trade_off: float = 2.0
+
+    class Squares(AlignmentMethod[SquaresParams]):
+        pass
+
+    class Cubes(Squares):
+        pass
+
+    assert AlignmentMethod.Params is AlignmentParams, "the bound of a type variable"
+    assert Squares.Params is Cubes.Params is SquaresParams
+    assert Method.Params is MethodParams
 
 
 @pytest.mark.parametrize("name", NAMES)
