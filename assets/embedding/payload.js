@@ -1,4 +1,4 @@
-// Reads the bytes that core/maps/data.py packs: a length, a JSON header, then the arrays the header lists.
+// Reads the bytes that core/maps/packing.py packs: a length, a JSON header, then the arrays the header lists.
 
 const ARRAYS = { u1: Uint8Array, i2: Int16Array };
 

@@ -6,7 +6,7 @@ import { addressOf, ask } from "./server.js";
 import { toPixel } from "./view.js";
 
 const PICTURE = 72; // pixels
-const COLUMNS = 8; // of a row, as in core/maps/data.py
+const COLUMNS = 8; // of a row, as in core/maps/packing.py
 
 /** "true 3 → predicted 8 (0.64)" */
 function describe(data, index, frame) {
