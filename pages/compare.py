@@ -14,7 +14,7 @@ from pages.run import comparison
 
 MOST = 6
 
-records = {record.id: record for record in store.records() if record.phase("adapt") and record.status()["state"] == "finished"}
+records = {record.id: record for record in store.records() if record.complete}
 experiments = {run_id: record.experiment() for run_id, record in records.items()}
 
 
