@@ -1,13 +1,22 @@
 // A live Plotly chart: the plot element is made once, and every new figure goes through Plotly.react.
 
-const charts = new WeakMap(); // parent element -> Chart
-let lastEpoch = null; // that a map on this page has shown
+/** How Streamlit calls a component; `data` is the JSON that pages/elements/chart.py writes.
+ * @typedef {{ data: Uint8Array | null, parentElement: HTMLElement, setStateValue: (name: string, value: string) => void }} Called */
+/** @typedef {{ key: string, alt: string, revision: string, height: number, cursor: boolean, cells: boolean }} Mount */
+/** @typedef {{ data?: object[], layout: { width?: number } }} Figure */
 
+/** By parent element. @type {WeakMap<HTMLElement, Chart>} */
+const charts = new WeakMap();
+/** That a map on this page has shown. @type {number | null} */
+let lastEpoch = null;
+
+/** @type {(component: Called) => (() => void) | undefined} */
 export default function render({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
   let chart = charts.get(parentElement);
   if (!chart) {
-    chart = new Chart(parentElement.querySelector(".shiftscope-chart"));
+    const element = parentElement.querySelector(".shiftscope-chart");
+    chart = new Chart(/** @type {PlotElement} */ (element));
     charts.set(parentElement, chart);
   }
   chart.pick = (cell) => setStateValue("cell", cell);
@@ -19,10 +28,23 @@ export default function render({ data, parentElement, setStateValue }) {
 }
 
 class Chart {
+  /** @param {PlotElement} element */
   constructor(element) {
     this.element = element;
     this.updates = 0;
+    this.near = false; // it is seen, or soon will be
+    this.frame = 0;
     this.disposed = false;
+    /** @type {((cell: string) => void) | null} */
+    this.pick = null;
+    /** @type {Uint8Array | null} */
+    this.bytes = null;
+    /** What has not been drawn yet. @type {{ mount: Mount, figure: Figure } | null} */
+    this.news = null;
+    /** @type {Mount | null} */
+    this.mount = null;
+    /** @type {object | null} */
+    this.config = null;
     element.dataset.updates = "0";
     element.setAttribute("role", "img");
     this.resizer = new ResizeObserver(() => {
@@ -45,6 +67,7 @@ class Chart {
     dispatchEvent(new CustomEvent("shiftscope-where")); // a map that was there before tells its epoch again
   }
 
+  /** @type {(epoch?: number) => void} */
   point(epoch) {
     if (epoch !== undefined) lastEpoch = epoch;
     const { _fullLayout: full } = this.element;
@@ -57,12 +80,15 @@ class Chart {
     this.element.dataset.cursor = this.cursor.hidden ? "" : String(lastEpoch);
   }
 
+  /** @type {(bytes: Uint8Array) => void} */
   update(bytes) {
     // Streamlit calls again with the same bytes when only the theme changed or a neighbour was redrawn.
     if (this.bytes && sameBytes(this.bytes, bytes)) return;
     this.bytes = bytes;
-    this.news = JSON.parse(new TextDecoder().decode(bytes));
-    const { mount } = this.news;
+    /** @type {{ mount: Mount, figure: Figure }} */
+    const news = JSON.parse(new TextDecoder().decode(bytes));
+    const { mount } = news;
+    this.news = news;
     this.mount = mount;
     this.element.dataset.key = mount.key;
     this.element.setAttribute("aria-label", mount.alt);
@@ -78,7 +104,7 @@ class Chart {
     try {
       plotly = await loadPlotly();
     } catch (problem) {
-      if (!this.disposed) element.textContent = problem.message;
+      if (!this.disposed) element.textContent = problem instanceof Error ? problem.message : String(problem);
       return;
     }
     // While the script was loading, a newer figure may have come in, or the page may have gone.
@@ -111,13 +137,13 @@ class Chart {
   bindCells() {
     this.element.on("plotly_click", ({ points }) => {
       const at = points[0]?.pointIndex; // [row, column] of a heat map
-      if (Array.isArray(at)) this.pick(at.join(","));
+      if (Array.isArray(at)) this.pick?.(at.join(","));
     });
   }
 
   async resize() {
     if (this.updates === 0 || this.element.clientWidth === 0) return;
-    await window.Plotly.Plots.resize(this.element);
+    await window.Plotly?.Plots.resize(this.element);
     this.point();
   }
 
@@ -131,11 +157,13 @@ class Chart {
   }
 }
 
+/** @type {(a: Uint8Array, b: Uint8Array) => boolean} */
 function sameBytes(a, b) {
   return a.length === b.length && a.every((value, index) => value === b[index]);
 }
 
-// Counted after Plotly has decoded its typed arrays, so a figure that it could not read shows as 0 points.
+/** Counted after Plotly has decoded its typed arrays, so a figure that it could not read shows as 0 points.
+ * @type {(element: PlotElement) => number} */
 function countPoints(element) {
   return (element.calcdata ?? []).reduce((sum, trace) => sum + (trace[0]?.trace?.visible === false ? 0 : trace.length), 0);
 }
@@ -146,6 +174,7 @@ const DOWNLOAD_SVG = {
   path: "M5 20h14v-2H5v2zM19 9h-4V3H9v6H5l7 7 7-7z",
 };
 
+/** @type {(plotly: Plotly, filename: string) => object} */
 function configOf(plotly, filename) {
   return {
     displaylogo: false,
@@ -159,26 +188,28 @@ function configOf(plotly, filename) {
         name: "png",
         title: "Download as PNG",
         icon: plotly.Icons.camera,
-        click: (graph) => plotly.downloadImage(graph, { format: "png", filename, scale: 2 }),
+        click: (/** @type {PlotElement} */ graph) => plotly.downloadImage(graph, { format: "png", filename, scale: 2 }),
       },
       {
         name: "svg",
         title: "Download as SVG",
         icon: DOWNLOAD_SVG,
-        click: (graph) => plotly.downloadImage(graph, { format: "svg", filename }),
+        click: (/** @type {PlotElement} */ graph) => plotly.downloadImage(graph, { format: "svg", filename }),
       },
     ],
     toImageButtonOptions: { format: "png", filename, scale: 2 },
   };
 }
 
-let loading = null; // shared by all charts of the page
+/** Shared by all charts of the page. @type {Promise<Plotly> | null} */
+let loading = null;
 
+/** @type {() => Promise<Plotly>} */
 function loadPlotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly);
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("vendor/plotly/plotly.min.js", appRoot()).href;
+    script.src = addressOf("vendor/plotly/plotly.min.js");
     script.onload = () => (window.Plotly ? resolve(window.Plotly) : fail());
     script.onerror = fail;
     document.head.appendChild(script);

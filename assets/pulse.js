@@ -1,7 +1,11 @@
 // Listens to one run's pulse and asks the page to draw again when its record has changed: no polling, no idle reruns.
 
-const listeners = new WeakMap(); // parent element -> Listener
+/** @typedef {{ data: { run: string } | null, parentElement: HTMLElement, setTriggerValue: (name: string, value: string) => void }} Called */
 
+/** By parent element. @type {WeakMap<HTMLElement, Listener>} */
+const listeners = new WeakMap();
+
+/** @type {(component: Called) => (() => void) | undefined} */
 export default function render({ data, parentElement, setTriggerValue }) {
   if (!data) return undefined;
   let listener = listeners.get(parentElement);
@@ -20,11 +24,18 @@ export default function render({ data, parentElement, setTriggerValue }) {
 
 class Listener {
   constructor() {
+    /** @type {((beat: string) => void) | null} */
+    this.tell = null;
+    this.run = "";
+    this.epochs = "";
+    /** @type {EventSource | null} */
+    this.source = null;
     // A browser keeps few connections per server open: a hidden tab gives its own back.
     this.onVisibility = () => (document.hidden ? this.close() : this.open());
     document.addEventListener("visibilitychange", this.onVisibility);
   }
 
+  /** @type {(run: string) => void} */
   listen(run) {
     if (run === this.run) return;
     this.close();
@@ -34,17 +45,17 @@ class Listener {
 
   open() {
     if (this.source || !this.run) return;
-    this.source = new EventSource(new URL(`pulse/${this.run}`, appRoot()));
+    this.source = new EventSource(addressOf(`pulse/${this.run}`));
     this.source.onmessage = (event) => {
       const [epochs] = event.data.split("-");
       if (epochs !== this.epochs) dispatchEvent(new CustomEvent("shiftscope-pulse", { detail: { run: this.run } })); // the map fetches it at once
       this.epochs = epochs;
-      this.tell(event.data);
+      this.tell?.(event.data);
     };
   }
 
   close() {
     this.source?.close();
-    this.source = undefined;
+    this.source = null;
   }
 }

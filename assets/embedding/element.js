@@ -1,34 +1,61 @@
 // The element that Streamlit mounts. It lives as long as its place in the page; new data only change its buffers.
 
-import { Choices } from "./choices.js";
 import { bindControls, showControls } from "./controls.js";
+import { all, find } from "./dom.js";
 import { saveAs, saveScript } from "./export.js";
 import { bindPointer } from "./gestures.js";
-import { Judge } from "./judge.js";
+import { Interaction } from "./interaction.js";
 import { showLegend } from "./legend.js";
+import { Loader } from "./loader.js";
 import { pointRadius, styleFrame, writeStyles } from "./palette.js";
 import { Pane } from "./pane.js";
 import { Player } from "./player.js";
-import { Reports } from "./reports.js";
-import { Source } from "./source.js";
-import { StylePool } from "./stylepool.js";
+import { Quality } from "./quality.js";
+import { wordsOf } from "./server.js";
+import { StyleCache } from "./style-cache.js";
 import { readTheme } from "./theme.js";
+import { ToPython } from "./to-python.js";
 import { Tooltip } from "./tooltip.js";
 import { fullView } from "./view.js";
 
+/** @import { Scene } from "./pane.js" */
+/** @import { Shot } from "./tooltip.js" */
+/** @import { MapData } from "./payload.js" */
+/** @import { Saved } from "./controls.js" */
+
+/** What a page says of its map, as pages/elements/embedding.py writes it.
+ * @typedef {object} Mount
+ * @property {string} key
+ * @property {string} address
+ * @property {string} version
+ * @property {"pair" | "single"} mode
+ * @property {string} alt
+ * @property {number | null} epoch
+ * @property {string} selection
+ * @property {string | null} run
+ * @property {boolean} follow
+ * @property {number} height
+ * @property {boolean} export
+ */
+/** How Streamlit calls a component.
+ * @typedef {{ data: string | null, parentElement: HTMLElement, setStateValue: (name: string, value: number | string) => void }} Called */
+
 const STACK_BELOW = 600; // pixels of width under which two panes stand one below the other
 
-const elements = new WeakMap(); // parent element -> Embedding
-const mounts = new Map(); // key -> how often it was mounted on this page
+/** By parent element. @type {WeakMap<HTMLElement, Embedding>} */
+const elements = new WeakMap();
+/** How often a key was mounted on this page. @type {Map<string, number>} */
+const mounts = new Map();
 
+/** @type {(component: Called) => (() => void) | undefined} */
 export default function render({ data, parentElement, setStateValue }) {
   if (!data) return undefined;
   let element = elements.get(parentElement);
   if (!element) {
-    element = new Embedding(parentElement.querySelector(".embedding"));
+    element = new Embedding(find(parentElement, ".embedding", HTMLElement));
     elements.set(parentElement, element);
   }
-  element.reports.tell = setStateValue;
+  element.python.tell = setStateValue;
   element.update(JSON.parse(data));
   return () => {
     elements.delete(parentElement);
@@ -36,34 +63,49 @@ export default function render({ data, parentElement, setStateValue }) {
   };
 }
 
-class Embedding {
+export class Embedding {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
-    this.stage = root.querySelector(".stage");
-    this.legend = root.querySelector(".legend");
-    this.panes = [...root.querySelectorAll(".pane")].map((figure) => new Pane(figure, () => this.request()));
-    this.tooltip = new Tooltip(root.querySelector(".tip"), () => this.request());
-    this.source = new Source((data) => this.receive(data), (words) => this.complain(words));
-    this.judge = new Judge(() => this.refresh());
-    this.reports = new Reports();
-    this.choices = new Choices(this);
+    this.stage = find(root, ".stage", HTMLElement);
+    this.legend = find(root, ".legend", HTMLElement);
+    this.legendReads = "";
+    this.panes = all(root, ".pane", HTMLElement).map((figure) => new Pane(figure, () => this.request()));
+    this.tooltip = new Tooltip(find(root, ".tip", HTMLElement), () => this.request());
+    this.loader = new Loader((data) => this.receive(data), (words) => this.complain(words));
+    this.quality = new Quality(() => this.refresh());
+    this.python = new ToPython();
+    this.interaction = new Interaction(this);
     this.player = new Player(this);
+    /** @type {MapData | null} */
     this.data = null;
+    /** @type {Mount | null} */
+    this.mount = null;
+    this.theme = readTheme(root);
+    this.holds = ""; // the address of the data
+    this.styles = new StyleCache(0);
+    this.dpr = 0; // not known before the map is seen
     this.stamp = 0; // rises when the look of the points or of the overlay changes
     this.draws = 0;
+    this.shownFrame = -1;
+    this.wasPlaying = false;
+    this.hinting = 0;
+    /** @type {number | null} */
+    this.frame = null;
+    this.disposed = false;
     this.listening = new AbortController();
+    this.watcher = new ResizeObserver(() => { if (this.resize()) this.draw(performance.now()); });
+    this.watcher.observe(this.stage);
     this.bind();
     root.dataset.hover = "-1";
   }
 
   bind() {
     const { signal } = this.listening;
-    bindPointer(this.stage, this.choices.gestures, signal);
+    bindPointer(this.stage, this.interaction.gestures, signal);
     bindControls(this.root, this, signal);
-    this.watcher = new ResizeObserver(() => { if (this.resize()) this.draw(performance.now()); });
-    this.watcher.observe(this.stage);
     // A run's pulse: the new epoch is fetched before the page has been drawn again.
-    addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.source.refresh(); }, { signal });
+    addEventListener("shiftscope-pulse", ({ detail }) => { if (this.mount && detail.run === this.mount.run) this.loader.refresh(); }, { signal });
     // A click on a curve.
     addEventListener("shiftscope-go", ({ detail }) => this.player.goTo(detail.epoch), { signal });
     addEventListener("shiftscope-where", () => this.tellEpoch(), { signal });
@@ -71,6 +113,7 @@ class Embedding {
 
   // --- what comes in ----------------------------------------------------------------------------------------------
 
+  /** @type {(mount: Mount) => void} */
   update(mount) {
     const before = this.mount;
     this.mount = mount;
@@ -86,36 +129,38 @@ class Embedding {
     this.root.classList.toggle("pair", mount.mode === "pair");
     this.root.classList.toggle("single", mount.mode !== "pair");
     for (const { points } of this.panes) points.setAttribute("aria-label", mount.alt);
-    this.source.set(mount.address, mount.version);
+    this.loader.set(mount.address, mount.version);
     // While the data are on their way: the map's place is kept free, and its size is known.
     for (const pane of mount.mode === "pair" ? this.panes : [this.panes[0]]) pane.start();
-    this.root.dataset.renderer = this.panes[0].renderer.name;
+    this.root.dataset.renderer = this.panes[0].start().name;
     if (!before) this.root.classList.add("waiting");
     this.root.hidden = false;
     this.resize();
     if (!same) this.refresh();
   }
 
+  /** @type {(data: MapData) => void} */
   receive(data) {
     const { mount, player } = this;
+    if (!mount) return;
     const old = this.data;
     const now = performance.now();
     this.data = data;
-    this.holds = this.source.address;
+    this.holds = this.loader.address;
     this.complain("");
     const [run, kind] = data.identity.split("-");
     const [oldRun, oldKind] = old?.identity.split("-") ?? [];
     // The same samples in another projection or at more epochs: what the user has chosen stays.
-    if (run !== oldRun || old.n !== data.n) this.begin(data, mount);
+    if (!old || run !== oldRun || old.n !== data.n) this.begin(data, mount);
     else if (old.identity === data.identity) player.timeline.extend(data.frames, now, player.pace, mount.follow);
     else player.timeline.recast(data.epochs.indexOf(old.epochs[player.timeline.frame]), data.frames);
-    if (kind !== oldKind) this.choices.view = fullView();
-    this.looks = new StylePool(data.n);
+    if (kind !== oldKind) this.interaction.view = fullView();
+    this.styles = new StyleCache(data.n);
     this.stamp += 1;
     this.root.dataset.points = String(data.n);
     this.root.dataset.frames = String(data.frames);
     this.root.dataset.identity = data.identity;
-    this.root.dataset.bytes = String(this.source.size);
+    this.root.dataset.bytes = String(this.loader.size);
     // The points first, and at once: while they are drawn, the rest is written.
     this.resize();
     this.paint();
@@ -125,34 +170,39 @@ class Embedding {
     performance.mark("embedding-drawn");
   }
 
-  /** Data of another run: everything begins anew, with the epoch and the selection that the page's link carries. */
+  /** Data of another run: everything begins anew, with the epoch and the selection that the page's link carries.
+   * @type {(data: MapData, mount: Mount) => void} */
   begin(data, mount) {
-    this.reports.begin(this.player.begin(data, mount.epoch, mount.follow), mount.selection);
-    this.choices.begin(data, mount.selection);
+    this.python.begin(this.player.begin(data, mount.epoch, mount.follow), mount.selection);
+    this.interaction.begin(data, mount.selection);
   }
 
   // --- words ------------------------------------------------------------------------------------------------------
 
+  /** @type {(words: string) => void} */
   complain(words) {
-    const trouble = this.root.querySelector(".trouble");
+    const trouble = find(this.root, ".trouble", HTMLElement);
     trouble.textContent = words;
     trouble.hidden = !words;
     this.root.classList.remove("waiting");
     this.root.classList.toggle("empty", Boolean(words) && !this.data);
   }
 
+  /** @type {(words: string) => void} */
   hint(words) {
-    const hint = this.root.querySelector(".hint");
+    const hint = find(this.root, ".hint", HTMLElement);
     hint.textContent = words;
     hint.classList.add("on");
     clearTimeout(this.hinting);
     this.hinting = setTimeout(() => hint.classList.remove("on"), 1100);
   }
 
+  /** @type {(kind: Saved) => void} */
   save(kind) {
     const { data, mount, player } = this;
-    if (kind !== "script") saveAs(kind, data, this.shots(), this.scene());
-    else saveScript(mount.address, data, player.timeline.frame).catch((problem) => this.complain(problem.message));
+    if (!data || !mount) return;
+    if (kind !== "script") saveAs(kind, data, this.shots(), this.scene(data));
+    else saveScript(mount.address, data, player.timeline.frame).catch((problem) => this.complain(wordsOf(problem)));
   }
 
   /** Brings the HTML in line with the state, then draws. */
@@ -166,33 +216,35 @@ class Embedding {
 
   /** Everything that is not drawn: legend, controls, titles, captions. */
   describe() {
-    const { root, data, theme, choices } = this;
-    const choose = (entry) => choices.isolate(entry);
-    this.legendReads = showLegend(this.legend, this.legendReads, data, choices.mode, choices.filters, theme, choose);
-    root.dataset.pinned = String(choices.pinned?.index ?? -1);
-    root.dataset.selected = String(choices.selected.length);
+    const { root, data, theme, interaction } = this;
+    if (!data) return;
+    const { mode, filters } = interaction;
+    this.legendReads = showLegend(this.legend, this.legendReads, data, mode, filters, theme, (entry) => interaction.isolate(entry));
+    root.dataset.pinned = String(interaction.pinned?.index ?? -1);
+    root.dataset.selected = String(interaction.selected.length);
     this.showEpoch();
   }
 
   tellEpoch() {
     const { data, player: { timeline } } = this;
-    if (data?.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch: data.epochs[timeline.frame] } }));
+    if (data && data.frames > 1) dispatchEvent(new CustomEvent("shiftscope-epoch", { detail: { epoch: data.epochs[timeline.frame] } }));
   }
 
   showEpoch() {
     const { data, mount, player: { timeline } } = this;
+    if (!data || !mount) return;
     const { frame } = timeline;
     const epoch = data.epochs[frame];
-    showControls(this.root, this);
+    showControls(this.root, this, data, mount);
     this.shownFrame = frame;
     this.wasPlaying = timeline.playing;
     this.root.dataset.epoch = String(epoch ?? "");
     const shown = mount.mode === "pair" ? [0, frame] : [frame];
-    shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.judge.known.get(data.epochs[at])));
+    shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.quality.known.get(data.epochs[at])));
     const followed = mount.follow && timeline.following;
-    if (mount.export && this.holds === mount.address) this.judge.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
+    if (mount.export && this.holds === mount.address) this.quality.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
     this.tellEpoch();
-    this.reports.epoch(epoch, timeline, followed);
+    this.python.epoch(epoch, timeline, followed);
   }
 
   // --- pictures ---------------------------------------------------------------------------------------------------
@@ -210,31 +262,33 @@ class Embedding {
     return this.panes.map((pane) => pane.fit(height, this.dpr)).some(Boolean);
   }
 
-  /** Each visible pane with the two frames it is between, and how far. */
+  /** Each visible pane with the two frames it is between, and how far.
+   * @type {() => Shot[]} */
   shots() {
     const blend = this.player.timeline.blend();
     const [first, second] = this.panes;
-    return this.mount.mode === "pair" ? [{ pane: first, blend: { from: 0, to: 0, mix: 0 } }, { pane: second, blend }] : [{ pane: first, blend }];
+    return this.mount?.mode === "pair" ? [{ pane: first, blend: { from: 0, to: 0, mix: 0 } }, { pane: second, blend }] : [{ pane: first, blend }];
   }
 
-  /** What both panes draw; see pane.js. */
-  scene() {
-    const { data, theme, stamp, choices } = this;
-    const { view, mode, filters, selected } = choices;
+  /** What both panes draw.
+   * @type {(data: MapData) => Scene} */
+  scene(data) {
+    const { theme, stamp, interaction } = this;
+    const { view, mode, filters, selected } = interaction;
     const chosen = selected.length ? new Uint8Array(data.n) : null;
-    for (const index of selected) chosen[index] = 1;
+    if (chosen) for (const index of selected) chosen[index] = 1;
     return {
       data, view, theme, stamp,
       dpr: this.dpr,
       radius: pointRadius(data.n, view.zoom),
-      show: choices.show,
-      trails: choices.trails,
-      marked: choices.marks(data.n),
+      show: interaction.show,
+      trails: interaction.trails,
+      marked: interaction.marks(data.n),
       onlyClass: filters.class ?? filters.predicted,
       looks: (frame) => {
         const like = styleFrame(mode, filters, frame);
-        const look = JSON.stringify([mode, filters, theme, this.reports.known.selection]);
-        return this.looks.of(like, look, (bytes) => writeStyles(data, like, mode, filters, chosen, theme, bytes));
+        const look = JSON.stringify([mode, filters, theme, this.python.known.selection]);
+        return this.styles.of(like, look, (bytes) => writeStyles(data, like, mode, filters, chosen, theme, bytes));
       },
     };
   }
@@ -246,6 +300,7 @@ class Embedding {
     });
   }
 
+  /** @type {(now: number) => void} */
   draw(now) {
     if (!this.data || !this.dpr || this.disposed) return;
     const { timeline } = this.player;
@@ -260,26 +315,26 @@ class Embedding {
   }
 
   paint() {
-    if (!this.dpr) return;
-    const { choices } = this;
-    const scene = this.scene();
+    const { data, interaction } = this;
+    if (!data || !this.dpr) return;
+    const scene = this.scene(data);
     const shots = this.shots();
     let drawn = false;
     shots.forEach(({ pane, blend }, i) => {
-      const path = choices.path?.pane === i ? choices.path.corners : null;
+      const path = interaction.path?.pane === i ? interaction.path.corners : null;
       drawn = pane.draw({ ...scene, path }, blend) || drawn;
     });
-    this.tooltip.follow(this.data, choices.hovered ?? choices.pinned, choices.pinned, shots, choices.view, this.stage);
+    this.tooltip.follow(data, interaction.hovered ?? interaction.pinned, interaction.pinned, shots, interaction.view, this.stage);
     if (drawn) this.root.dataset.draws = String(++this.draws);
-    this.root.classList.toggle("zoomed", choices.zoomed);
+    this.root.classList.toggle("zoomed", interaction.zoomed);
   }
 
   dispose() {
     this.disposed = true;
     this.listening.abort();
-    this.source.close();
-    this.judge.close();
-    this.reports.close();
+    this.loader.close();
+    this.quality.close();
+    this.python.close();
     this.watcher.disconnect();
     clearTimeout(this.hinting);
     for (const pane of this.panes) pane.dispose();

@@ -4,15 +4,41 @@
 
 import { boxPath } from "./selection.js";
 
+/** @import { How } from "./selection.js" */
+/** @import { Box, Place } from "./view.js" */
+
+/** @typedef {{ pane: number, box: Box, x: number, y: number }} Hand where the hand is, in CSS pixels of a pane */
+/** What a map does with a hand.
+ * @typedef {object} Actions
+ * @property {(event: { clientX: number, clientY: number, target: EventTarget | null }, pane?: number) => Hand | null} locate
+ * @property {() => "pan" | "lasso" | "box"} tool
+ * @property {(place: Hand, factor: number) => void} zoom
+ * @property {(place: Hand, dx: number, dy: number) => void} pan
+ * @property {(path: { pane: number, corners: Place[] } | null) => void} path
+ * @property {(place: Hand, corners: Place[], how: How) => void} choose
+ * @property {() => void} rest
+ * @property {(place: Hand) => void} hover
+ * @property {() => void} leave
+ * @property {(place: Hand, how: How) => void} click
+ * @property {() => void} reset
+ * @property {(words: string) => void} hint
+ */
+/** @typedef {Hand & { x0: number, y0: number, moved: boolean, tool: "pan" | "lasso" | "box", path: Place[], scrolls: boolean }} Drag */
+
 const CLICK_SLACK = 4; // pixels a hand moves while it clicks
 const CLOSEST = 3; // pixels between two corners of a lasso
 
-/** `act` has locate, tool, zoom, pan, path, choose, hover, leave, click, reset, rest and hint. Everything is unbound by `signal`. */
+/** Everything is unbound by `signal`.
+ * @type {(stage: HTMLElement, act: Actions, signal: AbortSignal) => void} */
 export function bindPointer(stage, act, signal) {
+  /** @type {<K extends keyof HTMLElementEventMap>(type: K, handler: (event: HTMLElementEventMap[K]) => void, options?: { passive?: boolean }) => void} */
   const on = (type, handler, options = {}) => stage.addEventListener(type, handler, { signal, ...options });
+  /** @type {Drag | null} */
   let drag = null;
+  /** @type {(Hand & { spread: number }) | null} */
   let pinch = null;
-  let last = null; // where the last click was: a captured pointer's double-click says only that it was on the stage
+  /** Where the last click was: a captured pointer's double-click says only that it was on the stage. @type {Hand | null} */
+  let last = null;
 
   on("wheel", (event) => {
     const place = act.locate(event);
@@ -46,6 +72,7 @@ export function bindPointer(stage, act, signal) {
     }
     if (pinch) return;
     const place = act.locate(event, drag.pane);
+    if (!place) return;
     if (Math.hypot(place.x - drag.x0, place.y - drag.y0) > CLICK_SLACK) drag.moved = true;
     if (!drag.moved || drag.scrolls) return;
     if (drag.tool === "pan") {
@@ -89,6 +116,7 @@ export function bindPointer(stage, act, signal) {
     act.rest();
   }
 
+  /** @type {(event: TouchEvent) => (Hand & { spread: number }) | null} */
   function grip(event) {
     const [a, b] = event.touches;
     const middle = { clientX: (a.clientX + b.clientX) / 2, clientY: (a.clientY + b.clientY) / 2, target: event.target };
@@ -97,15 +125,20 @@ export function bindPointer(stage, act, signal) {
   }
 }
 
+/** @type {(drag: Drag, corner: Place) => void} */
 function trace(drag, corner) {
   if (drag.tool === "box") drag.path = boxPath(drag.path[0], corner);
-  else if (Math.hypot(corner[0] - drag.path.at(-1)[0], corner[1] - drag.path.at(-1)[1]) >= CLOSEST) drag.path.push(corner);
+  else {
+    const [x, y] = drag.path[drag.path.length - 1];
+    if (Math.hypot(corner[0] - x, corner[1] - y) >= CLOSEST) drag.path.push(corner);
+  }
 }
 
-/** Calls `keys[event.key]` unless a control with keys of its own has the focus. */
+/** Calls `keys[event.key]` unless a control with keys of its own has the focus.
+ * @type {(root: HTMLElement, keys: Record<string, () => void>, signal: AbortSignal) => void} */
 export function bindKeys(root, keys, signal) {
   root.addEventListener("keydown", (event) => {
-    const own = event.target.closest("select, input, button, summary");
+    const own = event.target instanceof Element && event.target.closest("select, input, button, summary");
     const handler = keys[event.key] ?? keys[event.key.toLowerCase()];
     if (!handler || event.ctrlKey || event.metaKey || event.altKey || (own && event.key !== "Escape")) return;
     event.preventDefault();

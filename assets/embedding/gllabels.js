@@ -1,7 +1,14 @@
 // The class labels as textured squares in WebGL: written once, moved every frame.
 
+import { context2d } from "./dom.js";
 import { Program, TEXTURED, smoothTexture } from "./glprogram.js";
 import { LABEL_HEIGHT, drawLabel, measureLabels, placeLabels } from "./labels.js";
+
+/** @import { Label } from "./labels.js" */
+/** @import { PaneScene } from "./pane.js" */
+/** @import { MapData } from "./payload.js" */
+/** @import { Theme } from "./theme.js" */
+/** @import { Blend } from "./timeline.js" */
 
 const VERTEX = `#version 300 es
 in vec2 a_at, a_texture;
@@ -13,14 +20,19 @@ void main() {
 }`;
 
 export class GLLabels {
+  /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
     this.gl = gl;
     this.program = new Program(gl, VERTEX, TEXTURED);
     this.texture = gl.createTexture();
     this.buffer = gl.createBuffer();
     this.written = "";
+    /** @type {Label[]} */
+    this.measured = [];
+    this.sheet = { width: 1, height: 1, fine: 1 };
   }
 
+  /** @type {(scene: PaneScene, blend: Blend) => void} */
   draw({ data, view, theme, dpr, box, onlyClass }, blend) {
     const { gl, program } = this;
     if (data.classNames.length === 0) return;
@@ -45,7 +57,8 @@ export class GLLabels {
     gl.drawArrays(gl.TRIANGLES, 0, corners.length / 4);
   }
 
-  /** The sheet of all labels, one below the other; again only for other names, colours or pixels. */
+  /** The sheet of all labels, one below the other; again only for other names, colours or pixels.
+   * @type {(data: MapData, theme: Theme, dpr: number) => void} */
   write(data, theme, dpr) {
     const { gl } = this;
     const fine = Math.min(dpr, gl.getParameter(gl.MAX_TEXTURE_SIZE) / (LABEL_HEIGHT * data.classNames.length)); // hundreds of classes
@@ -53,7 +66,7 @@ export class GLLabels {
     if (now === this.written) return;
     this.written = now;
     const canvas = document.createElement("canvas");
-    const context = canvas.getContext("2d");
+    const context = context2d(canvas);
     this.measured = measureLabels(context, data, theme.font);
     canvas.width = Math.ceil(Math.max(...this.measured.map(({ width }) => width)) * fine);
     canvas.height = Math.floor(LABEL_HEIGHT * fine * data.classNames.length);

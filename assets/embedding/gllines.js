@@ -3,11 +3,16 @@
 
 import { Program } from "./glprogram.js";
 import { UNIT } from "./payload.js";
+import { unit } from "./theme.js";
 import { scaleOf } from "./view.js";
+
+/** @import { PaneScene } from "./pane.js" */
+/** @import { MapData } from "./payload.js" */
 
 const FLOATS = 6; // a corner: place, normal, length along the line in map units, side
 const WIDTHS = [1.7, 1.7, 2.2]; // source, target, domain classifier
-const DASHES = [[1, 1], [8, 5], [5, 2.2]]; // period and drawn part, in pixels
+/** @type {[period: number, drawn: number][]} */
+const DASHES = [[1, 1], [8, 5], [5, 2.2]]; // in pixels
 
 const VERTEX = `#version 300 es
 in vec2 a_at, a_normal;
@@ -34,18 +39,24 @@ void main() {
 }`;
 
 export class Lines {
+  /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
     this.gl = gl;
     this.program = new Program(gl, VERTEX, FRAGMENT);
-    this.frames = new Map(); // frame -> [{buffer, count}] by kind
+    /** By frame, then by kind. @type {Map<number, { buffer: WebGLBuffer, count: number }[]>} */
+    this.frames = new Map();
+    /** @type {MapData | null} */
+    this.data = null;
   }
 
+  /** @type {(data: MapData | null) => void} */
   setData(data) {
     for (const kinds of this.frames.values()) for (const { buffer } of kinds) this.gl.deleteBuffer(buffer);
     this.frames.clear();
     this.data = data;
   }
 
+  /** @type {(scene: PaneScene, frame: number, share: number) => void} */
   draw({ view, theme, dpr, box }, frame, share) {
     const { gl, program } = this;
     const scale = scaleOf(view, box);
@@ -55,7 +66,7 @@ export class Lines {
     gl.uniform2f(program.uniform("u_pixel"), 2 / box.width, 2 / box.height);
     gl.uniform1f(program.uniform("u_pixels"), scale);
     gl.uniform1f(program.uniform("u_dpr"), dpr);
-    gl.uniform4f(program.uniform("u_colour"), ...theme.text.map((value) => value / 255), 0.8 * share);
+    gl.uniform4f(program.uniform("u_colour"), ...unit(theme.text), 0.8 * share);
     this.of(frame).forEach(({ buffer, count }, kind) => {
       if (count === 0) return;
       gl.uniform1f(program.uniform("u_half"), WIDTHS[kind] / 2 + 0.5);
@@ -68,22 +79,27 @@ export class Lines {
     });
   }
 
+  /** @type {(frame: number) => { buffer: WebGLBuffer, count: number }[]} */
   of(frame) {
-    if (!this.frames.has(frame)) {
-      this.frames.set(frame, this.data.outlines[frame].map((rings) => {
+    let kinds = this.frames.get(frame);
+    if (!kinds) {
+      kinds = (this.data?.outlines[frame] ?? []).map((rings) => {
         const corners = strip(rings);
         const buffer = this.gl.createBuffer();
         this.gl.bindBuffer(this.gl.ARRAY_BUFFER, buffer);
         this.gl.bufferData(this.gl.ARRAY_BUFFER, corners, this.gl.STATIC_DRAW);
         return { buffer, count: corners.length / FLOATS };
-      }));
+      });
+      this.frames.set(frame, kinds);
     }
-    return this.frames.get(frame);
+    return kinds;
   }
 }
 
-/** All lines of a kind as one triangle strip; two repeated corners take it from one line to the next without drawing. */
+/** All lines of a kind as one triangle strip; two repeated corners take it from one line to the next without drawing.
+ * @type {(rings: Int16Array[]) => Float32Array} */
 export function strip(rings) {
+  /** @type {number[]} */
   const out = [];
   for (const ring of rings) {
     const points = ring.length / 2;

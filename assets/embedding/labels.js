@@ -4,11 +4,21 @@ import { classColour, css } from "./palette.js";
 import { centreAt } from "./payload.js";
 import { toPixel } from "./view.js";
 
+/** @import { Pen } from "./overlay.js" */
+/** @import { MapData } from "./payload.js" */
+/** @import { Theme } from "./theme.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Box, View } from "./view.js" */
+
+/** @typedef {{ text: string, width: number }} Label what fits, and its width in pixels */
+/** @typedef {{ x: number, y: number, width: number }} Spot a label's middle */
+
 export const LABEL_HEIGHT = 18;
 const LONGEST = 140; // pixels
 const FONT = "600 12px";
 
-/** Width of every class's label and the text that fits into it. */
+/** Width of every class's label and the text that fits into it.
+ * @type {(context: CanvasRenderingContext2D, data: MapData, family: string) => Label[]} */
 export function measureLabels(context, data, family) {
   context.font = `${FONT} ${family}`;
   return data.classNames.map((name) => {
@@ -18,7 +28,9 @@ export function measureLabels(context, data, family) {
   });
 }
 
-/** Where labels go: [{class, x, y, width}], their middles in pixels. At the source's centre, else the target's. */
+/** Where labels go, by their middles in pixels. At the source's centre, else the target's.
+ * @type {(data: MapData, box: Box, view: View, blend: Blend, onlyClass: number | undefined, measured: Label[])
+ *   => (Spot & { class: number })[]} */
 export function placeLabels(data, box, view, blend, onlyClass, measured) {
   const places = [];
   for (let label = 0; label < data.classNames.length; label += 1) {
@@ -31,7 +43,8 @@ export function placeLabels(data, box, view, blend, onlyClass, measured) {
   return spread(places, box);
 }
 
-/** Pushes overlapping labels {x, y, width} apart along the shorter way; a few rounds are enough for tens of classes. */
+/** Pushes overlapping labels apart along the shorter way; a few rounds are enough for tens of classes.
+ * @type {<T extends Spot>(labels: T[], box: Box) => T[]} */
 export function spread(labels, box) {
   for (let round = 0; round < 30; round += 1) {
     let moved = false;
@@ -58,7 +71,8 @@ export function spread(labels, box) {
   return labels;
 }
 
-/** One label, its middle at (x, y). */
+/** One label, its middle at (x, y).
+ * @type {(context: Pen, measured: Label, label: number, x: number, y: number, theme: Theme) => void} */
 export function drawLabel(context, { text, width }, label, x, y, theme) {
   context.fillStyle = css(theme.background, 0.88);
   context.strokeStyle = classColour(label);

@@ -1,28 +1,42 @@
 // What is drawn over the map: arrows between class centres, trails, marked points, the lasso; and the outlines where there is no WebGL.
-// All functions take any object with the methods of a 2-D context, so that the SVG export draws the same things.
+// All functions take a `Pen`, so that the SVG export draws the same things.
 
 import { LABEL_HEIGHT } from "./labels.js";
 import { classColour, css } from "./palette.js";
 import { UNIT, centreAt, positionAt } from "./payload.js";
 import { toPixel } from "./view.js";
 
+/** @import { Scene } from "./pane.js" */
+/** @import { Theme } from "./theme.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Box, Place } from "./view.js" */
+
+/** What everything is drawn with: a canvas's context, or the SVG that is written instead.
+ * @typedef {Pick<CanvasRenderingContext2D, "save" | "restore" | "translate" | "beginPath" | "moveTo" | "lineTo" | "closePath" | "rect"
+ *   | "arc" | "clip" | "setLineDash" | "fill" | "stroke" | "fillRect" | "strokeRect" | "fillText" | "fillStyle" | "strokeStyle"
+ *   | "lineWidth" | "lineJoin" | "globalAlpha" | "font" | "textAlign">
+ *   & { drawImage: (picture: HTMLCanvasElement, x: number, y: number, width: number, height: number) => void }} Pen */
+
 export const LONGEST_TRAILS = 60; // points whose trails are drawn
 const DASHES = [[], [5, 3], [2, 3]]; // source, target, domain classifier
 
-/** Is there anything to paint? A hidden canvas costs nothing. */
+/** Is there anything to paint? A hidden canvas costs nothing.
+ * @type {(scene: Scene) => boolean} */
 export function isEmpty(scene) {
   return !scene.show.arrows && scene.trails.length === 0 && scene.marked.length === 0 && !scene.path;
 }
 
-/** Everything of a pane; `scene` is described in pane.js. */
+/** Everything of a pane.
+ * @type {(context: Pen, scene: Scene, box: Box, blend: Blend) => void} */
 export function paint(context, scene, box, blend) {
   if (scene.show.arrows) paintArrows(context, scene, box, blend);
   paintTrails(context, scene, box, blend);
   for (const { index, strong } of scene.marked) paintMark(context, scene, box, blend, index, strong);
-  if (scene.path) paintPath(context, scene);
+  if (scene.path) paintPath(context, scene.path, scene.theme);
 }
 
-// Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
+/** Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
+ * @type {(context: Pen, scene: Scene, box: Box, blend: Blend) => void} */
 export function paintOutlines(context, { data, view, theme }, box, { from, to, mix }) {
   for (const [frame, share] of mix === 0 ? [[from, 1]] : [[from, 1 - mix], [to, mix]]) {
     data.outlines[frame].forEach((rings, kind) => {
@@ -40,13 +54,14 @@ export function paintOutlines(context, { data, view, theme }, box, { from, to, m
   context.setLineDash([]);
 }
 
-/** From each class's centre in the source to its centre in the target: what adaptation still has to close. */
+/** From each class's centre in the source to its centre in the target: what adaptation still has to close.
+ * @type {(context: Pen, scene: Scene, box: Box, blend: Blend) => void} */
 function paintArrows(context, { data, view, theme, onlyClass }, box, { from, to, mix }) {
   for (let label = 0; label < data.classNames.length; label += 1) {
     if (onlyClass !== undefined && label !== onlyClass) continue;
-    const ends = [0, 1].map((side) => centreAt(data, side, label, from, to, mix));
-    if (!ends[0] || !ends[1]) continue;
-    const [[cx, cy], [bx, by]] = ends.map((end) => toPixel(view, box, ...end));
+    const [source, target] = [0, 1].map((side) => centreAt(data, side, label, from, to, mix));
+    if (!source || !target) continue;
+    const [[cx, cy], [bx, by]] = [toPixel(view, box, ...source), toPixel(view, box, ...target)];
     const whole = Math.hypot(bx - cx, by - cy);
     const [ux, uy] = [(bx - cx) / whole, (by - cy) / whole];
     // It begins at the edge of the label that stands at the centre, and is left out where nothing would be left of it.
@@ -56,7 +71,7 @@ function paintArrows(context, { data, view, theme, onlyClass }, box, { from, to,
     const [ax, ay] = [cx + skip * ux, cy + skip * uy];
     const head = Math.min(9, length);
     const [px, py] = [bx - head * ux, by - head * uy]; // the foot of the head
-    for (const [colour, extra] of [[css(theme.background, 0.9), 2.5], [classColour(label), 0]]) {
+    for (const { colour, extra } of [{ colour: css(theme.background, 0.9), extra: 2.5 }, { colour: classColour(label), extra: 0 }]) {
       context.strokeStyle = context.fillStyle = colour;
       context.lineWidth = 2.2 + extra;
       context.beginPath();
@@ -74,8 +89,10 @@ function paintArrows(context, { data, view, theme, onlyClass }, box, { from, to,
   }
 }
 
-/** Where points have been, from the first epoch to the one shown. */
+/** Where points have been, from the first epoch to the one shown.
+ * @type {(context: Pen, scene: Scene, box: Box, blend: Blend) => void} */
 function paintTrails(context, { data, view, theme, trails }, box, { from, to, mix }) {
+  /** @type {Place} */
   const place = [0, 0];
   context.lineJoin = "round";
   context.lineWidth = trails.length > 8 ? 1 : 1.5;
@@ -90,12 +107,14 @@ function paintTrails(context, { data, view, theme, trails }, box, { from, to, mi
   }
 }
 
-/** A ring around one point; `strong` when it is pinned. */
+/** A ring around one point; `strong` when it is pinned.
+ * @type {(context: Pen, scene: Scene, box: Box, blend: Blend, index: number, strong: boolean) => void} */
 function paintMark(context, { data, view, theme, radius }, box, blend, index, strong) {
+  /** @type {Place} */
   const at = [0, 0];
   if (!positionAt(data, index, blend.from, blend.to, blend.mix, at)) return;
   const [x, y] = toPixel(view, box, ...at);
-  for (const [colour, width] of [[theme.background, 4.5], [theme.text, strong ? 2.5 : 1.75]]) {
+  for (const { colour, width } of [{ colour: theme.background, width: 4.5 }, { colour: theme.text, width: strong ? 2.5 : 1.75 }]) {
     context.beginPath();
     context.arc(x, y, radius + 5, 0, 2 * Math.PI);
     context.lineWidth = width;
@@ -104,7 +123,8 @@ function paintMark(context, { data, view, theme, radius }, box, blend, index, st
   }
 }
 
-function paintPath(context, { path, theme }) {
+/** @type {(context: Pen, path: Place[], theme: Theme) => void} */
+function paintPath(context, path, theme) {
   context.beginPath();
   for (const [x, y] of path) context.lineTo(x, y);
   context.closePath();

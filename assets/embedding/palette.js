@@ -1,6 +1,16 @@
 // What colours, shapes and fills mean. Both renderers and the legend take them from here.
 
 import { confidenceOf, movedBy, predictedClass, trueClass } from "./payload.js";
+import { channels } from "./theme.js";
+
+/** @import { MapData } from "./payload.js" */
+/** @import { Colour, Theme } from "./theme.js" */
+
+/** @typedef {"class" | "domain" | "outcome" | "confidence" | "moved" | "predicted"} Mode what the points are coloured by */
+/** @typedef {"class" | "predicted" | "domain" | "outcome"} Kind what the legend can filter by */
+/** @typedef {Partial<Record<Kind, number>>} Filters the one group of a kind that is shown */
+/** An entry of the legend; one without shape and fill has a plain swatch.
+ * @typedef {{ kind: Kind, group: number, title: string, colour: string, shape?: number, fill?: number }} Entry */
 
 // Petroff (2021), ten colours that stay apart under colour-vision deficiencies.
 const CLASS_COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
@@ -15,7 +25,8 @@ export const RING = 2; // bold and hollow, in the text's colour: wrong
 
 export const BYTES_PER_STYLE = 8; // red, green, blue, alpha, shape, fill, size in 1/128, unused
 
-/** The colourings in the order of their keys 1 to 6. The looks of `still` ones are the same at every epoch. */
+/** The colourings in the order of their keys 1 to 6. The looks of `still` ones are the same at every epoch.
+ * @type {{ name: Mode, title: string, still?: boolean, judged?: boolean, moving?: boolean }[]} */
 export const MODES = [
   { name: "class", title: "true class", still: true },
   { name: "domain", title: "domain", still: true },
@@ -25,10 +36,11 @@ export const MODES = [
   { name: "predicted", title: "predicted class", judged: true },
 ];
 
-/** Has this map what a colouring shows? Raw inputs have no predictions, and what has one epoch has not moved. */
+/** Has this map what a colouring shows? Raw inputs have no predictions, and what has one epoch has not moved.
+ * @type {(data: MapData, name: string) => boolean} */
 export function hasMode(data, name) {
-  const { judged, moving } = MODES.find((mode) => mode.name === name);
-  return !(judged && !data.judged) && !(moving && data.frames < 2);
+  const mode = MODES.find((one) => one.name === name);
+  return mode !== undefined && !(mode.judged && !data.judged) && !(mode.moving && data.frames < 2);
 }
 
 const DIMMED = 16; // alpha of a point that the legend has filtered out
@@ -36,12 +48,14 @@ const UNCHOSEN = 70; // alpha of a point outside the selection
 const RIGHT = 0;
 const WRONG = 1;
 
+/** @type {(hex: string) => Colour} */
 export function rgb(hex) {
   const value = parseInt(hex.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/** After ten classes the colours come again, first darker, then lighter; direct labels tell the rest apart. */
+/** After ten classes the colours come again, first darker, then lighter; direct labels tell the rest apart.
+ * @type {(label: number) => string} */
 export function classColour(label) {
   const colour = CLASS_COLOURS[label % CLASS_COLOURS.length];
   const round = Math.floor(label / CLASS_COLOURS.length) % 3;
@@ -50,23 +64,26 @@ export function classColour(label) {
   return `#${rgb(colour).map((value) => Math.round(value * 0.6 + towards * 0.4).toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Cividis from dark to light. On a dark page its darkest quarter would not be seen, so the scale begins above it. */
+/** Cividis from dark to light. On a dark page its darkest quarter would not be seen, so the scale begins above it.
+ * @type {(fraction: number, theme: Theme) => Colour} */
 export function cividis(fraction, theme) {
   const start = theme.background[0] < 128 ? 0.25 : 0;
   const at = (start + (1 - start) * Math.min(Math.max(fraction, 0), 1)) * (CIVIDIS.length - 1);
   const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
   const [a, b] = [rgb(CIVIDIS[low]), rgb(CIVIDIS[low + 1])];
-  return a.map((value, channel) => value + (b[channel] - value) * (at - low));
+  return channels((i) => a[i] + (b[i] - a[i]) * (at - low));
 }
 
-/** 0 right, 1 wrong, -1 when the true class is not known. */
+/** 0 right, 1 wrong, -1 when the true class is not known.
+ * @type {(data: MapData, index: number, frame: number) => number} */
 export function outcome(data, index, frame) {
   const label = trueClass(data, index);
   if (label < 0) return -1;
   return predictedClass(data, index, frame) === label ? RIGHT : WRONG;
 }
 
-/** The group of a point in each of the legend's filters. */
+/** The group of a point in each of the legend's filters.
+ * @type {Record<Kind, (data: MapData, index: number, frame: number) => number>} */
 const GROUPS = {
   class: (data, index) => trueClass(data, index),
   predicted: predictedClass,
@@ -74,18 +91,27 @@ const GROUPS = {
   outcome,
 };
 
-/** Does the legend's filter leave this point in? `filters` maps a kind to the one group that is shown. */
+/** Does the legend's filter leave this point in? `filters` maps a kind to the one group that is shown.
+ * @type {(data: MapData, index: number, frame: number, filters: Filters) => boolean} */
 export function isShown(data, index, frame, filters) {
-  return Object.entries(filters).every(([kind, group]) => GROUPS[kind](data, index, frame) === group);
+  return kindsOf(filters).every((kind) => GROUPS[kind](data, index, frame) === filters[kind]);
 }
 
-/** The frame whose looks a frame shares: looks that don't change are painted once. */
+/** The kinds that are filtered by.
+ * @type {(filters: Filters) => Kind[]} */
+export function kindsOf(filters) {
+  return /** @type {Kind[]} */ (Object.keys(filters));
+}
+
+/** The frame whose looks a frame shares: looks that don't change are painted once.
+ * @type {(mode: Mode, filters: Filters, frame: number) => number} */
 export function styleFrame(mode, filters, frame) {
-  const still = MODES.find(({ name }) => name === mode).still && !("predicted" in filters) && !("outcome" in filters);
+  const still = MODES.find(({ name }) => name === mode)?.still && !("predicted" in filters) && !("outcome" in filters);
   return still ? 0 : frame;
 }
 
-/** Fills `out` with the look of every point of one frame; `chosen` holds a 1 for each selected point, or is null. */
+/** Fills `out` with the look of every point of one frame; `chosen` holds a 1 for each selected point, or is null.
+ * @type {(data: MapData, frame: number, mode: Mode, filters: Filters, chosen: Uint8Array | null, theme: Theme, out: Uint8Array) => Uint8Array} */
 export function writeStyles(data, frame, mode, filters, chosen, theme, out) {
   const filtered = Object.keys(filters).length > 0;
   const classes = data.classNames.map((_, label) => rgb(classColour(label)));
@@ -124,7 +150,8 @@ export function writeStyles(data, frame, mode, filters, chosen, theme, out) {
   return out;
 }
 
-/** What the legend of a mode lists: [{kind, group, title, colour, look}]. `look` is null for a plain swatch. */
+/** What the legend of a mode lists.
+ * @type {(data: MapData, mode: Mode, theme: Theme) => Entry[]} */
 export function legendOf(data, mode, theme) {
   const text = css(theme.text);
   const muted = css(theme.muted);
@@ -143,22 +170,25 @@ export function legendOf(data, mode, theme) {
   return [];
 }
 
-/** Source and target, listed in every mode because their shapes always hold. */
+/** Source and target, listed in every mode because their shapes always hold.
+ * @type {(data: MapData, mode: Mode, theme: Theme) => Entry[]} */
 export function domainLegend(data, mode, theme) {
   const present = new Set(data.domain);
   return ["source", "target"]
-    .map((title, group) => ({
+    .map((title, group) => /** @type {Entry} */ ({
       kind: "domain", group, title, shape: group === 0 ? DISC : TRIANGLE, fill: group === 0 || mode === "outcome" ? FILLED : HOLLOW,
       colour: mode === "domain" ? DOMAIN_COLOURS[group] : css(theme.text),
     }))
     .filter((entry) => present.has(entry.group));
 }
 
+/** @type {(colour: number[], alpha?: number) => string} */
 export function css(colour, alpha = 1) {
   return alpha === 1 ? `rgb(${colour.join(" ")})` : `rgb(${colour.join(" ")} / ${alpha})`;
 }
 
-/** Point radius in CSS pixels: smaller in a crowd, larger when zoomed in. */
+/** Point radius in CSS pixels: smaller in a crowd, larger when zoomed in.
+ * @type {(count: number, zoom: number) => number} */
 export function pointRadius(count, zoom) {
   const base = count <= 400 ? 5 : count <= 1500 ? 4.2 : count <= 6000 ? 2.8 : 2.4;
   return base * Math.min(zoom ** 0.35, 2.2);

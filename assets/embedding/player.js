@@ -3,18 +3,21 @@
 import { nearestEpoch } from "./payload.js";
 import { Timeline } from "./timeline.js";
 
+/** @import { MapData } from "./payload.js" */
+
 const SPEEDS = [1, 0.5, 0.25];
 const STEP_MS = 400;
 
 export class Player {
-  /** `element` has data, refresh() and hint(words), as in element.js. */
+  /** @param {{ data: MapData | null, refresh: () => void, hint: (words: string) => void }} element */
   constructor(element) {
     this.element = element;
-    this.timeline = null;
+    this.timeline = new Timeline(0, 0, false);
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
-  /** Another run: its last epoch, or the one nearest to `epoch` if that is not null; returns the epoch that was asked for. */
+  /** Another run: its last epoch, or the one nearest to `epoch` if that is not null; returns the epoch that was asked for.
+   * @type {(data: MapData, epoch: number | null, follow: boolean) => number | undefined} */
   begin(data, epoch, follow) {
     const asked = epoch === null ? -1 : nearestEpoch(data, epoch);
     this.timeline = new Timeline(data.frames, asked < 0 ? Math.max(data.frames - 1, 0) : asked, follow && asked < 0);
@@ -27,11 +30,13 @@ export class Player {
     return this.still.matches ? 0 : STEP_MS;
   }
 
+  /** @type {(frame: number, duration?: number) => void} */
   choose(frame, duration = STEP_MS) {
     this.timeline.choose(frame, performance.now(), Math.min(this.pace, duration));
     this.element.refresh();
   }
 
+  /** @type {(by: number) => void} */
   step(by) {
     this.choose(this.timeline.frame + by);
   }
@@ -40,7 +45,8 @@ export class Player {
     this.choose(this.timeline.last);
   }
 
-  /** To the epoch nearest to a number. */
+  /** To the epoch nearest to a number.
+   * @type {(epoch: number) => void} */
   goTo(epoch) {
     const { data } = this.element;
     if (data && data.frames > 1) this.choose(nearestEpoch(data, epoch));

@@ -3,18 +3,27 @@
 import { positionAt } from "./payload.js";
 import { scaleOf } from "./view.js";
 
-/** Rising indices as text: a bit a point ("b…", base64) or steps in base 36 ("i…"), whichever is shorter; "" for none. */
+/** @import { MapData } from "./payload.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Box, Place, View } from "./view.js" */
+
+/** @typedef {"replace" | "add" | "remove"} How what a new choice does to the old one */
+
+/** Rising indices as text: a bit a point ("b…", base64) or steps in base 36 ("i…"), whichever is shorter; "" for none.
+ * @type {(indices: number[], count: number) => string} */
 export function encodeSelection(indices, count) {
   if (indices.length === 0) return "";
   const steps = `i${indices.map((index, i) => (index - (i ? indices[i - 1] : 0)).toString(36)).join(".")}`;
-  const bytes = new Uint8Array(Math.ceil(Math.min(indices.at(-1) + 1, count) / 8));
+  const bytes = new Uint8Array(Math.ceil(Math.min(indices[indices.length - 1] + 1, count) / 8));
   for (const index of indices) bytes[index >> 3] |= 1 << (index & 7);
   const bits = `b${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
   return bits.length < steps.length ? bits : steps;
 }
 
-/** The indices that a text stands for; none where it makes no sense. */
+/** The indices that a text stands for; none where it makes no sense.
+ * @type {(text: string, count: number) => number[]} */
 export function decodeSelection(text, count) {
+  /** @type {number[]} */
   const found = [];
   if (text[0] === "i") {
     let at = 0;
@@ -31,7 +40,8 @@ export function decodeSelection(text, count) {
   return [...new Set(found)].filter((index) => index < count);
 }
 
-/** Is (x, y) inside a polygon of [x, y] corners, by the even-odd rule? */
+/** Is (x, y) inside a polygon of [x, y] corners, by the even-odd rule?
+ * @type {(polygon: Place[], x: number, y: number) => boolean} */
 export function isInside(polygon, x, y) {
   let inside = false;
   for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i, i += 1) {
@@ -42,9 +52,11 @@ export function isInside(polygon, x, y) {
   return inside;
 }
 
-/** The shown points inside a polygon in map units. */
+/** The shown points inside a polygon in map units.
+ * @type {(data: MapData, blend: Blend, polygon: Place[], shown: (index: number) => boolean) => number[]} */
 export function pointsInside(data, blend, polygon, shown) {
   const found = [];
+  /** @type {Place} */
   const at = [0, 0];
   for (let index = 0; index < data.n; index += 1) {
     if (!positionAt(data, index, blend.from, blend.to, blend.mix, at)) continue;
@@ -53,9 +65,12 @@ export function pointsInside(data, blend, polygon, shown) {
   return found;
 }
 
-/** The shown point nearest to a pixel of a pane, or -1. */
+/** The shown point nearest to a pixel of a pane, or -1.
+ * @type {(data: MapData, box: Box, view: View, blend: Blend, px: number, py: number, reach: number,
+ *   shown: (index: number) => boolean) => number} */
 export function nearest(data, box, view, blend, px, py, reach, shown) {
   const scale = scaleOf(view, box);
+  /** @type {Place} */
   const at = [0, 0];
   let best = -1;
   let least = reach * reach;
@@ -72,7 +87,8 @@ export function nearest(data, box, view, blend, px, py, reach, shown) {
   return best;
 }
 
-/** What a new choice makes of the old one: "replace", "add" or "remove". */
+/** What a new choice makes of the old one.
+ * @type {(old: number[], chosen: number[], how: How) => number[]} */
 export function combine(old, chosen, how) {
   if (how === "replace") return chosen;
   const set = new Set(old);
@@ -83,7 +99,8 @@ export function combine(old, chosen, how) {
   return [...set].sort((a, b) => a - b);
 }
 
-/** The corners of the box between two pixels. */
+/** The corners of the box between two pixels.
+ * @type {(from: Place, to: Place) => Place[]} */
 export function boxPath([ax, ay], [bx, by]) {
   return [[ax, ay], [bx, ay], [bx, by], [ax, by]];
 }

@@ -1,23 +1,34 @@
 // What is said and shown of one sample: its picture or row, classes, confidence, domain, how far it moved.
 
-import { make } from "./legend.js";
+import { context2d, find, make } from "./dom.js";
 import { confidenceOf, movedBy, positionAt, predictedClass, trueClass } from "./payload.js";
 import { addressOf, ask } from "./server.js";
 import { toPixel } from "./view.js";
 
+/** @import { Told } from "./interaction.js" */
+/** @import { Pane } from "./pane.js" */
+/** @import { MapData, Sheet } from "./payload.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Box, Place, View } from "./view.js" */
+
+/** @typedef {{ pane: Pane, blend: Blend }} Shot a visible pane, and what it shows */
+/** @typedef {string[] | Float32Array | null} Rows a text for each sample, or numbers one behind the other */
+
 const PICTURE = 72; // pixels
 const COLUMNS = 8; // of a row, as in core/maps/data.py
 
-/** "true 3 → predicted 8 (0.64)" */
+/** "true 3 → predicted 8 (0.64)"
+ * @type {(data: MapData, index: number, frame: number) => string} */
 function describe(data, index, frame) {
   const label = trueClass(data, index);
-  const name = (value) => data.classNames[value] ?? "unknown";
+  const name = (/** @type {number} */ value) => data.classNames[value] ?? "unknown";
   if (!data.judged) return label < 0 ? "class not known" : `class ${name(label)}`;
   const predicted = `predicted ${name(predictedClass(data, index, frame))} (${confidenceOf(data, index, frame).toFixed(2)})`;
   return label < 0 ? `${predicted}, true class not known` : `true ${name(label)} → ${predicted}`;
 }
 
-/** The lines of a tooltip, the first of which is its title. */
+/** The lines of a tooltip, the first of which is its title.
+ * @type {(data: MapData, index: number, frame: number, first: number, pinned: boolean, rows: Rows) => string[]} */
 export function tell(data, index, frame, first, pinned, rows) {
   const lines = [describe(data, index, frame)];
   if (first !== frame) {
@@ -35,14 +46,25 @@ export function tell(data, index, frame, first, pinned, rows) {
 }
 
 export class Tooltip {
+  /** `onRows` is called when rows have come, so that what is shown is shown again.
+   * @param {HTMLElement} element @param {() => void} onRows */
   constructor(element, onRows) {
     this.element = element;
-    this.picture = element.querySelector("canvas");
-    this.words = element.querySelector(".words");
-    this.onRows = onRows; // called when rows have come, so that what is shown is shown again
+    this.picture = find(element, "canvas", HTMLCanvasElement);
+    this.words = find(element, ".words", HTMLElement);
+    this.onRows = onRows;
+    /** @type {(Sheet & { image: HTMLImageElement }) | null} */
+    this.sheet = null;
+    /** Where the rows are. @type {string | null} */
+    this.rowsAt = null;
+    /** @type {Rows} */
+    this.rows = null;
+    this.says = "";
+    this.size = [0, 0];
   }
 
-  /** Loads the sprite sheet or the rows, once per address. */
+  /** Loads the sprite sheet or the rows, once per address.
+   * @type {(data: MapData) => void} */
   setSamples({ sheet, rows }) {
     if (!sheet) this.sheet = null;
     else if (this.sheet?.url !== sheet.url) {
@@ -56,6 +78,7 @@ export class Tooltip {
     if (rows) this.load(rows);
   }
 
+  /** @type {(address: string) => Promise<void>} */
   async load(address) {
     try {
       const answer = await ask(address);
@@ -68,15 +91,17 @@ export class Tooltip {
     }
   }
 
-  /** Stands beside the point that is told of ({index, pane}), or goes. */
+  /** Stands beside the point that is told of, or goes.
+   * @type {(data: MapData, told: Told | null, pinned: Told | null, shots: Shot[], view: View, stage: HTMLElement) => void} */
   follow(data, told, pinned, shots, view, stage) {
+    /** @type {Place} */
     const at = [0, 0];
-    const shot = shots[told?.pane];
-    const { from, to, mix } = shot?.blend ?? {};
-    if (!shot || told.index >= data.n || !positionAt(data, told.index, from, to, mix, at)) {
+    const shot = told && shots[told.pane];
+    if (!shot || told.index >= data.n || !positionAt(data, told.index, shot.blend.from, shot.blend.to, shot.blend.mix, at)) {
       this.element.hidden = true;
       return;
     }
+    const { from, mix } = shot.blend;
     const [x, y] = toPixel(view, shot.pane.box, ...at);
     const plot = shot.pane.plot.getBoundingClientRect();
     const bounds = stage.getBoundingClientRect();
@@ -84,7 +109,8 @@ export class Tooltip {
     this.show(data, told.index, frame, 0, x + plot.left - bounds.left, y + plot.top - bounds.top, bounds, told.index === pinned?.index);
   }
 
-  /** `x`, `y` in the stage, whose size is `box`. */
+  /** `x`, `y` in the stage, whose size is `box`.
+   * @type {(data: MapData, index: number, frame: number, first: number, x: number, y: number, box: Box, pinned: boolean) => void} */
   show(data, index, frame, first, x, y, box, pinned) {
     const [title, ...lines] = tell(data, index, frame, first, pinned, this.rows);
     const says = [index, title, ...lines].join("\n");
@@ -102,6 +128,7 @@ export class Tooltip {
     this.element.style.top = `${Math.min(Math.max(y - height - 14, 0), Math.max(box.height - height, 0))}px`;
   }
 
+  /** @type {(index: number) => void} */
   paint(index) {
     const { sheet, picture } = this;
     picture.hidden = !sheet;
@@ -114,7 +141,7 @@ export class Tooltip {
     const draw = () => {
       const left = (index % sheet.columns) * sheet.width;
       const top = Math.floor(index / sheet.columns) * sheet.height;
-      picture.getContext("2d").drawImage(sheet.image, left, top, sheet.width, sheet.height, 0, 0, sheet.width, sheet.height);
+      context2d(picture).drawImage(sheet.image, left, top, sheet.width, sheet.height, 0, 0, sheet.width, sheet.height);
     };
     if (sheet.image.complete && sheet.image.naturalWidth > 0) draw();
     else sheet.image.onload = draw;

@@ -1,13 +1,21 @@
 // Draws all points of a pane with one WebGL2 call. Positions of all epochs lie in one buffer that changes only with the
 // data: a tween only moves two offsets and a fraction.
 
+import { regionPixels } from "./decision-regions.js";
 import { GLLabels } from "./gllabels.js";
 import { Lines } from "./gllines.js";
 import { Program, TEXTURED, smoothTexture } from "./glprogram.js";
-import { groundPixels } from "./ground.js";
 import { BYTES_PER_STYLE } from "./palette.js";
 import { UNIT } from "./payload.js";
-import { scaleOf } from "./view.js";
+import { unit } from "./theme.js";
+import { fullView, scaleOf } from "./view.js";
+
+/** @import { PaneScene, Renderer } from "./pane.js" */
+/** @import { MapData } from "./payload.js" */
+/** @import { Style } from "./style-cache.js" */
+/** @import { Theme } from "./theme.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Place, View } from "./view.js" */
 
 // Without a GPU the time goes into fragments: the square of a point is as small as its shape allows, and nothing branches.
 const VERTEX = `#version 300 es
@@ -62,90 +70,106 @@ void main() {
   gl_Position = vec4((a_corner - u_centre) * u_scale, 0.0, 1.0);
 }`;
 
+/** @type {MapData} */
 const ONE_POINT = {
-  n: 1, frames: 1, grid: 0, positions: new Int16Array(2),
+  identity: "", version: "", n: 1, frames: 1, epochs: [0], titles: [""], captions: [""], classNames: [], note: "", judged: false, moved: 1,
+  domain: new Uint8Array(1), labels: new Int16Array(1), positions: new Int16Array(2), predictions: new Uint8Array(1),
+  confidence: new Uint8Array(1), centres: new Int16Array(0), outlines: [[]], grid: 0, sheet: null, rows: null,
 };
+const ONE_LOOK = { slot: 0, version: 0, bytes: new Uint8Array(BYTES_PER_STYLE) };
+/** @type {PaneScene} */
 const ONE_POINT_SCENE = {
-  data: ONE_POINT, view: { x: 0, y: 0, zoom: 1 }, radius: 3, dpr: 1, box: { width: 300, height: 150 },
-  theme: { background: [255, 255, 255] },
+  data: ONE_POINT, view: fullView(), theme: { text: [0, 0, 0], background: [255, 255, 255], muted: [0, 0, 0], font: "", reads: "" }, dpr: 1,
+  radius: 3, show: { contours: false, arrows: false }, trails: [], marked: [], stamp: 0, looks: () => ONE_LOOK,
+  box: { width: 300, height: 150 },
 };
 
+/** What a renderer has on the GPU.
+ * @typedef {object} Held
+ * @property {Program} program
+ * @property {WebGLBuffer} positions
+ * @property {Map<number, { buffer: WebGLBuffer, version: number }>} styles by slot
+ * @property {{ program: Program, texture: WebGLTexture, corners: WebGLBuffer, shown: string } | null} under made when there is a ground to draw
+ * @property {{ lines: Lines, labels: GLLabels } | null} over made by `dress`
+ */
+
+/** @type {(gl: WebGL2RenderingContext) => Held} */
+function hold(gl) {
+  const program = new Program(gl, VERTEX, FRAGMENT);
+  gl.enable(gl.BLEND);
+  gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+  return { program, positions: gl.createBuffer(), styles: new Map(), under: null, over: null };
+}
+
+/** @implements {Renderer} */
 export class WebGLRenderer {
-  /** null if this canvas gives no WebGL2. Opaque, which a computer without a GPU shows a quarter faster. */
+  /** null if this canvas gives no WebGL2. Opaque, which a computer without a GPU shows a quarter faster.
+   * @type {(canvas: HTMLCanvasElement) => WebGLRenderer | null} */
   static on(canvas) {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, powerPreference: "low-power" });
     return gl ? new WebGLRenderer(gl, canvas) : null;
   }
 
+  /** @param {WebGL2RenderingContext} gl @param {HTMLCanvasElement} canvas */
   constructor(gl, canvas) {
     this.name = "webgl2";
     this.gl = gl;
     this.canvas = canvas;
-    this.build();
-  }
-
-  build() {
-    const { gl } = this;
-    this.program = new Program(gl, VERTEX, FRAGMENT);
-    this.positions = gl.createBuffer();
-    this.styles = new Map(); // slot -> {buffer, version}
-    this.under = null; // made when there is a ground to draw
-    this.lines = this.labels = null; // made by `dress`
-    gl.enable(gl.BLEND);
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    this.data = ONE_POINT;
+    this.held = hold(gl);
   }
 
   /** Draws one point where nobody sees it: a driver compiles a shader when it first draws. */
   warm() {
     this.setData(ONE_POINT);
-    const looks = { slot: 0, version: 0, bytes: new Uint8Array(BYTES_PER_STYLE) };
-    this.draw(ONE_POINT_SCENE, { from: 0, to: 0, mix: 0 }, [looks, looks]);
+    this.draw(ONE_POINT_SCENE, { from: 0, to: 0, mix: 0 }, [ONE_LOOK, ONE_LOOK]);
   }
 
   /** Outlines and labels come after the first draw, so that the points need not wait for their shaders. */
   get dressed() {
-    return this.lines !== null;
+    return this.held.over !== null;
   }
 
   dress() {
-    this.lines = new Lines(this.gl);
-    this.lines.setData(this.data);
-    this.labels = new GLLabels(this.gl);
+    const lines = new Lines(this.gl);
+    lines.setData(this.data);
+    this.held.over = { lines, labels: new GLLabels(this.gl) };
   }
 
+  /** @type {(data: MapData) => void} */
   setData(data) {
-    const { gl } = this;
+    const { gl, held: { positions, styles, under, over } } = this;
     this.data = data;
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
+    gl.bindBuffer(gl.ARRAY_BUFFER, positions);
     gl.bufferData(gl.ARRAY_BUFFER, data.positions, gl.STATIC_DRAW);
-    for (const { buffer } of this.styles.values()) gl.deleteBuffer(buffer);
-    this.styles.clear();
-    this.lines?.setData(data);
-    if (this.under) this.under.shown = "";
+    for (const { buffer } of styles.values()) gl.deleteBuffer(buffer);
+    styles.clear();
+    over?.lines.setData(data);
+    if (under) under.shown = "";
   }
 
   /** The browser may take the GPU away and give it back: everything on it is made anew. */
   restore() {
-    const { data } = this;
-    this.build();
-    if (data) this.setData(data);
+    this.held = hold(this.gl);
+    this.setData(this.data);
   }
 
-  /** Draws a pane as large as the canvas; `looks` are the styles {slot, version, bytes} of the blend's two frames. */
+  /** Draws a pane as large as the canvas; `looks` are those of the blend's two frames.
+   * @type {(scene: PaneScene, blend: Blend, looks: [from: Style, to: Style]) => void} */
   draw(scene, blend, looks) {
-    const { gl, data } = this;
+    const { gl, data, held: { program, positions, over } } = this;
     const { view, theme, radius, dpr, box } = scene;
     const { from, to, mix } = blend;
-    const background = theme.background.map((value) => value / 255);
+    const background = unit(theme.background);
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.clearColor(...background, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (data.n === 0) return;
     const scale = scaleOf(view, box);
+    /** @type {Place} */
     const stretch = [(2 * scale) / box.width, (2 * scale) / box.height];
     if (data.grid) this.ground(view, theme, stretch, mix < 0.5 ? from : to);
 
-    const { program } = this;
     program.use();
     gl.uniform3f(program.uniform("u_background"), ...background);
     gl.uniform1f(program.uniform("u_mix"), mix);
@@ -153,7 +177,7 @@ export class WebGLRenderer {
     gl.uniform1f(program.uniform("u_dpr"), dpr);
     gl.uniform2f(program.uniform("u_centre"), view.x, view.y);
     gl.uniform2f(program.uniform("u_scale"), ...stretch);
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
+    gl.bindBuffer(gl.ARRAY_BUFFER, positions);
     program.pointer("a_from", 2, gl.SHORT, false, 4, from * data.n * 4);
     program.pointer("a_to", 2, gl.SHORT, false, 4, to * data.n * 4);
     this.bindStyle(looks[0]);
@@ -165,28 +189,31 @@ export class WebGLRenderer {
     gl.drawArrays(gl.POINTS, 0, data.n);
     gl.flush(); // the driver draws while the next pane and the page are written
 
-    if (!this.dressed) return;
+    if (!over) return;
     if (scene.show.contours) {
       // Regions can't be blended when their number changes: one frame's fade out while the next one's fade in.
-      if (mix < 1) this.lines.draw(scene, from, 1 - mix);
-      if (mix > 0) this.lines.draw(scene, to, mix);
+      if (mix < 1) over.lines.draw(scene, from, 1 - mix);
+      if (mix > 0) over.lines.draw(scene, to, mix);
     }
-    this.labels.draw(scene, blend);
+    over.labels.draw(scene, blend);
   }
 
-  /** The plane of two-dimensional inputs as one textured square. */
+  /** The plane of two-dimensional inputs as one textured square.
+   * @type {(view: View, theme: Theme, stretch: Place, frame: number) => void} */
   ground(view, theme, stretch, frame) {
-    const { gl, data } = this;
-    this.under ??= { program: new Program(gl, GROUND_VERTEX, TEXTURED), texture: gl.createTexture(), corners: gl.createBuffer(), shown: "" };
-    const { program, texture, corners } = this.under;
+    const { gl, data, held } = this;
+    const under = held.under ??= {
+      program: new Program(gl, GROUND_VERTEX, TEXTURED), texture: gl.createTexture(), corners: gl.createBuffer(), shown: "",
+    };
+    const { program, texture, corners } = under;
     program.use();
     gl.bindTexture(gl.TEXTURE_2D, texture);
     const shown = `${frame} ${theme.background}`;
-    if (this.under.shown !== shown) {
-      const pixels = new Uint8Array(groundPixels(data, frame, theme).buffer);
+    if (under.shown !== shown) {
+      const pixels = new Uint8Array(regionPixels(data, frame, theme).buffer);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, data.grid, data.grid, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
       smoothTexture(gl);
-      this.under.shown = shown;
+      under.shown = shown;
     }
     gl.uniform2f(program.uniform("u_centre"), view.x, view.y);
     gl.uniform2f(program.uniform("u_scale"), ...stretch);
@@ -196,12 +223,13 @@ export class WebGLRenderer {
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
+  /** @type {(style: Style) => void} */
   bindStyle(style) {
-    const gl = this.gl;
-    let entry = this.styles.get(style.slot);
+    const { gl, held: { styles } } = this;
+    let entry = styles.get(style.slot);
     if (!entry) {
       entry = { buffer: gl.createBuffer(), version: -1 };
-      this.styles.set(style.slot, entry);
+      styles.set(style.slot, entry);
     }
     gl.bindBuffer(gl.ARRAY_BUFFER, entry.buffer);
     if (entry.version !== style.version) {

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from core.cache import Cache
 from core.domains.base import Domain, domain
 from core.domains.make import to_domain
 from core.domains.reading import Given, Reading, read
 from core.errors import InputError
 
 MAX_FILE = 10**9  # bytes
+READINGS: Cache[Reading] = Cache("readings of files", entries=2)  # both domains of a pair come from one
+_FOLDERS: Cache[str] = Cache("digests of folders", entries=4)  # an experiment is validated several times
 
 
 class File(BaseModel):
@@ -57,7 +59,8 @@ def file(params: File, seed: int) -> Domain:
         It is missing, has changed since ``params`` were made, or cannot be used.
     """
     _same(params.path, params.beside, params.digest, _digest_of(params.path, params.beside))
-    reading = _read(params.path, params.beside, json.dumps(params.options, sort_keys=True), params.digest)
+    options = json.dumps(params.options, sort_keys=True)
+    reading = READINGS.get((params.path, params.beside, options, params.digest), lambda: _read(params.path, params.beside, options))
     name = params.domain
     if not name and params.beside:
         name = _given(params.path).stem
@@ -67,8 +70,7 @@ def file(params: File, seed: int) -> Domain:
     return to_domain(population.name, reading, population, provenance, seed)
 
 
-@lru_cache(maxsize=2)  # both domains of a pair come from one reading
-def _read(path: str, beside: str, options: str, digest: str) -> Reading:
+def _read(path: str, beside: str, options: str) -> Reading:
     paths = sorted({path, beside} - {""})  # the same order for both, so that both are treated alike
     return read([_given(p) for p in paths], json.loads(options))
 
@@ -87,7 +89,8 @@ def _content_digest(path: str) -> str:
     try:
         place = Path(path).expanduser()
         if place.is_dir():
-            return _folder_digest(str(place), _listing(place))
+            listing = _listing(place)
+            return _FOLDERS.get(str(place), lambda: _folder_digest(str(place), listing), listing)
         if not place.is_file():
             what = "this is not a file." if place.exists() else "there is no such file."
             raise InputError(path, what, "Give the path of a file or folder.")
@@ -110,7 +113,6 @@ def _listing(root: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=4)  # an experiment is validated several times; its pictures are read once for this
 def _folder_digest(root: str, listing: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.sha256()
     for name, size, _ in listing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,13 +11,10 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 from torch import Tensor
 
+from core.cache import Cache
 from core.domains.base import DOMAINS, NOUNS, Domain, shifted, stratified_split
 from core.domains.spec import DomainSpec
 from core.errors import InputError, as_input_error
-
-PAIRS_KEPT = 4
-_PAIRS: dict[str, Pair] = {}
-_PAIRS_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -105,23 +101,19 @@ def _few(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
 
 
+# In entries: pictures that stay on disk have next to no bytes in memory, but each pair of them holds a file of all that was decoded.
+PAIRS: Cache[Pair] = Cache("pairs of domains", entries=4)
+
+
 def load_pair(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Callable[[float], None] | None = None) -> Pair:
     """The two domains of a question, shifted and brought to one shape.
 
     The same domain on both sides is cut into two disjoint halves, so that no sample is on both; with other parameters on
-    one side, the target is an independent draw. The last few pairs are kept in memory. ``on_progress`` is told the
-    fraction of a download.
+    one side, the target is an independent draw. The last few pairs are kept in memory, and who asks for one that is being loaded
+    waits for it. ``on_progress`` is told the fraction of a download.
     """
     key = json.dumps([source.model_dump(mode="json"), target.model_dump(mode="json"), seed], sort_keys=True)
-    with _PAIRS_LOCK:
-        if key in _PAIRS:
-            return _PAIRS[key]
-    pair = _load_both(source, target, seed, on_progress)  # outside the lock: a download must not hold up other experiments
-    with _PAIRS_LOCK:
-        _PAIRS[key] = pair
-        while len(_PAIRS) > PAIRS_KEPT:
-            del _PAIRS[next(iter(_PAIRS))]
-    return pair
+    return PAIRS.get(key, lambda: _load_both(source, target, seed, on_progress))
 
 
 def _load_both(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Pair:

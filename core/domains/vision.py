@@ -18,7 +18,6 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from core.cache import Cache
 from core.domains.base import Domain, domain
 from core.domains.digits import CLASS_NAMES
 from core.errors import InputError
@@ -35,6 +35,8 @@ from core.home import home
 
 TIMEOUT = 5.0  # seconds without an answer or a byte before an address is given up
 Progress = Callable[[float], None]
+Parts = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]  # images and labels of the training and of the test part
+READ: Cache[Parts] = Cache("data sets that were read", entries=4)
 _HOW_MANY = "How many {} images, a stratified draw from the seed; the full set with {}."
 
 
@@ -129,7 +131,8 @@ def draw(one: VisionSet, params: BaseModel, seed: int, on_progress: Progress | N
     InputError
         The files are nowhere and cannot be fetched, or they cannot be read.
     """
-    parts = _read(one, _folder(one, on_progress))
+    folder = _folder(one, on_progress)
+    parts = READ.get((one, folder), lambda: _read(one, folder))
     picks = [
         stratified_draw(labels.numpy(), n, [seed, stream])
         for stream, ((_, labels), n) in enumerate(zip(parts, (params.n_train, params.n_test), strict=True))
@@ -163,8 +166,7 @@ def stratified_draw(labels: np.ndarray, n: int, seed: list[int]) -> Tensor:
     return torch.from_numpy(np.sort(np.argsort(rank, kind="stable")[:n]))
 
 
-@lru_cache(maxsize=4)
-def _read(one: VisionSet, root: Path) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def _read(one: VisionSet, root: Path) -> Parts:
     """(images, labels) of the training and of the test part; shared between callers, so never written to."""
     folder = root / one.subfolder
     parts = []

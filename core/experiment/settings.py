@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.domains.titles import shift_titles
 from core.methods import METHODS
 
 
@@ -46,5 +47,5 @@ def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(f"{shift['name']} {shift['severity']:g}" for shift in value) or "none"
+        return ", ".join(shift_titles(value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

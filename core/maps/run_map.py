@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from core.cache import Cache
 from core.devices import one_thread
 from core.errors import InputError
 from core.home import home
@@ -22,23 +18,21 @@ from core.maps import (
     class_centres,
     density_contour,
     disagreement,
-    discriminant_map,
     level_lines,
-    live_discriminant,
-    live_pca,
     map_quality,
-    pca_map,
     prepare_numba_cache,
     umap_map,
 )
 from core.maps.data import Ground, MapData, Rings
+from core.maps.positions import KINDS, Kind, positions
 from core.maps.process import mapper
 from core.runs.record import Record
-from core.runs.snapshots import Frames, Marks, class_names, dimensions, domains, frames, readable
+from core.runs.snapshots import Frames, class_names, dimensions, frames, readable, snapshot
 
-Kind = Literal["pca", "umap", "discriminant", "inputs"]
-KINDS: tuple[Kind, ...] = ("pca", "umap", "discriminant", "inputs")
-KEPT = 16  # maps held in memory
+# Of epochs of maps: class centres and outlines; quality; lines on which the domain classifier cannot decide.
+_DETAILS: Cache[tuple[np.ndarray, tuple[Rings, Rings]]] = Cache("outlines of maps", entries=2048)
+_QUALITIES: Cache[MapQuality | None] = Cache("qualities of maps", entries=2048)
+_LEVELS: Cache[Rings] = Cache("level lines of maps", entries=1024)
 
 
 def kinds(record: Record) -> tuple[Kind, ...]:
@@ -106,22 +100,6 @@ def _birth(record: Record) -> str:
     return hashlib.sha256(f"{record.folder} {record.blind} {marks[0] if marks else ''}".encode()).hexdigest()[:8]
 
 
-def positions(record: Record, kind: Kind, finished: bool) -> EpochMap | None:
-    """Where every sample is at every epoch so far; None while there is nothing to show."""
-    marks = readable(record)
-    numbers = tuple(number for number, _ in marks)
-    if not marks:
-        return None
-    if kind == "umap":
-        arrays = record.map("umap")
-        return EpochMap("umap", tuple(arrays["epochs"].tolist()), arrays["positions"]) if arrays else None
-    if kind == "inputs":
-        samples = record.samples()
-        centre, half = samples["plane"][:2], samples["plane"][2]
-        return EpochMap("inputs", numbers, np.repeat((samples["rows"] - centre)[None] / half, len(numbers), 0).astype(np.float32))
-    return (_joint if finished else _live)(str(record.folder), kind, marks)
-
-
 def compute_umap(record: Record, on_progress: Callable[[float], None] | None = None) -> None:
     """Compute and store the UMAP map of a finished run. Takes seconds, and tens of seconds on the first call on a machine."""
     marks = readable(record)
@@ -129,7 +107,9 @@ def compute_umap(record: Record, on_progress: Callable[[float], None] | None = N
         raise InputError("run", f"{record.id} has no snapshot to draw.", "Launch it again.")
     prepare_numba_cache(home() / "numba")
     numbers = tuple(number for number, _ in marks)
-    found = umap_map(_features(record, numbers), numbers, seed=record.experiment()["seed"], on_progress=on_progress)
+    found = umap_map(
+        [snapshot(record, number)["features"] for number in numbers], numbers, seed=record.experiment()["seed"], on_progress=on_progress
+    )
     if readable(record) != marks:
         raise InputError("run", f"{record.id} has changed while its map was computed.", "Ask for the map again.")
     record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
@@ -180,28 +160,6 @@ def _judge(record: Record, number: int, places: np.ndarray, seen: Frames) -> Map
         return None if arrays is None else map_quality(arrays["features"], places, seen.domain, seen.labels)
 
 
-class _Cache:
-    """Remembers what was made for a key, and nothing of what it was made from; the ones longest unused go first."""
-
-    def __init__(self, most: int):
-        self.most, self.held, self.lock = most, OrderedDict(), threading.Lock()
-
-    def get(self, key: tuple, make: Callable[[], Any]) -> Any:
-        with self.lock:
-            if key in self.held:
-                self.held.move_to_end(key)
-                return self.held[key]
-        made = make()
-        with self.lock:
-            self.held[key] = made
-            while len(self.held) > self.most:
-                self.held.popitem(last=False)
-        return made
-
-
-_DETAILS, _QUALITIES, _LEVELS = _Cache(2048), _Cache(2048), _Cache(1024)
-
-
 def _details(positions: np.ndarray, seen: Frames, frame: int, classes: int) -> tuple[np.ndarray, tuple[Rings, Rings]]:
     """Class centres, of predicted classes where the true one is not known, and the density outlines of both domains."""
     labels = np.where(seen.labels >= 0, seen.labels, seen.predictions[frame])
@@ -229,7 +187,7 @@ def _note(record: Record, shown: int) -> str:
 
 def _ground(record: Record, numbers: tuple[int, ...]) -> tuple[Ground, list[Rings]]:
     """What the network and the domain classifier say of the plane, at each epoch."""
-    grids = [record.snapshot(number) for number in numbers]
+    grids = [snapshot(record, number) for number in numbers]
     ground = Ground(np.stack([g["grid_classes"] for g in grids]), np.stack([g["grid_confidence"] for g in grids]))
     birth = _birth(record)
     lines = [
@@ -237,52 +195,3 @@ def _ground(record: Record, numbers: tuple[int, ...]) -> tuple[Ground, list[Ring
         for number, g in zip(numbers, grids, strict=True)
     ]
     return ground, lines
-
-
-@lru_cache(maxsize=KEPT)
-def _joint(folder: str, kind: Kind, marks: Marks) -> EpochMap:
-    record = Record(Path(folder))
-    numbers = tuple(number for number, _ in marks)
-    features = _features(record, numbers)
-    if kind == "pca":
-        return pca_map(features, numbers)
-    return discriminant_map(features, numbers, domains(len(features[0])))
-
-
-@dataclass(frozen=True)
-class _Live:
-    marks: Marks = ()
-    positions: np.ndarray | None = None
-    basis: Any = None
-
-
-_LIVE: dict[tuple[str, Kind], _Live] = {}
-_LOCK = threading.Lock()
-
-
-def _live(folder: str, kind: Kind, marks: Marks) -> EpochMap:
-    """What was placed at an earlier call stays where it was."""
-    with _LOCK:
-        known = _LIVE.pop((folder, kind), _Live())
-        if marks[: len(known.marks)] != known.marks:
-            known = _Live()
-        for mark in marks[len(known.marks) :]:
-            known = _extended(known, kind, mark, Record(Path(folder)).snapshot(mark[0])["features"])
-        _LIVE[folder, kind] = known
-        while len(_LIVE) > KEPT:
-            _LIVE.pop(next(iter(_LIVE)))
-    return EpochMap(kind, tuple(number for number, _ in marks), known.positions)
-
-
-def _extended(known: _Live, kind: Kind, mark: tuple[int, str], features: np.ndarray) -> _Live:
-    if kind == "pca":
-        placed, basis = live_pca(features, None if known.positions is None else known.positions[-1]), None
-    else:
-        placed, basis = live_discriminant(features, domains(len(features)), known.basis)
-    placed = placed[None].astype(np.float32)
-    joined = placed if known.positions is None else np.concatenate([known.positions, placed])
-    return replace(known, marks=(*known.marks, mark), positions=joined, basis=basis)
-
-
-def _features(record: Record, numbers) -> list[np.ndarray]:
-    return [record.snapshot(number)["features"] for number in numbers]

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.contract import require, require_params, require_sentences, require_text, run_checks
 from core.errors import InputError
 from core.methods.base import METHODS, Method, Side
 from core.methods.trial import BATCH, CLASSES, WIDTH, Trial, same, total, updates
+from core.registry.contract import require, require_params, require_sentences, require_text, run_checks
 
 # Method → check → why it fails.
 EXCEPTIONS: dict[str, dict[str, str]] = {

@@ -12,7 +12,7 @@ import numpy as np
 
 from core.experiment.settings import flat, method_title, question
 from core.measures.accuracy import gain_interval
-from core.reports.text import percent, points
+from core.reports.text import interval, percent, points
 from core.reports.transfer import seeds_gain
 from core.runs import snapshots
 from core.runs.record import Record
@@ -195,7 +195,7 @@ def told(group: Group) -> list[str]:
 def _interval(gap: Difference) -> str:
     if gap.low is None:
         return f" ({'apart' if gap.resolved else 'not apart'} {gap.rests_on})"
-    return f" (difference {points(gap.mean)} points, 95 % interval {points(gap.low)} to {points(gap.high)}, {gap.rests_on})"
+    return f" (difference {points(gap.mean)} points, {interval(gap.low, gap.high, points, 'interval')}, {gap.rests_on})"
 
 
 def _last(record: Record) -> dict[str, Any]:

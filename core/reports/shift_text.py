@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domains import DOMAINS, DomainSpec
+from core.domains.titles import domain_title
 from core.experiment import Experiment
 from core.measures.explained import Explained
 from core.measures.mmd import PERMUTATIONS
@@ -14,12 +14,6 @@ from core.reports.shift import ShiftReport
 from core.reports.shift_data import VIEWS
 
 NAMED = 0.2  # share of the difference from which a property is named in the verdict
-
-
-def domain_title(spec: DomainSpec) -> str:
-    """For example "Handwritten digits, rotation 0.5"; a file by its name."""
-    name = DOMAINS.get(spec.name).title if spec.name != "file" else str(spec.params["path"]).replace("\\", "/").rsplit("/", 1)[-1]
-    return ", ".join([name, *(f"{shift.name} {shift.severity:g}" for shift in spec.shifts)])
 
 
 def verdict(r: ShiftReport) -> str:
@@ -96,8 +90,8 @@ def facts(experiment: Experiment, r: ShiftReport) -> dict[str, Any]:
     low, high = np.quantile(r.mmd.null, [0.025, 0.975])
     shift = r.label_shift
     return {
-        "source": domain_title(experiment.source),
-        "target": domain_title(experiment.target),
+        "source": domain_title(experiment.source.model_dump()),
+        "target": domain_title(experiment.target.model_dump()),
         "view": r.view,
         "backbone": None if r.view == "raw" else experiment.backbone.name,
         "samples": r.measured,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest, false_discovery_control
 from scipy.stats import t as student
 
+from core.cache import Cache
 from core.experiment.settings import question
 from core.measures import MEASURED
 from core.measures.accuracy import Gain, confusion, wilson
@@ -19,6 +18,9 @@ from core.measures.calibration import Calibration, calibration
 from core.measures.validators import VALIDATORS, chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
 from core.runs import snapshots, store
 from core.runs.record import Record
+
+_REPORTS: Cache[TransferReport] = Cache("transfer reports", entries=64)
+_VALUES: Cache[dict[str, float]] = Cache("validators of snapshots", entries=4096)
 
 
 @dataclass(frozen=True)
@@ -109,16 +111,15 @@ def transfer_report(record: Record) -> TransferReport | None:
         return None
     labels = samples["labels"]
     seed = record.experiment()["seed"]
-    return _report(str(record.folder), marks[0], marks[-1], labels.tobytes(), snapshots.class_names(record), seed)
+    names = snapshots.class_names(record)
+    stamp = (marks[0], marks[-1], names)
+    # Without target labels it is another report, so whether they are hidden is a part of the key.
+    return _REPORTS.get((str(record.folder), record.blind), lambda: _report(record, marks[0][0], marks[-1][0], labels, names, seed), stamp)
 
 
-@lru_cache(maxsize=16)
-def _report(
-    folder: str, first: tuple[int, str], last: tuple[int, str], label_bytes: bytes, names: tuple[str, ...], seed: int
-) -> TransferReport:
-    labels = np.frombuffer(label_bytes, np.int64)
+def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tuple[str, ...], seed: int) -> TransferReport:
     n, k = len(labels) // 2, len(names)
-    ends = [Record(Path(folder)).snapshot(number) for number, _ in (first, last)]
+    ends = [snapshots.snapshot(record, number) for number in (first, last)]
     of_source, of_target = labels[:n], labels[n:]
     known = of_target >= 0
     probabilities = [end["probabilities"] for end in ends]
@@ -131,7 +132,7 @@ def _report(
         alignment = tuple(class_alignment(end["features"][:n], of_source, end["features"][n:], of_target, k) for end in ends)
         classes = class_changes(of_target[known], *(guess[known] for guess in predicted), names)
     return TransferReport(
-        epoch=last[0],
+        epoch=last,
         n=n,
         class_names=names,
         predicted=tuple(np.bincount(guess, minlength=k) for guess in predicted),
@@ -211,14 +212,14 @@ def _from_snapshots(record: Record, name: str) -> dict[int, float]:
     if samples is None or name not in ("snd", "bnm", "dev", "iwcv", "samples"):
         return {}
     labels, seed = samples["labels"][: len(samples["labels"]) // 2], record.experiment()["seed"]
-    return {
-        number: _validators(str(record.folder), number, mark, labels.tobytes(), seed)[name] for number, mark in snapshots.readable(record)
-    }
+    found = {}
+    for number, mark in snapshots.readable(record):
+        key = (str(record.folder), number)
+        found[number] = _VALUES.get(key, lambda number=number: _validators(snapshots.snapshot(record, number), labels, seed), mark)[name]
+    return found
 
 
-@lru_cache(maxsize=1024)
-def _validators(folder: str, number: int, mark: str, label_bytes: bytes, seed: int) -> dict[str, float]:
-    arrays, labels = Record(Path(folder)).snapshot(number), np.frombuffer(label_bytes, np.int64)
+def _validators(arrays: dict[str, np.ndarray], labels: np.ndarray, seed: int) -> dict[str, float]:
     n = len(labels)
     m = min(n, MEASURED)
     p, f = arrays["probabilities"], arrays["features"]

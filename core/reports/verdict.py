@@ -6,7 +6,7 @@ from typing import Any
 
 from core.measures.glossary import WORDS, Words
 from core.reports.health import collapsed, nothing_aligned
-from core.reports.text import p_value, percent, points
+from core.reports.text import auc_value, fixed, interval, p_value, percent, points, times_out_of_100
 from core.runs.record import Record
 
 Epochs = list[dict[str, Any]]
@@ -91,15 +91,15 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
         return "The source model is still being trained. Nothing can be said about adaptation yet."
     m = adapt[-1]["measures"]
     if m.get("target_accuracy") is None:
-        change = f"MMD² is {m['mmd2']:.3f}, from {adapt[0]['measures']['mmd2']:.3f} before."
+        change = f"MMD² is {fixed(m['mmd2'], 3)}, from {fixed(adapt[0]['measures']['mmd2'], 3)} before."
         why = "Blind: everything that needs target labels is hidden." if blind else "The target has no labels, so accuracy is unknown."
         return " ".join(part for part in (why, change, *_circumstances(adapt), _domains(m, adapt[0]["measures"])) if part)
     if len(adapt) == 1:
         return f"Before adaptation, {percent(m['target_accuracy'])} of the held-out target samples are classified rightly. {_domains(m)}"
     idle = nothing_aligned(adapt)
     who = "Training on" if idle else method
-    interval = f"95 % interval of the change {points(m['gain_low'])} to {points(m['gain_high'])} points"
-    from_to = f"from {percent(m['source_only_target_accuracy'])} to {percent(m['target_accuracy'])} ({interval})"
+    change = interval(m["gain_low"], m["gain_high"], points, "interval of the change") + " points"
+    from_to = f"from {percent(m['source_only_target_accuracy'])} to {percent(m['target_accuracy'])} ({change})"
     if m["gain_low"] > 0:
         first = f"{who} raised target accuracy {from_to}."
     elif m["gain_high"] < 0:
@@ -107,7 +107,7 @@ def verdict(method: str, epochs: Epochs, blind: bool = False) -> str:
     else:
         first = f"{who} changed target accuracy {from_to}. That may be chance: no evidence either way."
         if m["gain"] == 0:
-            first = f"{who} left target accuracy at {percent(m['target_accuracy'])} ({interval}): no evidence either way."
+            first = f"{who} left target accuracy at {percent(m['target_accuracy'])} ({change}): no evidence either way."
     idle_or_not, *more = _circumstances(adapt)
     return " ".join([idle_or_not, first, *more, _domains(m, adapt[0]["measures"])]).strip()
 
@@ -137,8 +137,7 @@ def _domains(m: dict[str, Any], before: dict[str, Any] | None = None) -> str:
 
 
 def _right(auc: float) -> str:
-    """What an AUC means to a reader who has never met one."""
-    return f"right {100 * auc:.0f} times out of 100, guessing 50 (AUC {auc:.2f})"
+    return f"right {times_out_of_100(auc)}, guessing 50 (AUC {auc_value(auc)})"
 
 
 for _words in (

@@ -147,9 +147,12 @@ def execute(
         facts = {"device": device, "device_title": devices.title(device), "started": started, "versions": _versions()}
         record.update(state="running", error=None, details=None, **facts)
         note(message="Preparing the data.")
-        pair = load_pair(
-            experiment, lambda fraction: (control.check(), record.update(message=f"Downloading the data, {100 * fraction:.0f} %."))
-        )
+
+        def on_download(fraction: float) -> None:
+            control.check()
+            record.update(message=f"Downloading the data, {100 * fraction:.0f} %.")
+
+        pair = load_pair(*experiment.pair, on_download)
         bench = Bench(experiment, pair, "cpu")
         record.write_samples(_samples(bench))
         record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (pair.source, pair.target)])

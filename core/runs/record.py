@@ -19,7 +19,6 @@ import os
 import tempfile
 import threading
 import time
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,12 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
+from core.cache import Cache
+
 ACTIVE = ("queued", "running", "paused")
 GRACE = 0.5  # seconds in which a writer outwaits readers, whose look at the lock holds it for an instant
 _LOOK = threading.Lock()
+_LINES: Cache[list[dict[str, Any]]] = Cache("lines of epochs", entries=256)  # more runs than a list shows; of each its newest lines
 
 
 class Record:
@@ -80,12 +82,8 @@ class Record:
         """All finished epochs in order; the list is shared and must not be changed."""
         path = self.folder / "epochs.jsonl"
         try:
-            stat = path.stat()
-        except OSError:
-            return []
-        try:
-            return _read_lines(str(path), stat.st_mtime_ns, stat.st_size)
-        except OSError:  # deleted since
+            return _LINES.get(str(path), lambda: _read_lines(path), _stamp(path))
+        except OSError:  # not there yet, or deleted since
             return []
 
     def phase(self, name: str) -> list[dict[str, Any]]:
@@ -96,8 +94,7 @@ class Record:
         marks = []
         for name in ("epochs.jsonl", "maps"):
             with contextlib.suppress(OSError):
-                stat = (self.folder / name).stat()  # clocks tick every few milliseconds: the time alone misses quick changes
-                marks.append(f"{stat.st_mtime_ns:x}.{stat.st_ino:x}.{stat.st_size:x}")
+                marks.append(".".join(f"{part:x}" for part in _stamp(self.folder / name)))
         return "-".join(marks)
 
     def snapshot(self, number: int) -> dict[str, np.ndarray] | None:
@@ -206,10 +203,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
-@lru_cache(maxsize=64)
-def _read_lines(path: str, mtime: int, size: int) -> list[dict[str, Any]]:
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Changes whenever the file does; clocks tick every few milliseconds, so that the time alone misses quick changes."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     lines = []
-    for text in Path(path).read_text(errors="replace").splitlines():
+    for text in path.read_text(errors="replace").splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:  # the line a crash cut short

@@ -122,9 +122,10 @@ class ReferenceStore(MutableMapping[str, Reference]):
             old.unlink(missing_ok=True)
 
     def __contains__(self, key: object) -> bool:
+        """Whether there is one that can be read. Only the head of its file is looked at, which also tells whether the file is whole."""
         try:
-            self[str(key)]
-        except KeyError:
+            read_metadata(self._path(str(key)))["epochs"]
+        except (OSError, SafetensorError, KeyError):
             return False
         return True
 

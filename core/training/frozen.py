@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from core.cache import Cache
 from core.experiment import Experiment
 
-KEPT = 8  # sides of experiments; ten thousand samples of 512 features are 20 MB
-KEPT_BYTES = 1 << 30  # of all sides; the newest is kept even if it alone is larger, as its run holds it anyway
-_FEATURES: OrderedDict[str, Tensor] = OrderedDict()
-_LOCK = threading.Lock()
+# In memory: ten thousand samples of 512 features are 20 MB. A side that alone is larger is held too, as its run holds it anyway.
+FEATURES: Cache[Tensor] = Cache("features of frozen backbones", nbytes=1 << 30)
 
 
 def frozen_features(
@@ -34,20 +31,15 @@ def frozen_features(
         How many of each part are computed, for an estimate, and repeated to its length; None for all. Only those are kept.
     """
     key = _key(experiment, side, device)
-    with _LOCK:
-        known = _FEATURES.get(key)
-        if known is not None:
-            _FEATURES.move_to_end(key)
-    if known is None:
-        known = compute()
-        if samples is not None:
-            parts = known.split([min(samples, count) for count in counts])
-            return tuple(part[torch.arange(count) % len(part)] for part, count in zip(parts, counts, strict=True))
-        with _LOCK:
-            _FEATURES[key] = known
-            while len(_FEATURES) > 1 and (len(_FEATURES) > KEPT or sum(x.nbytes for x in _FEATURES.values()) > KEPT_BYTES):
-                _FEATURES.popitem(last=False)
+    if samples is not None and FEATURES.find(key) is None:
+        train, held_out = compute().split([min(samples, count) for count in counts])
+        return _repeated(train, counts[0]), _repeated(held_out, counts[1])
+    known = FEATURES.get(key, compute)
     return known[: counts[0]], known[counts[0] :]
+
+
+def _repeated(rows: Tensor, count: int) -> Tensor:
+    return rows[torch.arange(count) % len(rows)]
 
 
 def _key(experiment: Experiment, side: str, device: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.elements.script import ASSETS, with_root
+from pages.elements.script import ASSETS, with_server
 
 # Styles are not isolated because Plotly writes its style sheet into the document, and a shadow root would not see it:
 # the legend and the tool bar would fall out of place.
@@ -21,7 +21,7 @@ _component = st.components.v2.component(
     "shiftscope_chart",
     html='<div class="shiftscope-chart"></div>',
     css=(ASSETS / "chart.css").read_text("utf-8"),
-    js=with_root((ASSETS / "chart.js").read_text("utf-8")),
+    js=with_server((ASSETS / "chart.js").read_text("utf-8")),
     isolate_styles=False,
 )
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
-from pages.elements.script import ASSETS, with_root
+from pages.elements.script import ASSETS, with_server
 
 _FOLDER = ASSETS / "embedding"
 LONGEST_SELECTION = 4000  # characters; 20,000 points need 3,334
@@ -50,7 +50,7 @@ def embedding(
     Parameters
     ----------
     address : str
-        From `map_server.address_of` or `map_server.publish`.
+        From `routes.address_of` or `routes.publish`.
     key, of : str
         The element's place on the page, and the run or question that it shows: another one begins with a fresh element.
     version : str
@@ -108,7 +108,7 @@ def read_selection(text: str, count: int) -> np.ndarray:
 
 
 def modules() -> dict[str, bytes]:
-    """The element's ES modules by file name, as `map_server` serves them; Node tests the same files."""
+    """The element's ES modules by file name, as `routes` serves them; Node tests the same files."""
     return {path.name: path.read_bytes() for path in sorted(_FOLDER.glob("*.js"))}
 
 
@@ -117,7 +117,7 @@ def loading_order(first: str) -> list[str]:
     texts = {name: text.decode() for name, text in modules().items()}
     order = [first]
     for name in order:
-        order += [found for found in re.findall(r'from "\./(.+?)"', texts[name]) if found not in order]
+        order += [found for found in re.findall(r'^import .* from "\./(.+?)"', texts[name], re.MULTILINE) if found not in order]
     return order + [name for name in texts if name not in order]
 
 
@@ -126,24 +126,24 @@ VERSION = hashlib.sha256(b"".join(modules().values())).hexdigest()[:16]
 # Streamlit sends a component's script with each of its messages. This one is a few lines that load the real ones, once and together.
 # Shaders are compiled while most of them are still on their way.
 _LOADER = """
-const at = (name) => new URL(`embedding/VERSION/${name}`, appRoot()).href;
+const at = (name) => addressOf(`embedding/VERSION/${name}`);
 for (const name of NAMES) {
   document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: at(name) }));
 }
-import(at("spare.js"));
+import(at("webgl-pool.js"));
 const loading = import(at("element.js"));
 export default function (component) {
   let leave, left = false;
   loading.then((element) => { if (!left) leave = element.default(component); });
   return () => { left = true; leave?.(); };
 }
-""".replace("VERSION", VERSION).replace("NAMES", json.dumps(loading_order("spare.js")))
+""".replace("VERSION", VERSION).replace("NAMES", json.dumps(loading_order("webgl-pool.js")))
 
 _component = st.components.v2.component(
     "shiftscope_embedding",
     html=(_FOLDER / "embedding.html").read_text("utf-8"),
     css=(_FOLDER / "embedding.css").read_text("utf-8"),
-    js=with_root(_LOADER),
+    js=with_server(_LOADER),
 )
 
 

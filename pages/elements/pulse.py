@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from core.runs import store
-from pages.elements.script import ASSETS, with_root
+from pages.elements.script import ASSETS, with_server
 
 LOOK = 0.015  # seconds between two looks at the record's files: two calls of stat
 SETTLE = 0.01
@@ -27,7 +27,7 @@ QUIET = 0.7  # seconds after an event in which a mere note of progress is not wo
 LASTS = 600  # seconds until a connection is given up; the browser opens the next one by itself
 
 _component = st.components.v2.component(
-    "shiftscope_pulse", html="<span hidden></span>", js=with_root((ASSETS / "pulse.js").read_text("utf-8"))
+    "shiftscope_pulse", html="<span hidden></span>", js=with_server((ASSETS / "pulse.js").read_text("utf-8"))
 )
 
 

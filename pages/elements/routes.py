@@ -7,15 +7,14 @@ and the page's own messages stay small.
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
-from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from core.cache import Cache
 from core.errors import InputError
 from core.figures import map_script
 from core.maps import run_map
@@ -23,18 +22,17 @@ from core.maps.data import MapData, Sheet, pack, pack_rows, sample_lines, sprite
 from core.runs import snapshots, store
 from core.runs.blind import Blind
 from core.runs.record import Record
-from core.runs.snapshots import Frames
 from pages.elements import embedding
 from pages.elements.text import whole_number
 
-PUBLISHED = 32  # maps that belong to no run, the oldest are forgotten first
 BLIND = "-blind"  # ends the name of a run in an address whose map must not show target labels
 ASKED = 32  # epochs whose quality is asked for at once
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 _NEVER = {"Cache-Control": "no-store"}
 
-_DATA: OrderedDict[str, MapData] = OrderedDict()
-_LOCK = threading.Lock()
+PUBLISHED: Cache[MapData] = Cache("maps that belong to no run", entries=32)
+_PACKED: Cache[bytes | None] = Cache("packed maps", nbytes=1 << 26)
+_SHEETS: Cache[Sheet] = Cache("sprite sheets", nbytes=1 << 26)
 
 
 def address_of(record: Record, kind: str) -> str:
@@ -55,11 +53,7 @@ def _found(name: str) -> Record:
 def publish(data: MapData) -> str:
     """Hold a map that belongs to no run; returns where the canvas finds it."""
     name = hashlib.sha256(data.version.encode()).hexdigest()[:16]
-    with _LOCK:
-        _DATA[name] = data
-        _DATA.move_to_end(name)
-        while len(_DATA) > PUBLISHED:
-            _DATA.popitem(last=False)
+    PUBLISHED.get(name, lambda: data)
     return f"data/{name}/map"
 
 
@@ -98,33 +92,29 @@ def _map(request: Request) -> Response:
     """Every epoch from ``since`` on, or all of them where the browser holds an older map (``identity``)."""
     since, identity = _number(request, "since"), request.query_params.get("identity", "")
     if request.path_params["source"] == "data":
-        body = _packed_data(_published(request).version, request.path_params["name"])
+        name = request.path_params["name"]
+        data = _published(name)
+        body = _PACKED.get(("data", name), lambda: pack(data, 0, *_places(data, f"map/data/{name}/samples")))
     else:
         record, kind = _run(request)
-        body = _packed(_name(record), kind, f"{record.version()}-{record.status()['state']}", since, identity)
+        stamp = f"{record.version()}-{record.status()['state']}"
+        body = _PACKED.get((_name(record), kind, since, identity), lambda: _packed(record, kind, since, identity), stamp)
     if body is None:
         raise InputError("map", "This map is not ready yet.", "It appears as soon as its first epoch is finished.")
     # Streamlit's own files are sent as they are, so nothing compresses this again.
     return Response(body, media_type="application/octet-stream", headers=_NEVER | {"Content-Encoding": "gzip"})
 
 
-@lru_cache(maxsize=32)
-def _packed(run_id: str, kind: run_map.Kind, stamp: str, since: int, identity: str) -> bytes | None:
-    data = run_map.run_map(_found(run_id), kind)
+def _packed(record: Record, kind: run_map.Kind, since: int, identity: str) -> bytes | None:
+    data = run_map.run_map(record, kind)
     if data is None:
         return None
     holds = since if data.identity == identity and since <= len(data.epochs) else 0
-    return pack(data, holds, *_places(data, f"map/run/{run_id}/samples"))
+    return pack(data, holds, *_places(data, f"map/run/{_name(record)}/samples"))
 
 
-@lru_cache(maxsize=PUBLISHED)
-def _packed_data(version: str, name: str) -> bytes:
-    data = _DATA[name]
-    return pack(data, 0, *_places(data, f"map/data/{name}/samples"))
-
-
-def _published(request: Request) -> MapData:
-    data = _DATA.get(request.path_params["name"])
+def _published(name: str) -> MapData:
+    data = PUBLISHED.find(name)
     if data is None:
         raise _missing()
     return data
@@ -134,36 +124,28 @@ def _places(data: MapData, place: str) -> tuple[dict[str, Any] | None, str | Non
     """Where the sprite sheet and the rows are, in the words of the header."""
     if data.pictures is None:
         return None, place if data.rows is not None or data.originals.texts else None
-    digest, sheet = _sheet_of(data)
+    digest, sheet = _sheet_of(data.pictures)
     return {"url": f"{place}?{digest}", "columns": sheet.columns, "width": sheet.width, "height": sheet.height}, None
 
 
-_SHEETS: OrderedDict[str, Sheet] = OrderedDict()
-
-
-def _sheet_of(data: MapData | Frames) -> tuple[str, Sheet]:
+def _sheet_of(pictures: np.ndarray) -> tuple[str, Sheet]:
     """Drawn once: epochs come in all the time, the samples stay."""
-    digest = hashlib.sha256(data.pictures).hexdigest()[:16]
-    with _LOCK:
-        if digest not in _SHEETS:
-            _SHEETS[digest] = sprite_sheet(data.pictures)
-            while len(_SHEETS) > 16:
-                _SHEETS.popitem(last=False)
-        return digest, _SHEETS[digest]
+    digest = hashlib.sha256(pictures).hexdigest()[:16]
+    return digest, _SHEETS.get(digest, lambda: sprite_sheet(pictures))
 
 
 @_answered
 def _samples(request: Request) -> Response:
     """The sprite sheet; where the samples are no pictures, their rows as numbers, or a line of words for each."""
-    published = request.path_params["source"] == "data"
-    data = _published(request) if published else snapshots.frames(_found(request.path_params["name"]))
+    name = request.path_params["name"]
+    data = _published(name) if request.path_params["source"] == "data" else snapshots.frames(_found(name))
     if data is None:
         raise _missing()
     if data.pictures is None and (lines := sample_lines(data)):
         return JSONResponse(lines, headers=_NEVER)
     if data.pictures is None:
         return Response(pack_rows(data), media_type="application/octet-stream", headers=_NEVER)
-    return Response(_sheet_of(data)[1].png, media_type="image/png", headers=_FOREVER)
+    return Response(_sheet_of(data.pictures)[1].png, media_type="image/png", headers=_FOREVER)
 
 
 @_answered

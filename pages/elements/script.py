@@ -7,6 +7,6 @@ from pathlib import Path
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
-def with_root(script: str) -> str:
-    """An ES module's text with ``appRoot()`` before it: such a module is not loaded from the server, so it can't import by a path."""
-    return (ASSETS / "embedding" / "root.js").read_text("utf-8") + script
+def with_server(script: str) -> str:
+    """An ES module's text with that of server.js before it: such a module is not loaded from the server, so it can't import by a path."""
+    return (ASSETS / "embedding" / "server.js").read_text("utf-8") + script

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
+from core.domains.titles import domain_title
 from core.experiment.settings import method_title
 from core.runs.worker import worker
 from pages.choose import picker
@@ -24,18 +25,6 @@ STATE_COLOURS = {
     "failed": "red",
     "interrupted": "orange",
 }
-
-
-def domain_title(spec: dict[str, Any]) -> str:
-    """For example "Handwritten digits, rotation 0.5"; a file by its name."""
-    if spec["name"] == "file":
-        name = spec["params"]["path"].replace("\\", "/").rsplit("/", 1)[-1]
-        name += f" / {spec['params']['domain']}" if spec["params"].get("domain") else ""
-    elif spec["name"] == "own":
-        name = picker.domain_titles().get(picker.OWN + spec["params"]["digest"], f"own data {spec['params']['digest'][:6]} (deleted)")
-    else:
-        name = picker.DOMAIN_TITLES[spec["name"]]
-    return ", ".join([name, *(f"{shift['name']} {shift['severity']:g}" for shift in spec["shifts"])])
 
 
 def run_title(experiment: dict[str, Any]) -> str:

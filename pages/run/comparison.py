@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.domains.titles import domain_title
 from core.experiment.settings import effective, flat
 from core.reports.comparison import Group, told, winner
 from core.reports.text import points
@@ -16,7 +17,7 @@ from core.runs.record import Record
 from pages.choose import picker
 from pages.elements.glossary import words
 from pages.elements.text import literal
-from pages.frame import blind, header
+from pages.frame import blind
 
 PERCENT = ("target accuracy", "source accuracy", "source-only", "oracle", "gap closed", "worst class", "calibration error")
 
@@ -43,7 +44,7 @@ def verdicts(found: list[Group]) -> None:
     st.markdown(f"These runs answer {len(found)} different questions, so each is judged by itself.")
     for group in found:
         asked = group.experiment
-        pair = " → ".join(header.domain_title(asked[side]) for side in ("source", "target"))
+        pair = " → ".join(domain_title(asked[side]) for side in ("source", "target"))
         st.markdown(f"- {literal(pair)}, {literal(picker.BACKBONE_TITLES[asked['backbone']['name']])}: {_said(group)}")
 
 

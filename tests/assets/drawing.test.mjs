@@ -3,11 +3,11 @@ import { test } from "node:test";
 
 import { toCSV, toSVG } from "../../assets/embedding/export.js";
 import { strip } from "../../assets/embedding/gllines.js";
-import { groundPixels } from "../../assets/embedding/ground.js";
+import { regionPixels } from "../../assets/embedding/decision-regions.js";
 import { LABEL_HEIGHT, spread } from "../../assets/embedding/labels.js";
 import { BYTES_PER_STYLE, FILLED, HOLLOW, RING, TRIANGLE, cividis, classColour, isShown, styleFrame, writeStyles } from "../../assets/embedding/palette.js";
 import { UNIT } from "../../assets/embedding/payload.js";
-import { verdict } from "../../assets/embedding/judge.js";
+import { verdict } from "../../assets/embedding/quality.js";
 import { parseColour } from "../../assets/embedding/theme.js";
 import { fullView, panBy, toMap, toPixel, zoomAt } from "../../assets/embedding/view.js";
 import { mapOf, still } from "./data.mjs";
@@ -97,7 +97,7 @@ test("a closed outline is one strip whose corners stand across it", () => {
 
 test("the ground is strong where the network is sure", () => {
   const data = { grid: 2, classNames: ["a", "b"], groundClasses: Uint8Array.of(0, 0, 1, 1), groundConfidence: Uint8Array.of(255, 128, 255, 128) };
-  const pixels = groundPixels(data, 0, light);
+  const pixels = regionPixels(data, 0, light);
   assert.ok(pixels[0] < pixels[4], "the first class is blue: less red where it is sure");
   assert.deepEqual([pixels[3], pixels.length], [255, 16]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
 import { Player } from "../../assets/embedding/player.js";
-import { Reports } from "../../assets/embedding/reports.js";
+import { ToPython } from "../../assets/embedding/to-python.js";
 import { mapOf } from "./data.mjs";
 
 const data = { ...mapOf([0, 1, 2, 3].map((x) => [[x / 4, 0]])), epochs: [0, 5, 10, 20] };
@@ -45,22 +45,22 @@ test("Python hears of an epoch after a rest, of the newest one by its sign, and 
   mock.timers.enable({ apis: ["setTimeout"] });
   const { player } = playerOn(0);
   const told = [];
-  const reports = new Reports();
-  reports.tell = (...what) => told.push(what);
-  reports.begin(0, "");
-  reports.epoch(0, player.timeline, false);
-  reports.epoch(5, player.timeline, false);
-  reports.epoch(10, player.timeline, false);
+  const python = new ToPython();
+  python.tell = (...what) => told.push(what);
+  python.begin(0, "");
+  python.epoch(0, player.timeline, false);
+  python.epoch(5, player.timeline, false);
+  python.epoch(10, player.timeline, false);
   mock.timers.tick(1000);
-  reports.epoch(10, player.timeline, false);
+  python.epoch(10, player.timeline, false);
   mock.timers.tick(1000);
-  reports.epoch(20, player.timeline, true);
+  python.epoch(20, player.timeline, true);
   mock.timers.tick(1000);
   assert.deepEqual(told, [["epoch", 10], ["epoch", -1]]);
-  reports.epoch(5, player.timeline, false);
-  reports.close();
+  python.epoch(5, player.timeline, false);
+  python.close();
   player.timeline.playing = true;
-  reports.epoch(0, player.timeline, false);
+  python.epoch(0, player.timeline, false);
   mock.timers.tick(1000);
   assert.equal(told.length, 2, "neither after the element has gone nor while it plays");
   mock.timers.reset();
@@ -68,12 +68,12 @@ test("Python hears of an epoch after a rest, of the newest one by its sign, and 
 
 test("Python hears of a selection once", () => {
   const told = [];
-  const reports = new Reports();
-  reports.tell = (...what) => told.push(what);
-  reports.begin(0, "i3");
-  reports.selection([3], 20000);
-  reports.selection([3, 203], 20000);
-  reports.selection([3, 203], 20000);
-  reports.selection([], 20000);
+  const python = new ToPython();
+  python.tell = (...what) => told.push(what);
+  python.begin(0, "i3");
+  python.selection([3], 20000);
+  python.selection([3, 203], 20000);
+  python.selection([3, 203], 20000);
+  python.selection([], 20000);
   assert.deepEqual(told, [["selection", "i3.5k"], ["selection", ""]]);
 });

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+ASSETS = HERE.parents[1] / "assets"
 
 
 def node() -> str:
@@ -25,8 +27,16 @@ def test_module(file, tmp_path):
     (tmp_path / "assets").mkdir()
     (tmp_path / "tests").mkdir()
     (tmp_path / "package.json").write_text(json.dumps({"type": "module"}))
-    (tmp_path / "assets" / "embedding").symlink_to(HERE.parents[1] / "assets" / "embedding")
+    (tmp_path / "assets" / "embedding").symlink_to(ASSETS / "embedding")
     (tmp_path / "tests" / "assets").symlink_to(HERE)
     command = [node(), "--preserve-symlinks", "--preserve-symlinks-main", "--test", str(tmp_path / "tests" / "assets" / file.name)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_types():
+    compiler = shutil.which("tsc")
+    if compiler is None:
+        pytest.skip("needs TypeScript 7 or later: npm install --global typescript")
+    done = subprocess.run([compiler, "-p", ASSETS / "jsconfig.json"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.contract import require, require_params, run_checks
 from core.registry import Registry
+from core.registry.contract import require, require_params, run_checks
 from core.shifts import ShiftEntry
 
 

@@ -327,6 +327,9 @@ def test_one_zip_holds_both_domains(core, tmp_path):
     assert [asked[side]["params"]["domain"] for side in ("source", "target")] == ["day", "night"]
     assert asked["source"]["params"]["options"] == {"side": 16}
     assert 0 <= facts["final"]["target_accuracy"] <= 1
+    code, out, _ = core("measure", "--source", path / "day", "--target", path / "night", "--option", "side=16")
+    assert code == 0
+    assert "shapes.zip / day → shapes.zip / night (raw inputs)" in out
     refused(core("run", "--source", path, "--target", path / "night", *tiny), "shapes.zip", "holds 2 domains", "day, night")
     refused(core("run", "--source", path / "day", "--target", "mnist", "--option", "sides=16", *tiny), "options.sides", "side, fit")
     refused(core("run", "--option", "side=16"), "--option", "neither the source nor the target is a file")

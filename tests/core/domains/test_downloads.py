@@ -50,9 +50,9 @@ def _small(request, monkeypatch, tmp_path):
     monkeypatch.setattr(SVHN, "split_list", {part: ["http://127.0.0.1:9/", name, None] for part, (_, name, _) in SVHN.split_list.items()})
     for name in NAMES:
         monkeypatch.setitem(downloads.COUNTS, name, (TRAIN, TEST))
-    vision._read.cache_clear()
+    vision.READ.clear()
     yield
-    vision._read.cache_clear()
+    vision.READ.clear()
 
 
 @pytest.fixture

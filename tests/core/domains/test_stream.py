@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def make(folder, domain="a", **options):
-    files._read.cache_clear()
+    files.READINGS.clear()
     entry = DOMAINS.get("file")
     return entry.make(entry.params(path=str(folder), domain=domain, options=options), 0)
 
@@ -97,8 +97,8 @@ def test_a_damaged_picture_is_named(both, folder):
 
 def read_anew(folder) -> dict:
     """An experiment's two sides, of the domains of the folder; nothing that was read before is used."""
-    files._read.cache_clear()
-    pairs_module._PAIRS.clear()
+    files.READINGS.clear()
+    pairs_module.PAIRS.clear()
     return {side: {"name": "file", "params": {"path": str(folder), "domain": d}} for side, d in (("source", "a"), ("target", "b"))}
 
 

@@ -11,6 +11,7 @@ import pytest
 from core.errors import InputError
 from core.maps import process as mapper_module
 from core.maps import run_map
+from core.maps.positions import LIVE as LIVE_MAPS
 from core.maps.process import WAITING, Mapper
 from core.runs import store
 from core.runs.execute import run_here
@@ -105,20 +106,11 @@ def test_a_live_map_starts_over_with_its_run(record, kind):
 
 
 @pytest.mark.parametrize("kind", LIVE)
-def test_a_map_that_was_forgotten_comes_back_the_same(record, kind, monkeypatch):
+def test_a_map_that_was_forgotten_comes_back_the_same(record, kind):
     add(record, 0, 1, 2)
     first = run_map.run_map(record, kind)
-    monkeypatch.setattr(run_map, "_LIVE", {})
+    LIVE_MAPS.clear()
     np.testing.assert_array_equal(run_map.run_map(record, kind).positions, first.positions)
-
-
-def test_few_live_maps_are_held(record, monkeypatch):
-    monkeypatch.setattr(run_map, "_LIVE", {})
-    monkeypatch.setattr(run_map, "KEPT", 1)
-    add(record, 0)
-    for kind in LIVE:
-        run_map.run_map(record, kind)
-        assert list(run_map._LIVE) == [(str(record.folder), kind)]
 
 
 @pytest.mark.parametrize("kind", LIVE)

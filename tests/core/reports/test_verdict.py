@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from core.reports.text import p_value, percent, points
 from core.reports.verdict import answer, gap_closed, joint_accuracy, oracle_accuracy, verdict
 from core.runs import store
 from core.runs.execute import run_here
@@ -94,14 +93,6 @@ def test_domains_that_cannot_be_told_apart():
     assert text.endswith("can no longer tell the domains apart: right 53 times out of 100, guessing 50 (AUC 0.53), which may be chance.")
 
 
-def test_p_values_are_never_zero():
-    assert p_value(0.002) == "p = 0.002, the smallest possible with B = 499"
-    assert p_value(1 / 500) == "p = 0.002, the smallest possible with B = 499"
-    assert p_value(0.004) == "p = 0.004, B = 499"
-    assert p_value(1.0) == "p = 1.000, B = 499"
-    assert p_value(1 / 1000, 999) == "p = 0.001, the smallest possible with B = 999"
-
-
 def test_gap_closed():
     assert gap_closed(0.5, 0.8, 0.9) == pytest.approx(0.75)
     assert gap_closed(0.5, 0.4, 0.9) == pytest.approx(-0.25)
@@ -122,12 +113,6 @@ def test_the_joint_line_is_known_when_its_training_has_ended():
     lines = [reference("source", 2, 0.5), reference("oracle", 2, 0.9), reference("joint", 1, 0.6)]
     assert joint_accuracy(lines) is None
     assert joint_accuracy([*lines, reference("joint", 2, 0.8), BEFORE]) == 0.8
-
-
-def test_numbers_in_words():
-    assert percent(0.873) == "87.3 %"
-    assert points(0.41) == "+41.0"
-    assert points(-0.41) == "−41.0"
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.reports.shift_data import material
 from core.training import evaluation as bench_module
-from core.training import frozen, train
+from core.training import train
 from core.training.estimate import estimate
 from core.training.evaluation import Bench
+from core.training.frozen import FEATURES, frozen_features
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
-    monkeypatch.setattr(frozen, "_FEATURES", type(frozen._FEATURES)())
+def nothing_kept():
+    FEATURES.clear()
 
 
 def experiment(method: str = "mcc", seed: int = 0, lr: float = 2e-3, shots: int = 0, **params) -> Experiment:
@@ -56,22 +57,11 @@ def test_the_second_method_finds_the_features(embedded):
     assert len(embedded) == 6, "other samples, or another size, have other features"
 
 
-def test_no_more_than_some_are_kept():
-    for seed in range(6):
-        one = experiment(seed=seed)
-        Bench(one, load_pair(*one.pair), "cpu").freeze()
-    assert len(frozen._FEATURES) == frozen.KEPT
-
-
-def test_no_more_bytes_than_some_are_kept_but_always_the_newest(monkeypatch):
+def test_the_bytes_of_what_is_kept_are_counted():
     one = experiment()
-    for bytes_kept, sides in ((2 * 60 * 16 * 4, 2), (2 * 60 * 16 * 4 - 1, 1), (1, 1)):
-        monkeypatch.setattr(frozen, "_FEATURES", type(frozen._FEATURES)())
-        monkeypatch.setattr(frozen, "KEPT_BYTES", bytes_kept)
-        for side in ("source", "target"):
-            frozen.frozen_features(one, side, "cpu", lambda: torch.zeros(60, 16), (40, 20), None)
-        assert len(frozen._FEATURES) == sides
-        assert "target" in next(reversed(frozen._FEATURES))
+    train, held_out = frozen_features(one, "source", "cpu", lambda: torch.zeros(60, 16), (40, 20), None)
+    assert (len(train), len(held_out)) == (40, 20)
+    assert (FEATURES.statistics.size, FEATURES.statistics.unit) == (60 * 16 * 4, "bytes")
 
 
 def test_an_estimate_computes_a_few_and_stands_for_all(embedded):
@@ -83,7 +73,7 @@ def test_an_estimate_computes_a_few_and_stands_for_all(embedded):
     assert [(len(side.inputs), len(side.held_out)) for side in (bench.source, bench.target)] == sizes
     assert torch.equal(bench.source.inputs[:3], bench.source.inputs[3:6])
     assert estimate(one, "cpu").seconds > 0, "also where a method wants labelled samples of each class"
-    assert not frozen._FEATURES, "a few are not all"
+    assert FEATURES.statistics.held == 0, "a few are not all"
 
 
 @pytest.mark.parametrize("method", ["fda", "cycada"])

@@ -6,12 +6,13 @@ import { WebGLRenderer } from "./webgl.js";
 
 const KEPT = 2; // panes of a map; browsers keep about sixteen contexts
 
-const spare = []; // renderers that no pane uses
+/** Renderers that no pane uses. @type {WebGLRenderer[]} */
+const spare = [];
 
-/** A renderer on a canvas of its own; null where there is no WebGL2, or its driver refuses our shaders. */
+/** A renderer on a canvas of its own; null where there is no WebGL2, or its driver refuses our shaders.
+ * @type {() => WebGLRenderer | null} */
 export function takeRenderer() {
-  while (spare.length > 0) {
-    const renderer = spare.shift();
+  for (let renderer = spare.shift(); renderer; renderer = spare.shift()) {
     if (!renderer.gl.isContextLost()) return renderer;
   }
   const late = make();
@@ -19,12 +20,14 @@ export function takeRenderer() {
   return late;
 }
 
-/** Takes a renderer that its pane no longer needs. */
+/** Takes a renderer that its pane no longer needs.
+ * @type {(renderer: WebGLRenderer) => void} */
 export function giveBack(renderer) {
   if (spare.length < KEPT && renderer.rest()) spare.push(renderer);
   else renderer.dispose();
 }
 
+/** @type {() => WebGLRenderer | null} */
 function make() {
   try {
     return WebGLRenderer.on(document.createElement("canvas"));

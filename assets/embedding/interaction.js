@@ -5,24 +5,43 @@ import { hasMode, isShown } from "./palette.js";
 import { combine, decodeSelection, nearest, pointsInside } from "./selection.js";
 import { fullView, isFull, panBy, toMap, zoomAt } from "./view.js";
 
+/** @import { Embedding } from "./element.js" */
+/** @import { Actions, Hand } from "./gestures.js" */
+/** @import { Filters, Kind, Mode } from "./palette.js" */
+/** @import { MapData } from "./payload.js" */
+/** @import { How } from "./selection.js" */
+/** @import { Blend } from "./timeline.js" */
+/** @import { Place, View } from "./view.js" */
+
+/** @typedef {{ index: number, pane: number }} Told a point that the tooltip tells of, and in which pane */
+/** @typedef {"pan" | "lasso" | "box"} Tool */
+
 const REACH = 14; // pixels from which a point is picked
 
-export class Choices {
-  /** `element` has panes, data, shots(), refresh(), request(), hint(words) and reports, as in element.js. */
+export class Interaction {
+  /** @param {Embedding} element */
   constructor(element) {
     this.element = element;
     this.view = fullView();
+    /** @type {Mode} */
     this.mode = "class";
+    /** @type {Tool} */
     this.tool = "pan";
     this.show = { contours: true, arrows: false };
+    /** @type {Filters} */
     this.filters = {};
-    this.selected = []; // rising indices
-    this.hovered = null; // {index, pane}
+    /** Rising indices. @type {number[]} */
+    this.selected = [];
+    /** @type {Told | null} */
+    this.hovered = null;
+    /** @type {Told | null} */
     this.pinned = null;
-    this.path = null; // {pane, corners} of a lasso in hand
+    /** Of a lasso in hand. @type {{ pane: number, corners: Place[] } | null} */
+    this.path = null;
   }
 
-  /** Another run's data: the points are others, and some may be selected by the page's link. */
+  /** Another run's data: the points are others, and some may be selected by the page's link.
+   * @type {(data: MapData, selection: string) => void} */
   begin(data, selection) {
     if (!hasMode(data, this.mode)) this.mode = "class";
     this.selected = decodeSelection(selection, data.n);
@@ -34,29 +53,35 @@ export class Choices {
 
   // --- the picture ------------------------------------------------------------------------------------------------
 
+  /** @type {(mode: Mode) => void} */
   colourBy(mode) {
-    if (!hasMode(this.element.data, mode)) return;
+    const { data } = this.element;
+    if (!data || !hasMode(data, mode)) return;
     this.mode = mode;
     this.element.refresh();
   }
 
+  /** @type {(tool: Tool) => void} */
   take(tool) {
     this.tool = tool;
     if (tool !== "pan") this.element.hint(tool === "lasso" ? "Draw around points" : "Drag a box around points");
     this.element.refresh();
   }
 
+  /** @type {(name: "contours" | "arrows") => void} */
   toggle(name) {
     this.show[name] = !this.show[name];
     this.element.refresh();
   }
 
+  /** @type {(entry: { kind: Kind, group: number }) => void} */
   isolate({ kind, group }) {
     if (this.filters[kind] === group) delete this.filters[kind];
     else this.filters[kind] = group;
     this.element.refresh();
   }
 
+  /** @type {(factor: number) => void} */
   zoomBy(factor) {
     const { box } = this.element.panes[0];
     this.look(zoomAt(this.view, box, box.width / 2, box.height / 2, factor));
@@ -66,6 +91,7 @@ export class Choices {
     this.look(fullView());
   }
 
+  /** @type {(view: View) => void} */
   look(view) {
     this.view = view;
     this.element.request();
@@ -77,16 +103,18 @@ export class Choices {
 
   // --- the points -------------------------------------------------------------------------------------------------
 
+  /** @type {(place: Hand | null) => void} */
   hover(place) {
     const index = place ? this.pick(place) : -1;
     if (index === (this.hovered?.index ?? -1) && place?.pane === this.hovered?.pane) return;
-    this.hovered = index < 0 ? null : { index, pane: place.pane };
+    this.hovered = !place || index < 0 ? null : { index, pane: place.pane };
     this.element.root.dataset.hover = String(index);
     this.element.stamp += 1;
     this.element.request();
   }
 
-  /** Pins and selects the point under the hand; beside all points it only lets go of the pinned one. */
+  /** Pins and selects the point under the hand; beside all points it only lets go of the pinned one.
+   * @type {(place: Hand, how: How) => void} */
   click(place, how) {
     const index = this.pick(place);
     const again = index === this.pinned?.index;
@@ -95,18 +123,21 @@ export class Choices {
     this.element.refresh();
   }
 
+  /** @type {(place: Hand, corners: Place[], how: How) => void} */
   lasso(place, corners, how) {
     const { data } = this.element;
+    if (!data) return;
     const polygon = corners.map(([x, y]) => toMap(this.view, place.box, x, y));
     const { blend } = this.element.shots()[place.pane];
-    const inside = pointsInside(data, blend, polygon, this.shownAt(blend));
+    const inside = pointsInside(data, blend, polygon, this.shownAt(data, blend));
     this.select(combine(this.selected, inside, how));
     if (inside.length === 0) this.element.hint("No point in there");
   }
 
+  /** @type {(indices: number[]) => void} */
   select(indices) {
     this.selected = indices;
-    this.element.reports.selection(indices, this.element.data.n);
+    if (this.element.data) this.element.python.selection(indices, this.element.data.n);
     this.element.refresh();
   }
 
@@ -115,13 +146,17 @@ export class Choices {
     this.select([]);
   }
 
+  /** @type {(place: Hand) => number} */
   pick(place) {
+    const { data } = this.element;
+    if (!data) return -1;
     const { blend } = this.element.shots()[place.pane];
-    return nearest(this.element.data, place.box, this.view, blend, place.x, place.y, REACH, this.shownAt(blend));
+    return nearest(data, place.box, this.view, blend, place.x, place.y, REACH, this.shownAt(data, blend));
   }
 
-  shownAt(blend) {
-    return (index) => isShown(this.element.data, index, Math.round(blend.from + blend.mix), this.filters);
+  /** @type {(data: MapData, blend: Blend) => (index: number) => boolean} */
+  shownAt(data, blend) {
+    return (index) => isShown(data, index, Math.round(blend.from + blend.mix), this.filters);
   }
 
   /** Those whose trails are drawn. */
@@ -129,16 +164,17 @@ export class Choices {
     return this.selected.length <= LONGEST_TRAILS ? this.selected : [];
   }
 
-  /** Rings around points: [{index, strong}]. */
+  /** Rings around points.
+   * @type {(count: number) => { index: number, strong: boolean }[]} */
   marks(count) {
-    return [[this.pinned?.index, true], [this.hovered?.index, false]]
-      .filter(([index]) => index !== undefined && index < count)
-      .map(([index, strong]) => ({ index, strong }));
+    return [{ told: this.pinned, strong: true }, { told: this.hovered, strong: false }]
+      .flatMap(({ told, strong }) => (told && told.index < count ? [{ index: told.index, strong }] : []));
   }
 
   // --- the hand ---------------------------------------------------------------------------------------------------
 
-  /** What `bindPointer` of gestures.js acts on. */
+  /** What `bindPointer` of gestures.js acts on.
+   * @returns {Actions} */
   get gestures() {
     const { element } = this;
     return {
@@ -160,10 +196,11 @@ export class Choices {
     };
   }
 
-  /** The pane under an event and the place in it, in CSS pixels; `pane` forces one, as a drag may leave it. */
+  /** The pane under an event and the place in it, in CSS pixels; `pane` forces one, as a drag may leave it.
+   * @type {(event: { clientX: number, clientY: number, target: EventTarget | null }, pane?: number) => Hand | null} */
   locate(event, pane) {
     const { panes, data } = this.element;
-    const index = pane ?? panes.findIndex(({ plot }) => plot.contains(event.target));
+    const index = pane ?? panes.findIndex(({ plot }) => event.target instanceof Node && plot.contains(event.target));
     if (index < 0 || !data) return null;
     const { plot, box } = panes[index];
     const bounds = plot.getBoundingClientRect();

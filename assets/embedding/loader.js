@@ -1,20 +1,33 @@
 // Holds a map's epochs and asks the server for those that are missing.
 
 import { decode, merge } from "./payload.js";
-import { ask } from "./server.js";
+import { Refused, ask, wordsOf } from "./server.js";
+
+/** @import { MapData } from "./payload.js" */
 
 const WAITS = [500, 1500, 4000]; // ms between tries when the server does not answer
 
-export class Source {
-  /** `onData(data)` gets everything there is so far, `onTrouble(words)` why there is nothing new. */
+export class Loader {
+  /** `onData` gets everything there is so far, `onTrouble` the words why there is nothing new.
+   * @param {(data: MapData) => void} onData
+   * @param {(words: string) => void} onTrouble */
   constructor(onData, onTrouble) {
     this.onData = onData;
     this.onTrouble = onTrouble;
+    /** @type {MapData | null} */
     this.data = null;
+    this.address = "";
+    /** @type {string | null} */
+    this.version = null;
+    /** @type {Promise<void> | null} */
+    this.loading = null;
+    this.again = false; // what is asked for while an answer is under way
+    this.size = 0; // of the last answer, in bytes
     this.stop = new AbortController();
   }
 
-  /** A page's address and version; asks if either is new. */
+  /** A page's address and version; asks if either is new.
+   * @type {(address: string, version: string) => void} */
   set(address, version) {
     if (address !== this.address) {
       this.stop.abort();
@@ -46,6 +59,7 @@ export class Source {
     });
   }
 
+  /** @type {(signal: AbortSignal) => Promise<void>} */
   async load(signal) {
     for (let attempt = 0; ; attempt += 1) {
       let part;
@@ -59,9 +73,9 @@ export class Source {
         part = decode(bytes);
       } catch (problem) {
         if (signal.aborted) return;
-        if (problem.refused || attempt === WAITS.length) {
+        if (problem instanceof Refused || attempt === WAITS.length) {
           this.version = null; // the next rerun of the page tries again
-          this.onTrouble(problem.message);
+          this.onTrouble(wordsOf(problem));
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, WAITS[attempt]));

@@ -2,17 +2,33 @@
 
 import { ask } from "./server.js";
 
+/** @typedef {object} Answer what the server says of one epoch's map; null where it can't be known
+ * @property {number} trustworthiness
+ * @property {number | null} purity_map
+ * @property {number} purity_full
+ * @property {number | null} mixing_map
+ * @property {number} mixing_full
+ * @property {string | null} warning
+ */
+
 const REST_MS = 350; // an epoch that is only passed by is not judged,
 const FOLLOWING_MS = 2500; // nor one of a running job that the next one will soon take the place of
 
-export class Judge {
+export class Quality {
+  /** @param {() => void} onAnswer */
   constructor(onAnswer) {
     this.onAnswer = onAnswer;
-    this.known = new Map(); // epoch -> answer
+    /** @type {Map<number, Answer>} */
+    this.known = new Map(); // by epoch
+    /** @type {Set<number>} */
     this.asked = new Set();
+    this.identity = "";
+    this.waiting = 0;
+    this.closed = false;
   }
 
-  /** `identity` names the map: another one's answers don't hold. */
+  /** `identity` names the map: another one's answers don't hold.
+   * @type {(address: string, identity: string, epochs: number[], following: boolean) => void} */
   want(address, identity, epochs, following) {
     if (identity !== this.identity) {
       this.identity = identity;
@@ -24,6 +40,7 @@ export class Judge {
     if (missing.length > 0) this.waiting = setTimeout(() => this.load(address, identity, missing), following ? FOLLOWING_MS : REST_MS);
   }
 
+  /** @type {(address: string, identity: string, epochs: number[]) => Promise<void>} */
   async load(address, identity, epochs) {
     for (const epoch of epochs) this.asked.add(epoch);
     try {
@@ -43,10 +60,11 @@ export class Judge {
   }
 }
 
-/** The line under a map, and the warning where map and number disagree: [words, warning]. */
+/** The line under a map, and the warning where map and number disagree: [words, warning].
+ * @type {(quality?: Answer) => [words: string, warning: string]} */
 export function verdict(quality) {
   if (!quality) return ["", ""];
-  const two = (value) => value.toFixed(2);
+  const two = (/** @type {number} */ value) => value.toFixed(2);
   const words = [`Trustworthiness ${two(quality.trustworthiness)}`];
   if (quality.purity_map !== null) words.push(`class purity ${two(quality.purity_map)} (full space ${two(quality.purity_full)})`);
   if (quality.mixing_map !== null) words.push(`domain mixing ${two(quality.mixing_map)} (full space ${two(quality.mixing_full)})`);

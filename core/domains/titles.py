@@ -1,0 +1,43 @@
+"""What a domain is called wherever it is named: on pages, in reports and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.domains.base import DOMAINS
+from core.domains.own import entries
+
+
+def domain_title(spec: Mapping[str, Any]) -> str:
+    """For example "Handwritten digits, rotation 0.5"; own data by the name that they came with, files by theirs.
+
+    Parameters
+    ----------
+    spec : mapping
+        A domain as an experiment stores it: ``name``, ``params`` and ``shifts``. It need not be there any more.
+    """
+    return ", ".join([_name(spec["name"], spec["params"]), *shift_titles(spec["shifts"])])
+
+
+def shift_titles(shifts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every shift with its severity: "rotation 0.5"."""
+    return [f"{shift['name']} {shift['severity']:g}" for shift in shifts]
+
+
+def _name(name: str, params: Mapping[str, Any]) -> str:
+    if name == "own":
+        return _own(params["digest"])
+    if name == "file":
+        file = params["path"].replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+        return f"{file} / {params['domain']}" if params.get("domain") else file
+    return DOMAINS.get(name).title if name in DOMAINS else name.capitalize()
+
+
+def _own(digest: str) -> str:
+    """The name of an upload; where another has the same, with the digits that tell them apart."""
+    stored = entries()
+    entry = next((entry for entry in stored if entry.digest == digest), None)
+    if entry is None:
+        return f"own data {digest[:6]} (deleted)"
+    return entry.name if [other.name for other in stored].count(entry.name) == 1 else entry.title
