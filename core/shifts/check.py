@@ -100,9 +100,7 @@ def shape_and_type(trial: Trial) -> None:
     for kind, x in trial.inputs.items():
         for severity in (1e-200, 1e-6, 0.3, 1):
             before, y = x.clone(), trial.at(x, severity)
-            require(
-                tuple(y.shape) == trial.shape(x), f"{kind} of {tuple(x.shape)} become {tuple(y.shape)}. Keep the shape, or set colours."
-            )
+            require(tuple(y.shape) == trial.shape(x), f"{kind} {tuple(x.shape)} become {tuple(y.shape)}. Keep the shape, or set colours.")
             require(y.dtype == x.dtype, f"{kind} of {x.dtype} become {y.dtype}. Keep the type.")
             require(y.float().isfinite().all(), f"at severity {severity:g} {kind} are not finite. Guard divisions by small numbers.")
             require(torch.equal(x, before), f"the {kind} that were given are changed. Work on a copy.")
@@ -153,9 +151,7 @@ def seeded(trial: Trial) -> None:
         torch.manual_seed(1)
         whole = trial.at(x, 0.7, 5)
         torch.manual_seed(2)
-        require(
-            torch.equal(trial.at(x, 0.7, 5), whole), f"the same seed shifts {kind} otherwise. Draw from the Draws that are given alone."
-        )
+        require(torch.equal(trial.at(x, 0.7, 5), whole), f"the same seed shifts {kind} otherwise. Draw from the given Draws alone.")
         if kind == "image":  # rows of numbers come as a whole: a column's mean is theirs
             alone = all(torch.equal(trial.at(x, 0.7, 5, chunk=chunk), whole) for chunk in (1, 37, 64))
             alone = alone and torch.equal(trial.at(x[:70], 0.7, 5), whole[:70])
@@ -179,9 +175,7 @@ def labels(trial: Trial) -> None:
         _require_part(parts, kept)
         sizes.append(int((changed != clean).sum()) + 600 - sum(map(len, kept)))
     require(sizes[0] == 0, "severity 0 changes labels or drops samples. It is the identity.")
-    require(
-        sizes == sorted(sizes) and sizes[-1] > 0, f"over {SEVERITIES} it changes or drops {sizes} of 600. That must grow with severity."
-    )
+    require(sizes == sorted(sizes) and sizes[-1] > 0, f"over {SEVERITIES} it changes or drops {sizes} of 600. That must grow.")
 
 
 def choice(trial: Trial) -> None:
@@ -200,9 +194,7 @@ def choice(trial: Trial) -> None:
         _require_part(parts, kept)
         sizes.append(sum(map(len, kept)))
     require(sizes[0] == len(x), "severity 0 drops rows. It is the identity.")
-    require(
-        sizes == sorted(sizes, reverse=True) and 0 < sizes[-1] < len(x), f"over {SEVERITIES} {sizes} rows stay. That must fall, not to 0."
-    )
+    require(sizes == sorted(sizes, reverse=True) and 0 < sizes[-1] < len(x), f"over {SEVERITIES} {sizes} rows stay. That must fall.")
 
 
 def _require_part(parts: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> None:

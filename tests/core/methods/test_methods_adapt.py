@@ -39,6 +39,7 @@ def moved(name: str, shift: str, severity: float, n: int = 600) -> dict:
 
 
 SELF_TRAINED = {"pseudo-label": "blobs", "fixmatch": "blobs", "mean-teacher": "moved-moons", "tri-training": "turned-moons"}
+REDRAWN = ("fda", "cycada")
 ELSEWHERE = {
     "moons": MOONS,
     "blobs": moved("blobs", "translation", 0.6),
@@ -47,18 +48,12 @@ ELSEWHERE = {
     "pale-digits": SITUATIONS.get("pale-digits").settings | {"budget": {"source_epochs": 8, "epochs": 6}},
 }
 
-<<<<<<< HEAD
 # Why a method cannot show on these digits that it adapts; each has a test of its own below.
 NOT_ON_DIGITS = {
     "adda": "It trusts its source network, and on so few digits that one is right only once in four: moons turned by 45° suit it.",
-    "cycada": "It redraws pictures: that changes their light, but not who wrote them.",
+    **dict.fromkeys(REDRAWN, "It redraws pictures: that changes their light, but not who wrote them."),
     **dict.fromkeys(SELF_TRAINED, "It learns from its own guesses: a network trained so briefly is sure of nothing, or sure and wrong."),
 }
-=======
-# Who redraws pictures can change their light, but not who wrote them.
-REDRAWN = ("fda", "cycada")
-
->>>>>>> main
 SHOTS = 3
 FEW_LABELS = [name for name in ADAPTING if METHODS.get(name).info.setting == "semi-supervised"]
 
@@ -101,11 +96,7 @@ def accuracies(references):
 SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen features"]
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {*NOT_ON_DIGITS, *FEW_LABELS, *SHALLOW}])
-=======
-@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {"adda", *SELF_TRAINED, *REDRAWN, *FEW_LABELS, *SHALLOW}])
->>>>>>> main
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")
