@@ -92,8 +92,8 @@ def measure(epochs: Epochs, shown: Measure, dark: bool = False) -> go.Figure:
     fig = style.figure(dark, x="epoch of adaptation", y=axis_title(shown))
     x = _array(e["number"] for e in adapt)
     if band := drawing.band:
-        ends = ([e["measures"].get(end) for e in adapt] for end in (band.low, band.high))
-        _band(fig, x, *ends, style.GREY, band.title, drawing.factor)
+        low, high = ([e["measures"].get(end) for e in adapt] for end in (band.low, band.high))
+        _band(fig, x, low, high, style.GREY, band.title, drawing.factor)
     y = _array((shown.value(e) for e in adapt), drawing.factor)
     hover = "%{y:.3g}" if drawing.digits is None else f"%{{y:.{drawing.digits}f}}"
     p = _array(e["measures"].get(drawing.p) for e in adapt) if drawing.p else None
@@ -201,7 +201,7 @@ def _several(epochs: Epochs, field: str, names: dict[str, str], dark: bool, titl
 
 def _epochs_axis(fig: go.Figure) -> go.Figure:
     """Whole epochs as ticks, also while there are few."""
-    known = [trace.x for trace in fig.data if len(trace.x)]
+    known = [trace.x for trace in fig.select_traces() if len(trace.x)]
     if known and max(float(np.max(x)) for x in known) - min(float(np.min(x)) for x in known) <= 8:
         fig.update_xaxes(dtick=1)
     return fig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
@@ -56,7 +57,9 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray
 
 def per_class(labels: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray:
     """Accuracy within each true class, float64, shape k; nan for a class without samples."""
-    return recall_score(labels, predictions, labels=np.arange(k), average=None, zero_division=np.nan)
+    # Its types are guessed from the defaults, which are texts.
+    shares = recall_score(labels, predictions, labels=np.arange(k), average=None, zero_division=np.nan)  # pyright: ignore[reportArgumentType]
+    return np.asarray(shares)
 
 
 def gain_interval(before_correct: np.ndarray, after_correct: np.ndarray) -> Gain:
@@ -91,7 +94,12 @@ def gain_interval(before_correct: np.ndarray, after_correct: np.ndarray) -> Gain
         return (c - b - n * delta) ** 2 - Z * Z * n * max(2 * q + delta * (1 - delta), 0.0)
 
     mean, beside = (c - b) / n, 1e-9  # at the mean itself both sides are 0 if no sample changed, or all did
-    return Gain(mean, brentq(excess, -1.0, max(mean - beside, -1.0)), brentq(excess, min(mean + beside, 1.0), 1.0))
+    return Gain(mean, root(excess, -1.0, max(mean - beside, -1.0)), root(excess, min(mean + beside, 1.0), 1.0))
+
+
+def root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``excess`` is 0 between two ends at which it has other signs (Brent 1973)."""
+    return float(brentq(excess, low, high))  # pyright: ignore[reportArgumentType]  (a pair only with full_output)
 
 
 def _predictions(probabilities: np.ndarray, where: str) -> np.ndarray:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtri
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
+from core.measures.accuracy import root
 from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z
 from core.measures.mmd import random_halves
 from core.measures.ridge import pairs_won
@@ -128,8 +128,8 @@ def auc_interval(auc: float, n: int, m: int, width: int) -> tuple[float, float]:
         return (theta - auc) ** 2 - Z**2 * (2 - (length / (length + noise)) ** 2) * variance
 
     beside = 1e-9  # at an AUC of 0 or 1 itself both sides are 0
-    low = brentq(excess, 0.0, auc - beside) if auc > beside else 0.0
-    high = brentq(excess, auc + beside, 1.0) if auc < 1 - beside else 1.0
+    low = root(excess, 0.0, auc - beside) if auc > beside else 0.0
+    high = root(excess, auc + beside, 1.0) if auc < 1 - beside else 1.0
     return low, high
 
 

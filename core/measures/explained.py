@@ -51,7 +51,7 @@ def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.nda
     design = design.transpose(1, 0, 2)
     fold = label_free_folds(len(labels), seed)
     y = np.where(labels, 1.0, -1.0)
-    won = pairs = 0.0
+    won, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for k in range(FOLDS):
         train, test = design[:, fold != k], design[:, fold == k]
         gram = train.transpose(0, 2, 1) @ train + 1e-3 * train.shape[1] * np.diag([0, 1, 1])

@@ -84,12 +84,12 @@ def ink(raw: Raw) -> np.ndarray:
 
 @property_of("image", name="width", title="Width", meaning="How much of the image's width the object takes.", more="wider")
 def width(raw: Raw) -> np.ndarray:
-    return _extent(raw.ink.any(1))
+    return _extent(np.any(raw.ink, axis=1))
 
 
 @property_of("image", name="height", title="Height", meaning="How much of the image's height the object takes.", more="taller")
 def height(raw: Raw) -> np.ndarray:
-    return _extent(raw.ink.any(2))
+    return _extent(np.any(raw.ink, axis=2))
 
 
 def _extent(there: np.ndarray) -> np.ndarray:

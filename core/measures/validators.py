@@ -7,6 +7,7 @@ seen afterwards, where target labels are known too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -83,7 +84,7 @@ def density_ratio(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np.n
     domain = np.repeat([0, 1], [len(source), len(target)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(np.random.default_rng([seed, 0xDE7]).integers(2**31)))
     model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
-    odds = cross_val_predict(model, rows, domain, cv=folds, method="decision_function")[: len(source)]
+    odds = np.asarray(cross_val_predict(model, rows, domain, cv=folds, method="decision_function"))[: len(source)]
     return np.exp(np.clip(odds, -SURE, SURE)) * len(source) / len(target)
 
 
@@ -109,12 +110,12 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(p, 1e-12))
 
 
-def chosen(values: Mapping[int, float | None], better: str | None) -> int | None:
+def chosen(values: Mapping[int, float | None], better: Literal["higher", "lower"] | None) -> int | None:
     """The epoch with the best value, the earliest of equals; None where there is no value."""
     known = {epoch: value for epoch, value in values.items() if value is not None and np.isfinite(value)}
     if not known:
         return None
-    sign = -1 if better == "lower" else 1
+    sign = 1 if better == "higher" else -1
     return max(sorted(known), key=lambda epoch: sign * known[epoch])
 
 

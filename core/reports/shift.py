@@ -269,7 +269,7 @@ def _classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
     k, size, seed = len(m.class_names), m.measured, m.experiment.seed
     target = m.compared.target
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(m.training, m.training_labels)
-    predicted, there = model.predict(m.pool), model.predict(target)
+    predicted, there = np.asarray(model.predict(m.pool)), np.asarray(model.predict(target))
     labels = label_shift(m.pool_labels, predicted, there, k, seed)
     truth = None if m.target_labels is None else np.bincount(m.target_labels, minlength=k) / len(m.target_labels)
     matched = None
@@ -281,7 +281,7 @@ def _classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
             matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.compared.bandwidth, seed=seed).p)
     both = None
     if m.target_labels is not None:
-        wrong = predicted[:size] != m.pool_labels[:size], there != m.target_labels[:size]
+        wrong = [np.not_equal(guess[:size], labels[:size]) for guess, labels in ((predicted, m.pool_labels), (there, m.target_labels))]
         both = overlap(wrong[0], auc.scores[:size], wrong[1], auc.scores[size:], seed)
     kind = kind_of_shift(auc, smallest_p, labels, matched, _shares_differ(predicted, there, k), both)
     return Classes(labels, truth, matched, both, kind)
@@ -291,7 +291,7 @@ def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
     """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
     counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
     counts = counts[:, counts.sum(0) > 0]
-    return counts.shape[1] > 1 and bool(chi2_contingency(counts).pvalue < 0.01)
+    return counts.shape[1] > 1 and chi2_contingency(counts)[1] < 0.01
 
 
 def report_map(report: ShiftReport, name: str) -> MapData:

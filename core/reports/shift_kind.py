@@ -59,7 +59,7 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
         Out-of-fold log-odds of "target" of the same samples.
     """
     sides = [(source_wrong.astype(float), expit(source_scores)), (target_wrong.astype(float), expit(-target_scores))]
-    errors = [float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides]
+    here, there = (float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides)
     effective = min(float(min(2 * w.sum(), w.sum() ** 2 / max(np.square(w).sum(), 1e-300))) for _, w in sides)
     rng = np.random.default_rng([seed, 0x0E7])
     drawn = []
@@ -67,7 +67,7 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
         at = rng.integers(len(w), size=(DRAWS, len(w)))
         drawn.append((wrong * w)[at].sum(1) / np.maximum(w[at].sum(1), 1e-300))
     low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-    return Overlap(*errors, errors[1] - errors[0], float(low), float(high), effective)
+    return Overlap(here, there, there - here, float(low), float(high), effective)
 
 
 @dataclass(frozen=True)

@@ -184,14 +184,11 @@ def same_but_seed(record: Record) -> dict[int, float]:
     asked = question(record.experiment())
     found = {}
     for other in store.records():
-        adapt = other.phase("adapt")
-        if (
-            adapt
-            and adapt[-1]["measures"].get("gain") is not None
-            and other.status()["state"] == "finished"
-            and question(other.experiment()) == asked
-        ):
-            found[other.experiment()["seed"]] = adapt[-1]["measures"]["gain"]
+        # The question first: the lines of the few runs that answer it are read, not those of all.
+        if question(other.experiment()) == asked and other.complete:
+            gain = other.phase("adapt")[-1]["measures"].get("gain")
+            if gain is not None:
+                found[other.experiment()["seed"]] = gain
     return dict(sorted(found.items()))
 
 

@@ -61,7 +61,7 @@ def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None
     best = {} if hidden else _best(found)
     lines = pd.DataFrame([_line(run, named[run.id], measures) for run in runs])
     bold = {_column(m): [run.id in best[m.name] for run in runs] for m in measures if m.name in best}
-    styled = lines.style.apply(lambda column: ["font-weight: bold" if b else "" for b in bold.get(column.name, [False] * len(runs))])
+    styled = lines.style.apply(lambda column: ["font-weight: bold" if b else "" for b in bold.get(str(column.name), [False] * len(runs))])
     config = {_column(m): st.column_config.NumberColumn(format=_format(m)) for m in measures if m.drawing.form != "points"}
     with above:
         st.dataframe(
@@ -89,7 +89,7 @@ def _shown(hidden: bool) -> list[Measure]:
     asked = st.multiselect(
         "More measures",
         list(more),
-        format_func=more.get,
+        format_func=more.__getitem__,
         key="columns",
         placeholder="More measures: choose columns",
         label_visibility="collapsed",

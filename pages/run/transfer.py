@@ -20,6 +20,7 @@ from core.reports.verdict import oracle_accuracy
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.link import bound
 from pages.elements.text import literal
 from pages.elements.theme import dark
 
@@ -99,7 +100,13 @@ def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id
         st.markdown("**Where each source class landed** · evaluation only")
         words("class_alignment")
     when = st.segmented_control(
-        "When", ["Before", "After"], default="After", key="landed", bind="query-params", label_visibility="collapsed", required=True
+        "When",
+        ["Before", "After"],
+        default="After",
+        key=bound("landed", ["Before", "After"]),
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
     )
     found = ends[when == "After"]
     alt = f"For each source class, the share of each target class among its neighbours, {when.lower()} adaptation."
