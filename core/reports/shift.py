@@ -23,6 +23,7 @@ from core.measures.properties import properties
 from core.measures.ridge import permuted
 from core.reports.shift_data import Material, View, material
 from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
+from core.samples.pictures import pictures
 from core.samples.raw import Originals
 
 TYPICAL = 6  # most source-like and most target-like samples
@@ -206,11 +207,6 @@ def shift_stages(
 
 def _samples(m: Material) -> Samples:
     x, kind = m.samples.inputs, m.raw[0].kind
-    pictures = None
-    if x.ndim == 4:
-        pictures = x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()
-        if kind == "sound":
-            pictures = np.ascontiguousarray(pictures[:, ::-1])  # low bands below, as one draws them
     known = np.full(m.n, -1) if m.target_labels is None else m.target_labels
     return Samples(
         view=m.view,
@@ -221,7 +217,7 @@ def _samples(m: Material) -> Samples:
         seed=m.experiment.seed,
         columns=m.columns,
         labels=np.concatenate([m.pool_labels[: m.n], known]),
-        pictures=pictures,
+        pictures=pictures(x, sound=kind == "sound") if x.ndim == 4 else None,
         rows=x.numpy() if kind == "features" else None,
         originals=m.samples.originals,
         class_names=m.class_names,
