@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from core import devices
 from core.backbones import fitting_backbone
+from core.cli.assemble import assemble
 from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.experiment import Experiment
@@ -19,12 +21,14 @@ from core.reports.shift_text import conditions, direction, facts
 from core.runs.store import ReferenceStore
 
 
-def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Path | None) -> int:
-    """Print the report of the domains that are asked for, or its JSON; write its page where ``html`` says so. Returns the exit code.
+def command(options: argparse.Namespace) -> int:
+    """Print the report of the domains that are asked for, or its JSON; write its page where ``--html`` says so. Returns the exit code.
 
     With a backbone its features are compared: those of the source-trained network where a run has stored one, else of pretrained
     weights where its parameters ask for them, else of an untrained network. The report says which.
     """
+    devices.limit_threads()
+    asked, backbone, html = assemble(options), options.backbone, options.html
     if html is not None and not html.parent.is_dir():
         raise InputError("--html", f"there is no folder {html.parent}.", "Create it, or name another file.")
     if backbone is None:
@@ -41,7 +45,7 @@ def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Pa
         except OSError as error:
             raise InputError("--html", f"{html} cannot be written ({error.strerror}).", "Name another file.") from error
         print(f"Written: {html}", file=sys.stderr)
-    print(json.dumps(found, indent=2) if as_json else _text(found, report))
+    print(json.dumps(found, indent=2) if options.json else _text(found, report))
     return 0
 
 

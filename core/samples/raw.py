@@ -60,7 +60,7 @@ class Originals:
     def wav(self, i: int) -> bytes:
         """One sound as a WAV file, 16 bits, one channel."""
         if self.waves is None:
-            raise ValueError("These samples are no sounds.")
+            raise TypeError("These samples are no sounds.")
         buffer = io.BytesIO()
         with wave.open(buffer, "wb") as file:
             file.setnchannels(1)

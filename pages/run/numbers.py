@@ -15,6 +15,7 @@ from core.reports.verdict import oracle_accuracy, verdict
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.link import bound
 from pages.elements.theme import dark
 
 THUMBNAILS = 12
@@ -152,7 +153,7 @@ def losses_and_gauges(record: Record) -> None:
             selection_mode="multi",
             default=[name for name in ("gradient_ratio", "discriminator_accuracy", "largest_class") if name in offered],
             format_func=lambda name: MEASURES.get(name).label,
-            key="gauges",
+            key=bound("gauges"),
             bind="query-params",
             label_visibility="collapsed",
         )

@@ -30,6 +30,7 @@ from core.reports.shift_data import VIEWS, View
 from core.reports.shift_text import conditions, facts, verdict
 from core.runs import store
 from pages.choose import fields, picker
+from pages.elements.link import bound, go_to_adapt
 from pages.elements.text import literal
 from pages.elements.theme import dark
 from pages.frame import blind, header
@@ -47,7 +48,7 @@ def choices() -> None:
         "Compare",
         list(CHOICES),
         default="Inputs",
-        key="compare",
+        key=bound("compare", CHOICES),
         bind="query-params",
         required=True,
         help="Inputs, or a network's features.",
@@ -186,9 +187,8 @@ def _take_along(experiment: Experiment, r: ShiftReport) -> None:
     """Adapt these domains, or keep the report."""
     with st.container(horizontal=True):
         if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
-            keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run", "compare")}
             more = {} if r.samples.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.samples.kind)]}
-            st.switch_page("pages/adapt.py", query_params=keep | more)
+            go_to_adapt(picker.data_link() | more)
         name = f"shift-{experiment.id}-{VIEWS[r.samples.view].replace(' ', '-')}"
         st.download_button(
             "Report as a page",

@@ -25,7 +25,7 @@ from core.experiment import Experiment
 from core.measures import MEASURES
 from core.runs.execute import run_here
 from core.training import loop
-from core.training.evaluation import Bench
+from core.training.evaluation import Evaluator
 
 RUNS = {
     "default: DAN, small CNN, 16×16": {},
@@ -58,7 +58,7 @@ class Watch:
 def watching() -> Iterator[Watch]:
     """Every run in this context is watched."""
     watch = Watch()
-    places = [(Bench, "measure", "measures"), (Bench, "evaluate", "forward passes")]
+    places = [(Evaluator, "measure", "measures"), (Evaluator, "evaluate", "forward passes")]
     places += [(loop, name, "gauges") for name in ("prediction_gauges", "feature_gauges")]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     computed = {entry.name: entry.of_run for entry in MEASURES if entry.of_run is not None}

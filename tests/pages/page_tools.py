@@ -10,8 +10,7 @@ def page(name: str = "", **query: str) -> AppTest:
     at = AppTest.from_file("../../pages/router.py", default_timeout=120)
     for key, value in query.items():
         at.query_params[key] = value
-    at.run()
-    return at.switch_page(f"{name}.py").run() if name else at
+    return (at.switch_page(f"{name}.py") if name else at).run()
 
 
 def texts(at: AppTest) -> str:

@@ -69,7 +69,7 @@ def test_the_link_of_compare_holds_no_accuracy():
 
 def test_explore_hides_it_for_every_story():
     for story, record in zip(page().segmented_control(key="story").options, store.shipped(), strict=True):
-        at = page(story=story, blind="true", **{"story_curves.open": "true"})
+        at = page(story=story, blind="true")
         assert not at.exception
         said, hidden = everything(at), secrets([record])
         assert [secret for secret in hidden if holds(said, secret)] == []

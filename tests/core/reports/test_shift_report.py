@@ -14,7 +14,8 @@ from core.measures import MEASURES
 from core.reports.shift import STAGES, ShiftReport, report_map, shift_report, shift_stages
 from core.reports.shift_data import material
 from core.reports.shift_text import conditions, facts, verdict
-from core.training.evaluation import Bench
+from core.training.build import make_method
+from core.training.data import Data, Samples
 
 HANDWRITTEN = {"name": "handwritten-digits"}
 
@@ -132,10 +133,10 @@ def test_a_target_without_labels(tmp_path):
     assert facts(experiment, report)["label_shift"]["true"] is None
 
 
-def test_samples_are_the_bench_s_own_and_columns_are_standardised():
+def test_samples_are_those_of_a_run_and_columns_are_standardised():
     experiment = Experiment.parse({"source": HANDWRITTEN, "target": HANDWRITTEN})
     m = material(experiment)
-    samples = Bench(experiment, load_pair(*experiment.pair), "cpu").samples()
+    samples = Samples.of(experiment, load_pair(*experiment.pair))
     assert torch.equal(m.samples.inputs, samples.inputs)
     np.testing.assert_array_equal(m.raw[1].inputs, samples.inputs[m.n :].numpy()[: m.measured])
     everything = np.concatenate([m.pool, m.rows[m.n :]])
@@ -182,10 +183,10 @@ def test_other_labels_for_the_same_inputs_are_named_concept_shift(monkeypatch):
 def test_features_of_a_network(tiny):
     experiment = tiny()
     fresh = material(experiment, "fresh")
-    bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
-    network = bench.method("source-only", {}, "reference").eval().network
+    data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
+    network = make_method(data, "source-only", {}, "reference").eval().network
     with torch.inference_mode():
-        expected = network.features(bench.source.held_out[: fresh.n]).numpy()
+        expected = network.features(data.source.held_out[: fresh.n]).numpy()
     used = expected.std(0) > 0
     correlation = [np.corrcoef(expected[:, used][:, j], fresh.rows[: fresh.n, j])[0, 1] for j in range(min(used.sum(), 3))]
     assert fresh.columns == 8

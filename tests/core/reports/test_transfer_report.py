@@ -16,7 +16,7 @@ from core.measures import measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.base import Evaluation, validators, without_target_labels
 from core.reports.health import nothing_aligned
-from core.reports.transfer import choices, class_changes, same_but_seed, seeds_gain, transfer_report
+from core.reports.transfer import Outcome, choices, class_changes, same_but_seed, seeds_gain, transfer_report
 from core.reports.transfer_text import chosen_sentence, told
 from core.reports.verdict import verdict
 from core.runs import store
@@ -112,7 +112,7 @@ def test_the_report_of_a_real_run_agrees_with_its_snapshots(home, tiny):
     labels = record.samples()["labels"][30:]
     last = record.snapshot(2)["probabilities"][30:].argmax(1)
     assert (report.epoch, report.n) == (2, 30)
-    assert report.counts[1].trace() == (last == labels).sum()
+    assert round(sum(c.after[0] * c.n for c in report.classes)) == (last == labels).sum()
     assert report.predicted[1].tolist() == np.bincount(last, minlength=2).tolist()
     assert report.target[1].n == report.source[1].n == 30
     assert sum(c.n for c in report.classes) == 30
@@ -159,7 +159,8 @@ def test_choices_say_what_each_measure_would_have_cost(home, tiny):
             continue
         values = [e["gauges" if name == "entropy" else "measures"][name] for e in adapt]
         best = int(np.argmax(values) if better == "higher" else np.argmin(values))
-        assert (found[name].epoch, found[name].cost) == (best, max(accuracy) - accuracy[best])
+        assert found[name].epoch == best
+        assert found[name].outcome == Outcome(accuracy[best], max(accuracy) - accuracy[best])
     titles = {measure.name: measure.title for measure in validators()}
     assert "label-free measures" in chosen_sentence(list(found.values()), accuracy[-1], titles)
 
@@ -222,10 +223,10 @@ def test_a_blind_record_knows_no_target_label(home, tiny):
     np.testing.assert_array_equal(labels[:30], record.samples()["labels"][:30])
     assert blind.version() != record.version()
     report = transfer_report(blind)
-    assert report.target is report.counts is report.alignment is None
+    assert report.target is report.alignment is None
     assert report.classes == ()
     assert transfer_report(record).target is not None
     text = verdict("DAN", blind.epochs(), blind.blind)
     assert text.startswith("Blind: everything that needs target labels is hidden.")
     assert {c.epoch for c in choices(blind)} == {c.epoch for c in choices(record)}
-    assert {c.cost for c in choices(blind)} == {None}
+    assert {c.outcome for c in choices(blind)} == {None}
