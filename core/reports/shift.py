@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from scipy.stats import chi2_contingency
@@ -287,7 +287,10 @@ def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
     """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
     counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
     counts = counts[:, counts.sum(0) > 0]
-    return counts.shape[1] > 1 and chi2_contingency(counts)[1] < 0.01
+    if counts.shape[1] < 2:
+        return False
+    found: Any = chi2_contingency(counts)  # SciPy's types do not name the fields
+    return bool(found.pvalue < 0.01)
 
 
 def report_map(report: ShiftReport, name: str) -> MapData:
