@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.methods import Batch, MethodInfo, Seen
 from core.methods import Side as SideName
+from core.samples.inputs import Inputs
 from core.samples.raw import Originals
 from core.training.frozen import frozen_features
 
@@ -32,7 +33,7 @@ class Side:
     ``rows`` are the held-out samples' indices in the domain.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     labels: Tensor | None
     held_out: Tensor
     held_out_labels: np.ndarray | None
