@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,13 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Domain, stratified_order
-from core.domains.base import chosen_from
+from core.domains.base import chosen_from, originals_of
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
-from core.measures import MEASURED
+from core.measures import MEASURED, Populations
 from core.measures.mmd import random_halves
-from core.measures.properties import Raw
+from core.samples.raw import Raw
 from core.training.build import make_method
 from core.training.data import Data, Samples
 
@@ -76,14 +77,18 @@ class Material:
         """Samples per domain that the statistics look at."""
         return min(self.n, MEASURED)
 
-    @property
-    def compared(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
+    @cached_property
+    def compared(self) -> Populations:
+        """Source and target. The kernel's width is the mean squared distance; if no column varies among these, any will do."""
+        source, target = self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
+        bandwidth = float(2 * np.concatenate([source, target]).var(0, ddof=1, dtype=np.float64).sum()) or 1.0
+        return Populations(source, target, bandwidth, self.experiment.seed)
 
-    @property
-    def control(self) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def control(self) -> Populations:
         """Two random sets of source samples, as many as are compared where the source has that many, or its halves."""
-        return random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
+        halves = random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
+        return Populations(*halves, self.compared.bandwidth, self.experiment.seed)
 
 
 def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False) -> Material:
@@ -142,9 +147,8 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
 
 
 def _raw(d: Domain, rows: Tensor) -> Raw:
-    # Texts and sounds carry what they were made from, tables the names of their columns; images are what they are.
     part = chosen_from(d, rows)
-    return Raw(d.kind, part.inputs[:].numpy(), part.originals, d.rate)
+    return Raw(d.kind, part.inputs[:].numpy(), originals_of([part]))
 
 
 def _flattened(kind: str, pooled: Tensor) -> Callable[[Tensor], np.ndarray]:

@@ -25,7 +25,6 @@ DIGITS = {
     "backbone": {"name": "small-cnn", "params": {"width": 8}},
     "budget": {"source_epochs": 8, "epochs": 6},
 }
-# ADDA trusts its source network, and on so few digits that one is right only once in four: moons turned by 45° suit it.
 MOONS = {
     "source": {"name": "moons", "params": {"n": 600}},
     "target": {"name": "moons", "params": {"n": 600}, "shifts": [{"name": "rotation", "severity": 0.5}]},
@@ -41,9 +40,8 @@ def moved(name: str, shift: str, severity: float, n: int = 600) -> dict:
     return MOONS | {"source": one, "target": shifted, "budget": MOONS["budget"] | {"epochs": 20}}
 
 
-# Networks trained as briefly as on the digits here are sure of next to nothing on the target, or sure and wrong: who learns from its own
-# guesses needs a better start.
 SELF_TRAINED = {"pseudo-label": "blobs", "fixmatch": "blobs", "mean-teacher": "moved-moons", "tri-training": "turned-moons"}
+REDRAWN = ("fda", "cycada")
 ELSEWHERE = {
     "moons": MOONS,
     "blobs": moved("blobs", "translation", 0.6),
@@ -52,9 +50,12 @@ ELSEWHERE = {
     "pale-digits": SITUATIONS.get("pale-digits").settings | {"budget": {"source_epochs": 8, "epochs": 6}},
 }
 
-# Who redraws pictures can change their light, but not who wrote them.
-REDRAWN = ("fda", "cycada")
-
+# Why a method cannot show on these digits that it adapts; each has a test of its own below.
+NOT_ON_DIGITS = {
+    "adda": "It trusts its source network, and on so few digits that one is right only once in four: moons turned by 45° suit it.",
+    **dict.fromkeys(REDRAWN, "It redraws pictures: that changes their light, but not who wrote them."),
+    **dict.fromkeys(SELF_TRAINED, "It learns from its own guesses: a network trained so briefly is sure of nothing, or sure and wrong."),
+}
 SHOTS = 3
 FEW_LABELS = [name for name in ADAPTING if METHODS.get(name).info.setting == "semi-supervised"]
 
@@ -92,7 +93,7 @@ def accuracies(references):
 SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen features"]
 
 
-@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {"adda", *SELF_TRAINED, *REDRAWN, *FEW_LABELS, *SHALLOW}])
+@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {*NOT_ON_DIGITS, *FEW_LABELS, *SHALLOW}])
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from core.errors import unknown
@@ -39,6 +40,18 @@ class Registry(Generic[Entry]):
         if name not in self._entries:
             raise unknown(where or self.kind, name, self._entries)
         return self._entries[name]
+
+    @contextmanager
+    def holding(self, entry: Entry) -> Iterator[Entry]:
+        """For the time of a ``with`` block the entry is in the registry; it goes again if it was not there before."""
+        if self._entries.get(entry.name) is entry:
+            yield entry
+            return
+        self.add(entry)
+        try:
+            yield entry
+        finally:
+            del self._entries[entry.name]
 
     def names(self) -> list[str]:
         return list(self._entries)
