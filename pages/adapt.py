@@ -9,7 +9,7 @@ from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.choose import estimate, picker
-from pages.elements.link import bound
+from pages.elements.link import bound, unpack
 from pages.elements.pulse import pulse
 from pages.elements.text import literal
 from pages.frame import blind, header
@@ -64,6 +64,7 @@ def control(run_id: str, action: str) -> None:
         st.session_state["refused"] = error
 
 
+unpack()
 record = shown_record()
 if record and st.session_state.get("filled") != record.id:
     picker.fill(record.experiment())

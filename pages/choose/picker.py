@@ -153,21 +153,22 @@ def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
     return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
 
 
-def data_link() -> dict[str, str]:
-    """What this page's link says of source, target and backbone, to be said by another page's."""
-    return {key: text for key, text in st.query_params.to_dict().items() if key.startswith(("source", "target", "backbone"))}
-
-
-def fill(data: dict[str, Any], keep_link: bool = True) -> None:
-    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
+def data_values(data: dict[str, Any]) -> dict[str, Any]:
+    """What the widgets of source and target have to hold to show the data of an experiment, by their keys."""
     values: dict[str, Any] = {}
     for side in ("source", "target"):
         spec = data[side]
         values[side] = OWN + spec["params"]["digest"] if spec["name"] == "own" else spec["name"]
-        if values[side] not in domain_titles():
-            return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
         values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
         values |= shifts.values(side, spec["shifts"])
+    return values
+
+
+def fill(data: dict[str, Any], keep_link: bool = True) -> None:
+    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
+    values = data_values(data)
+    if not {values["source"], values["target"]} <= set(domain_titles()):
+        return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
     for part in ("backbone", "method"):
         values[part] = data[part]["name"]
         values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}
