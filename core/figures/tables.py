@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -24,7 +26,7 @@ def confusion_change(before: np.ndarray, after: np.ndarray, class_names: tuple[s
     return _heat(share[1] - share[0], after - before, class_names, dark, scale, -100, 100, "%{z:+.1f} points (%{customdata:+d} samples)")
 
 
-def class_histogram(source: np.ndarray, target: np.ndarray | None, class_names: tuple[str, ...], dark: bool = False) -> go.Figure:
+def class_histogram(source: np.ndarray | None, target: np.ndarray | None, class_names: Sequence[str], dark: bool = False) -> go.Figure:
     """Share of each class in both domains, in percent."""
     fig = style.figure(dark, x="class", y="share of samples (%)")
     for name, labels, colour in (("source", source, style.source_colour(dark)), ("target", target, style.target_colour(dark))):

@@ -32,8 +32,8 @@ def show(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
             _numbers(found)
             st.caption(literal(_classes(found)))
             _samples(data, frame, indices, key)
-            if found.confusion_after is not None:
-                _confusion(data, frame, indices, found, key)
+            if found.confusion_before is not None and found.confusion_after is not None:
+                _confusion(data, frame, indices, (found.confusion_before, found.confusion_after), key)
 
 
 def _numbers(found: Selection) -> None:
@@ -42,7 +42,7 @@ def _numbers(found: Selection) -> None:
         ("Target accuracy", found.accuracy_before, found.accuracy_after),
         ("Source accuracy", found.source_accuracy_before, found.source_accuracy_after),
     ):
-        if after is not None:
+        if before is not None and after is not None:
             entries.append((name, percent(after), f"before {percent(before)}"))
     if found.displacement is not None:
         entries.append(("Mean way on the map", f"{100 * found.displacement:.1f} %", "of the map's width"))
@@ -73,21 +73,19 @@ def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
     st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
 
 
-def _confusion(data: MapData, frame: int, indices: np.ndarray, found: Selection, key: str) -> None:
-    with st.expander(
-        f"Confusion of the {found.labelled_target:,} selected target samples", key=f"{key}_confusion", on_change="rerun"
-    ) as part:
+def _confusion(data: MapData, frame: int, indices: np.ndarray, counts: tuple[np.ndarray, np.ndarray], key: str) -> None:
+    """The counts at the first epoch and at this one."""
+    labelled = int(counts[0].sum())
+    with st.expander(f"Confusion of the {labelled:,} selected target samples", key=f"{key}_confusion", on_change="rerun") as part:
         if not part.open:
             return
         night = dark()
-        for column, (title, counts) in zip(
-            st.columns(2), (("before", found.confusion_before), (data.titles[frame], found.confusion_after)), strict=True
-        ):
+        for column, when, title, found in zip(st.columns(2), ("before", "after"), ("before", data.titles[frame]), counts, strict=True):
             with column:
                 st.markdown(f"**{title.capitalize()}**")
                 chart(
-                    lambda counts=counts: tables.confusion(counts, data.class_names, night),
-                    key=f"{key}_confusion_{'after' if counts is found.confusion_after else 'before'}",
+                    lambda found=found: tables.confusion(found, data.class_names, night),
+                    key=f"{key}_confusion_{when}",
                     version=f"{data.version}-{frame}-{hash(indices.tobytes())}-{night}",
                     revision=data.identity,
                     height=340,
