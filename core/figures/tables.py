@@ -59,7 +59,7 @@ def heat(
     fig.update_layout(hovermode="closest")
 
 
-def class_histogram(source: np.ndarray, target: np.ndarray | None, class_names: tuple[str, ...], dark: bool = False) -> go.Figure:
+def class_histogram(source: np.ndarray | None, target: np.ndarray | None, class_names: Sequence[str], dark: bool = False) -> go.Figure:
     """Share of each class in both domains, in percent."""
     fig = style.figure(dark, x="class", y="share of samples (%)")
     for name, labels, colour in (("source", source, style.source_colour(dark)), ("target", target, style.target_colour(dark))):
