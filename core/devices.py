@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import torch
@@ -61,11 +61,11 @@ def one_thread() -> Iterator[None]:
     With more, they wait for each other by spinning, and what takes 10 ms took a second on a busy machine. BLAS has one limit for the
     whole process: the first who comes sets it, the last who leaves takes it back.
     """
-    global _inside, _limited
+    global _inside
     with _entering:
         _inside += 1
         if _inside == 1:
-            _limited = _pools().limit(limits=1, user_api="blas")
+            _limit.enter_context(_pools().limit(limits=1, user_api="blas"))
     try:
         with _pools().limit(limits=1, user_api="openmp"):  # each thread's own
             yield
@@ -73,12 +73,12 @@ def one_thread() -> Iterator[None]:
         with _entering:
             _inside -= 1
             if _inside == 0:
-                _limited.restore_original_limits()
+                _limit.close()
 
 
 _entering = threading.Lock()
 _inside = 0
-_limited = None
+_limit = ExitStack()  # holds the one of the whole process while somebody is inside
 
 
 @cache

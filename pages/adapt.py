@@ -9,6 +9,7 @@ from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.choose import estimate, picker
+from pages.elements.link import bound
 from pages.elements.pulse import pulse
 from pages.elements.text import literal
 from pages.frame import blind, header
@@ -28,7 +29,7 @@ POLL = 2.0  # seconds between two looks at a running record, should its pulse no
 
 def shown_record() -> Record | None:
     """The run that the URL names; a message where there is none."""
-    if not (run_id := st.query_params.get("run")):
+    if not (run_id := st.query_params.get(bound("run"))):
         return None
     try:
         return store.find(run_id)
@@ -146,7 +147,7 @@ def live_panel(record: Record) -> None:
         "Details",
         list(PANELS),
         default="Losses and gauges",
-        key="panel",
+        key=bound("panel", PANELS),
         bind="query-params",
         label_visibility="collapsed",
         required=True,

@@ -7,6 +7,7 @@ from core.figures import curves
 from core.reports.comparison import groups
 from core.runs import store
 from pages.elements.chart import chart
+from pages.elements.link import bound, go_to_adapt
 from pages.elements.text import literal
 from pages.elements.theme import dark
 from pages.frame import blind, header
@@ -14,7 +15,7 @@ from pages.run import comparison
 
 MOST = 6
 
-records = {record.id: record for record in store.records() if record.phase("adapt") and record.status()["state"] == "finished"}
+records = {record.id: record for record in store.records() if record.complete}
 experiments = {run_id: record.experiment() for run_id, record in records.items()}
 
 
@@ -46,7 +47,7 @@ chosen = st.multiselect(
     list(records),
     default=list(records)[:3],
     format_func=title,
-    key="runs",
+    key=bound("runs"),
     bind="query-params",
     max_selections=MOST,
     placeholder="Choose runs",
@@ -99,7 +100,7 @@ with st.expander("Open or delete a run", key="manage"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(literal(title(run_id)))
             if st.button("Open", key=f"open_{run_id}", icon=":material/open_in_new:"):
-                st.switch_page("pages/adapt.py", query_params={"run": run_id})
+                go_to_adapt({"run": run_id})
             if (store.runs_folder() / run_id).exists():
                 with st.popover("Delete", icon=":material/delete:"):
                     st.markdown("Its record is removed from this machine for good.")

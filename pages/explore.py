@@ -5,6 +5,7 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.runs import store
 from pages.choose import picker
+from pages.elements.link import bound, go_to_adapt
 from pages.frame import blind, header
 from pages.run import map_view, numbers, pictures
 from pages.shift import report
@@ -13,7 +14,13 @@ STORY, SHIFT = "A finished run", "Any shift"
 
 choices = st.container(horizontal=True)
 view = choices.segmented_control(
-    "View", [STORY, SHIFT], default=STORY, key="view", bind="query-params", label_visibility="collapsed", required=True
+    "View",
+    [STORY, SHIFT],
+    default=STORY,
+    key=bound("view", [STORY, SHIFT]),
+    bind="query-params",
+    label_visibility="collapsed",
+    required=True,
 )
 
 if view == STORY:
@@ -26,7 +33,7 @@ if view == STORY:
         "Story",
         list(stories),
         default=next(iter(stories)),
-        key="story",
+        key=bound("story", stories),
         bind="query-params",
         required=True,
         label_visibility="collapsed",
@@ -41,7 +48,7 @@ if view == STORY:
     pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
-            st.switch_page("pages/adapt.py", query_params={"method": story})
+            go_to_adapt({"method": story})
         st.caption("This run was computed on this project's own machine and ships with Shiftscope; the README names the command.")
     with st.expander("Curves of this run", key="story_curves", on_change="rerun") as part:
         if part.open:

@@ -8,8 +8,7 @@ import streamlit as st
 if (root := str(Path(__file__).parents[1])) not in sys.path:
     sys.path.insert(0, root)
 
-from pages.choose import picker
-from pages.elements.text import literal
+from pages.elements import link
 from pages.frame import blind
 
 st.set_page_config(
@@ -21,16 +20,12 @@ st.set_page_config(
 page = st.navigation(
     [
         st.Page("explore.py", title="Explore", icon=":material/travel_explore:", default=True),
-        st.Page("adapt.py", title="Adapt", icon=":material/auto_fix_high:"),
+        st.Page(link.ADAPT, title="Adapt", icon=":material/auto_fix_high:"),
         st.Page("compare.py", title="Compare", icon=":material/stacked_line_chart:"),
     ],
     position="top",
 )
 
-if "complaints" not in st.session_state:
-    st.session_state["complaints"] = picker.complaints()
-if complaints := st.session_state["complaints"]:
-    text = "\n".join(f"- {literal(line)}" for line in complaints[:8])
-    st.warning(text, title="This link was not understood completely", icon=":material/link_off:")
-blind.switch()
-page.run()
+with link.understood():
+    blind.switch()
+    page.run()

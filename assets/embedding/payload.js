@@ -1,4 +1,4 @@
-// Reads the bytes that core/maps/data.py packs: a length, a JSON header, then the arrays the header lists.
+// Reads the bytes that core/maps/packing.py packs: a length, a JSON header, then the arrays the header lists.
 
 /** @import { Place } from "./view.js" */
 

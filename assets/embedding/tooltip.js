@@ -15,7 +15,7 @@ import { toPixel } from "./view.js";
 /** @typedef {string[] | Float32Array | null} Rows a text for each sample, or numbers one behind the other */
 
 const PICTURE = 72; // pixels
-const COLUMNS = 8; // of a row, as in core/maps/data.py
+const COLUMNS = 8; // of a row, as in core/maps/packing.py
 
 /** "true 3 → predicted 8 (0.64)"
  * @type {(data: MapData, index: number, frame: number) => string} */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from core.registry import Registry
+from core.samples.inputs import Inputs
 
 
 class Params(BaseModel):
@@ -43,13 +44,26 @@ class BackboneEntry:
 
 
 BACKBONES: Registry[BackboneEntry] = Registry("backbone")
+B = TypeVar("B", bound=BaseModel)
+Make = Callable[[tuple[int, ...], B], tuple[nn.Module, nn.Module, int]]
+OnShare = Callable[[float], None]
+Encode = Callable[[tuple[str, ...], B, torch.device, OnShare | None], Tensor]
 
 
-def backbone(name: str, *, title: str, summary: str, kinds: tuple[str, ...], params: type[BaseModel], **more):
-    """Register the decorated ``make(shape, params)``; ``more`` are `BackboneEntry`'s optional fields."""
+def backbone(
+    name: str,
+    *,
+    title: str,
+    summary: str,
+    kinds: tuple[str, ...],
+    params: type[B],
+    facts: tuple[tuple[str, str], ...] = (),
+    encode: Encode[B] | None = None,
+) -> Callable[[Make[B]], Make[B]]:
+    """Register the decorated ``make(shape, params)``."""
 
-    def register(make):
-        BACKBONES.add(BackboneEntry(name, title, summary, kinds, params, make, **more))
+    def register(make: Make[B]) -> Make[B]:
+        BACKBONES.add(BackboneEntry(name, title, summary, kinds, params, make, facts, encode))
         return make
 
     return register
@@ -71,11 +85,11 @@ class Network(nn.Module):
     """Backbone, bottleneck and head.
 
     ``forward(x)`` takes raw inputs and returns ``(features, logits)`` of shapes N×width and N×classes. Without a bottleneck
-    (None) the features are the body's own. All are float32; where ``half`` is set the backbone's layers compute in bfloat16, while
+    (None) the features are the body's own. All are float32; where ``mixed`` is set the backbone's layers compute in bfloat16, while
     bottleneck, head and every loss do not.
     """
 
-    half = False
+    mixed = False
 
     def __init__(self, prepare: nn.Module, body: nn.Module, width: int, bottleneck: int | None, classes: int):
         super().__init__()
@@ -87,7 +101,7 @@ class Network(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         x = self.prepare(x)
-        if self.half:
+        if self.mixed:
             with torch.autocast(x.device.type, torch.bfloat16):
                 x = self.body(x)
             return self.bottleneck(x.float())
@@ -145,7 +159,7 @@ def _made(name: str, params: BaseModel, shape: tuple[int, ...], kind: str | None
 
 def fitting_backbone(kind: str | None) -> str:
     """The name of a small backbone that reads this kind of data; the one for images where the kind is not known yet."""
-    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind, "small-cnn")
+    return {"features": "mlp", "text": "word-net", "sound": "sound-cnn"}.get(kind or "", "small-cnn")
 
 
 def is_frozen(name: str, params: Mapping[str, Any]) -> bool:
@@ -153,14 +167,27 @@ def is_frozen(name: str, params: Mapping[str, Any]) -> bool:
     return params.get("freeze", "none") == "all" or BACKBONES.get(name).encode is not None
 
 
+class Embedded(Protocol):
+    """What `embed` reads of a `core.domains.Domain`."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def inputs(self) -> Inputs: ...
+
+    @property
+    def texts(self) -> tuple[str, ...]: ...
+
+
 @torch.inference_mode()
 def embed(
     name: str,
     params: BaseModel,
-    domain: Any,
+    domain: Embedded,
     device: torch.device,
     generator: torch.Generator,
-    on_share: Callable[[float], None] | None = None,
+    on_share: OnShare | None = None,
     chunk: int = 64,
 ) -> Tensor:
     """A frozen backbone's features of all samples of a domain, float32 N×width on ``device``.
@@ -169,7 +196,7 @@ def embed(
     """
     entry = BACKBONES.get(name, "backbone.name")
     if entry.encode is not None:
-        return entry.encode(domain.originals, params, device, on_share)
+        return entry.encode(domain.texts, params, device, on_share)
     prepare, body, _ = _made(name, params, tuple(domain.inputs.shape[1:]), domain.kind, generator)
     network = nn.Sequential(prepare, body).to(device).eval()
     if domain.inputs.ndim == 4:
@@ -180,6 +207,13 @@ def embed(
         if on_share:
             on_share(min(1.0, (start + chunk) / len(domain.inputs)))
     return torch.cat(parts)
+
+
+@runtime_checkable
+class DrawsItself(Protocol):
+    """A layer of our own with weights of its own."""
+
+    def draw(self, generator: torch.Generator) -> None: ...
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
@@ -203,7 +237,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(layer, nn.MultiheadAttention):
             nn.init.xavier_uniform_(layer.in_proj_weight, generator=generator)
             nn.init.zeros_(layer.in_proj_bias)
-        elif hasattr(layer, "draw"):  # a layer of our own with weights of its own
+        elif isinstance(layer, DrawsItself):
             layer.draw(generator)
         elif list(layer.parameters(recurse=False)):
             raise TypeError(f"initialise() does not know {type(layer).__name__}.")

@@ -50,7 +50,7 @@ def _at_least_four_pixels(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     params=RawParams,
     summary="No network: the inputs themselves are the features (columns, pixels). For tables and shallow methods.",
 )
-def identity(shape, params: RawParams):
+def identity(shape: tuple[int, ...], params: RawParams):
     return Scale(), nn.Flatten(), math.prod(shape)
 
 
@@ -61,7 +61,7 @@ def identity(shape, params: RawParams):
     params=MLPParams,
     summary="Fully connected layers. For points and tables; on images it knows nothing of neighbouring pixels.",
 )
-def mlp(shape, params: MLPParams):
+def mlp(shape: tuple[int, ...], params: MLPParams):
     sizes = [math.prod(shape)] + [params.width] * params.depth
     layers: list[nn.Module] = [nn.Flatten()]
     for a, b in zip(sizes, sizes[1:], strict=False):
@@ -76,7 +76,7 @@ def mlp(shape, params: MLPParams):
     params=CNNParams,
     summary="Three 3×3 convolutions with batch norm, about 100,000 weights. Trains in seconds on 16×16 digits.",
 )
-def small_cnn(shape, params: CNNParams):
+def small_cnn(shape: tuple[int, ...], params: CNNParams):
     c = _at_least_four_pixels("small-cnn", shape)[0]
     width = params.width
     layers: list[nn.Module] = []
@@ -92,7 +92,7 @@ def small_cnn(shape, params: CNNParams):
     params=Params,
     summary="LeCun et al. 1998: two 5×5 convolutions with pooling. The classic of MNIST and USPS papers.",
 )
-def lenet(shape, params: Params):
+def lenet(shape: tuple[int, ...], params: Params):
     c, h, w = _at_least_four_pixels("lenet", shape)
     body = nn.Sequential(
         nn.Conv2d(c, 20, 5, padding=2),

@@ -31,7 +31,7 @@ class Bands(nn.Module):
     params=SoundParams,
     summary="Three convolutions over time, the bands as channels. Knows when a sound comes, not that neighbouring bands are alike.",
 )
-def sound_cnn(shape, params: SoundParams):
+def sound_cnn(shape: tuple[int, ...], params: SoundParams):
     bands, width = shape[0] * shape[1], params.width
     layers: list[nn.Module] = []
     for a, b in ((bands, width), (width, 2 * width), (2 * width, 2 * width)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from core.backbones.base import Params, backbone
+from core.backbones.base import OnShare, Params, backbone
 from core.backbones.small import RawParams
 from core.errors import InputError
 from core.samples.hashing import BUCKETS, word_shares
@@ -42,7 +41,7 @@ class WordShares(nn.Module):
     params=RawParams,
     summary=f"No network: how often each of {BUCKETS:,} buckets of words and pairs of words occurs. For shallow methods.",
 )
-def shares(shape, params: RawParams):
+def shares(shape: tuple[int, ...], params: RawParams):
     return WordShares(), nn.Identity(), BUCKETS
 
 
@@ -53,14 +52,14 @@ def shares(shape, params: RawParams):
     params=WordParams,
     summary="Each word and pair of words becomes a vector that is learned; a text is their mean (Joulin et al. 2017). Trains in seconds.",
 )
-def word_net(shape, params: WordParams):
+def word_net(shape: tuple[int, ...], params: WordParams):
     bag = nn.EmbeddingBag(BUCKETS + 1, params.width, mode="mean", padding_idx=0)
     return nn.Identity(), bag, params.width
 
 
-def _encode(texts: tuple[str, ...], params: EncoderParams, device: torch.device, on_share: Callable[[float], None] | None) -> Tensor:
+def _encode(texts: tuple[str, ...], params: EncoderParams, device: torch.device, on_share: OnShare | None) -> Tensor:
     """Mean of the encoder's last word vectors, length 1 (Reimers and Gurevych 2019): float32 N×384."""
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel, AutoTokenizer  # pyright: ignore[reportMissingImports]  (not on every machine)
 
     place = encoder_folder()
     if place is None:
@@ -99,5 +98,5 @@ if find_spec("transformers") and encoder_folder():
         summary=f"{ENCODER}, pretrained and frozen: it knows that other words may say the same. 23 M weights.",
         encode=_encode,
     )
-    def sentence_encoder(shape, params: EncoderParams):
+    def sentence_encoder(shape: tuple[int, ...], params: EncoderParams):
         return nn.Identity(), nn.Identity(), 384

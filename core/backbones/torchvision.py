@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -76,7 +75,7 @@ ARCHITECTURES = (
 
 
 class ImageNetParams(Params):
-    """Parameters of every network here; ``weights`` is added to each, with its own choices."""
+    """Parameters of every network here; each has its own choices of ``weights``."""
 
     bottleneck: int = Field(256, ge=2, le=2048, description="Number of features that methods align and maps show.")
     freeze: Literal["none", "part", "all"] = Field(
@@ -85,10 +84,14 @@ class ImageNetParams(Params):
         "the first two thirds of the layers, or nothing. What is trained wants a learning rate of about 0.0001.",
     )
     side: int = Field(224, ge=32, le=384, description="Images are scaled to this many pixels; the weights were trained at 224.")
+    weights: str = "none"
 
 
 class ImageNetScale(nn.Module):
     """Images from 0 to 255, uint8 or float, to three channels of ``side`` pixels, normalised with ImageNet's mean and deviation."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, side: int):
         super().__init__()
@@ -118,7 +121,10 @@ class WeightsTransforms(nn.Module):
 class Patches(nn.Module):
     """The first step of a vision transformer: patches as vectors, a class token before them, places added."""
 
-    def __init__(self, vit: nn.Module):
+    token: nn.Parameter
+    places: nn.Parameter
+
+    def __init__(self, vit: Any):
         super().__init__()
         self.project, self.token, self.places = vit.conv_proj, vit.class_token, vit.encoder.pos_embedding
 
@@ -136,7 +142,7 @@ class FirstToken(nn.Module):
         return x[:, 0]
 
 
-def _parts(net: nn.Module, name: str) -> tuple[list[nn.Module], list[nn.Module], int]:
+def _parts(net: Any, name: str) -> tuple[list[nn.Module], list[nn.Module], int]:
     """A network of torchvision as a row of layers, what stands between them and its classifier, and the number of features.
 
     Dropout and stochastic depth are left out: they draw from the generator that all threads share, and a run would not repeat.
@@ -203,7 +209,7 @@ def _params(architecture: Architecture) -> type[ImageNetParams]:
     description = (
         f"Start from these ImageNet weights, downloaded once ({architecture.weights[-1].megabytes:.0f} MB). {known}. none: fresh ones."
     )
-    weights = (Literal[(*names, "none")], Field(names[-1], description=description))
+    weights: Any = (Literal[(*names, "none")], Field(names[-1], description=description))
     return create_model(f"{architecture.builder}_params", __base__=ImageNetParams, weights=weights)
 
 
@@ -219,7 +225,6 @@ def _facts(architecture: Architecture) -> tuple[tuple[str, str], ...]:
 
 def _register(architecture: Architecture) -> None:
     facts = _facts(architecture)
-    make: Callable = partial(_make, architecture)
     backbone(
         architecture.name,
         title=architecture.title,
@@ -227,7 +232,7 @@ def _register(architecture: Architecture) -> None:
         params=_params(architecture),
         facts=facts,
         summary=f"{architecture.paper}, pretrained on ImageNet. " + " · ".join(f"{name}: {value}" for name, value in facts),
-    )(make)
+    )(partial(_make, architecture))
 
 
 for _one in ARCHITECTURES:

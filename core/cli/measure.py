@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from core import devices
 from core.backbones import fitting_backbone
+from core.cli.assemble import assemble
 from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.experiment import Experiment
-from core.measures import WORDS
-from core.reports.shift import shift_report
+from core.measures import MEASURES
+from core.reports.measure_text import beside, written
+from core.reports.shift import Number, ShiftReport, shift_report
 from core.reports.shift_data import VIEWS, View
-from core.reports.shift_text import conditions, direction, facts, number
+from core.reports.shift_text import conditions, direction, facts
 from core.runs.store import ReferenceStore
 
 
-def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Path | None) -> int:
-    """Print the report of the domains that are asked for, or its JSON; write its page where ``html`` says so. Returns the exit code.
+def command(options: argparse.Namespace) -> int:
+    """Print the report of the domains that are asked for, or its JSON; write its page where ``--html`` says so. Returns the exit code.
 
     With a backbone its features are compared: those of the source-trained network where a run has stored one, else of pretrained
     weights where its parameters ask for them, else of an untrained network. The report says which.
     """
+    devices.limit_threads()
+    asked, backbone, html = assemble(options), options.backbone, options.html
     if html is not None and not html.parent.is_dir():
         raise InputError("--html", f"there is no folder {html.parent}.", "Create it, or name another file.")
     if backbone is None:
@@ -40,7 +45,7 @@ def command(asked: dict[str, Any], backbone: str | None, as_json: bool, html: Pa
         except OSError as error:
             raise InputError("--html", f"{html} cannot be written ({error.strerror}).", "Name another file.") from error
         print(f"Written: {html}", file=sys.stderr)
-    print(json.dumps(found, indent=2) if as_json else _text(found, report))
+    print(json.dumps(found, indent=2) if options.json else _text(found, report))
     return 0
 
 
@@ -61,21 +66,13 @@ def _view(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
     return ("pretrained" if experiment.backbone.params.get("weights", "none") != "none" else "fresh"), None
 
 
-def _text(found: dict[str, Any], report) -> str:
+def _text(found: dict[str, Any], report: ShiftReport) -> str:
     """The report as lines of text."""
-    auc, p, mmd = found["domain_auc"], found["domain_p"], found["mmd2"]
-    lines = [f"{found['source']} → {found['target']} ({VIEWS[report.view]})", "", found["verdict"], ""]
-    rows = [
-        ("domain_auc", f"{auc['value']:.3f}", f"95 % {auc['low']:.3f} to {auc['high']:.3f}", f"{auc['control']:.3f}"),
-        ("domain_p", f"{p['value']:.3f}", "ridge regression, B = 499", f"{p['control']:.3f}"),
-        ("mmd2", number(mmd["value"]), f"p = {mmd['p']:.3f}, B = 499", number(mmd["control"])),
-    ]
-    for name in ("a_distance", "sliced_wasserstein", "energy_distance", "coral_distance", "columns_shifted"):
-        rows.append((name, number(found[name]["value"]), "", number(found[name]["control"])))
-    lines += [f"  {WORDS.get(name).title:30} {value:>9}   A/A {control:>9}   {beside}".rstrip() for name, value, beside, control in rows]
-    if report.properties:
-        lines += ["", WORDS.get("explained").title.replace("x %", "this much") + ", each alone:"]
-        lines += [f"  {e.title:30} {100 * e.share:8.0f} %   {direction(e)}" for e in report.properties[:8]]
+    lines = [f"{found['source']} → {found['target']} ({VIEWS[report.samples.view]})", "", found["verdict"], ""]
+    lines += map(_line, report.numbers)
+    if properties := report.explanation.properties:
+        lines += ["", MEASURES.get("explained").title.replace("x %", "this much") + ", each alone:"]
+        lines += [f"  {e.title:30} {100 * e.share:8.0f} %   {direction(e)}" for e in properties[:8]]
     kind, shift = found["kind"], found["label_shift"]
     lines += [
         "",
@@ -88,4 +85,10 @@ def _text(found: dict[str, Any], report) -> str:
         true = shift["true"] or [None] * len(shift["classes"])
         for name, *values in zip(shift["classes"], shift["source"], shift["estimated"], true, strict=True):
             lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else format(100 * v, '.1f') + ' %':>9}" for v in values))
-    return "\n".join([*lines, "", conditions(report)])
+    return "\n".join([*lines, "", conditions(report.samples)])
+
+
+def _line(number: Number) -> str:
+    measure, name = number.measure, number.measure.name
+    value, control = (written(measure, values[name]) for values in (number.values, number.control))
+    return f"  {measure.title:30} {value:>9}   A/A {control:>9}   {beside(measure, number.values)}".rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.registry import Registry
 from core.samples.drawing import proportional_order
+from core.samples.inputs import Inputs
 from core.samples.raw import Originals
 from core.shifts import SHIFTS, apply_label_shift, apply_shift, choose_samples
 
@@ -41,8 +42,8 @@ class Domain:
     ----------
     name : str
         As registered, for example ``"printed-digits"``.
-    inputs : Tensor
-        Or `core.domains.reading.stream.StreamedImages`: pictures that stay on disk, of which ``inputs[index]`` is a tensor.
+    inputs : Tensor or OnDisk
+        In memory, or pictures that stay on disk, of which ``inputs[index]`` is a tensor (`core.domains.reading.stream`).
     labels : Tensor or None
         int64, N, each in ``range(len(class_names))``; None where unknown.
     class_names : tuple of str
@@ -52,19 +53,20 @@ class Domain:
     kind : {"image", "features", "text", "sound"}
         Left out, it is told by the inputs: four axes are images, two are features.
     originals : tuple of str, ndarray or None
+        By kind; read them as `texts`, `waves` or `columns`.
     rate : int
         Samples a second of the waves; 0 for all other kinds.
     """
 
     name: str
-    inputs: Tensor
+    inputs: Inputs
     labels: Tensor | None
     class_names: tuple[str, ...]
     train: Tensor
     test: Tensor
     provenance: str
     licence: str
-    kind: Kind | None = None
+    kind: Kind = cast(Kind, None)  # never None after `__post_init__`
     originals: tuple[str, ...] | np.ndarray | None = None
     rate: int = 0
 
@@ -78,6 +80,39 @@ class Domain:
             raise ValueError(f"Domain.originals: {found} for {NOUNS[self.kind]} of shape {tuple(self.inputs.shape)}.")
         if (self.rate > 0) != (self.kind == "sound"):
             raise ValueError(f"Domain.rate is {self.rate} for {NOUNS[self.kind]}.")
+
+    @property
+    def tensor(self) -> Tensor:
+        """The inputs of a domain that is in memory."""
+        if not isinstance(self.inputs, Tensor):
+            raise TypeError(f"The images of {self.name} stay on disk.")
+        return self.inputs
+
+    @property
+    def known_labels(self) -> Tensor:
+        """The labels of a domain that has some."""
+        if self.labels is None:
+            raise TypeError(f"{self.name} has no labels.")
+        return self.labels
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The N strings of a domain of texts."""
+        if self.kind != "text" or not isinstance(self.originals, tuple):
+            raise TypeError(f"{self.name} holds {NOUNS[self.kind]}, not texts.")
+        return self.originals
+
+    @property
+    def waves(self) -> np.ndarray:
+        """int16 N×S, the waves of a domain of sounds at `rate` samples a second."""
+        if self.kind != "sound" or not isinstance(self.originals, np.ndarray):
+            raise TypeError(f"{self.name} holds {NOUNS[self.kind]}, not sounds.")
+        return self.originals
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of rows of numbers; none where they have none, and for all other kinds."""
+        return self.originals if self.kind == "features" and isinstance(self.originals, tuple) else ()
 
 
 class NoParams(BaseModel):
@@ -109,6 +144,27 @@ class DomainEntry:
 DOMAINS: Registry[DomainEntry] = Registry("domain")
 
 
+D = TypeVar("D", bound=BaseModel)
+More = ParamSpec("More")  # `DomainEntry.make` of a domain that downloads takes one argument more
+Make = Callable[Concatenate[D, int, More], Domain]
+
+
+class Register(Protocol[D]):
+    def __call__(self, make: Make[D, More], /) -> Make[D, More]: ...
+
+
+@overload
+def domain(
+    name: str, *, title: str, kind: Kind | None, summary: str, licence: str, listed: bool = True, downloads: bool = False
+) -> Register[NoParams]: ...
+
+
+@overload
+def domain(
+    name: str, *, title: str, kind: Kind | None, summary: str, licence: str, params: type[D], listed: bool = True, downloads: bool = False
+) -> Register[D]: ...
+
+
 def domain(
     name: str,
     *,
@@ -119,10 +175,10 @@ def domain(
     params: type[BaseModel] = NoParams,
     listed: bool = True,
     downloads: bool = False,
-):
-    """Register the decorated ``make(params, seed) -> Domain``."""
+) -> Register[Any]:
+    """Register the decorated ``make(params, seed) -> Domain``, whose first argument is of the type of ``params``."""
 
-    def register(make: Callable[..., Domain]) -> Callable[..., Domain]:
+    def register(make: Make[Any, More], /) -> Make[Any, More]:
         DOMAINS.add(DomainEntry(name, title, kind, summary, licence, params, make, listed, downloads))
         return make
 
@@ -156,15 +212,15 @@ def shifted(d: Domain, shifts: list[tuple[str, float]], seed: int) -> Domain:
     for name, severity in shifts:
         entry = SHIFTS.get(name, "shift")
         if entry.choose:
-            train, test = choose_samples(name, d.inputs, (d.train, d.test), severity, seed)
+            train, test = choose_samples(name, d.tensor, (d.train, d.test), severity, seed)
             d = replace(d, train=train, test=test)
         elif entry.of_labels:
             labels, (train, test) = apply_label_shift(name, d.labels, (d.train, d.test), len(d.class_names), severity, seed)
             d = replace(d, labels=labels, train=train, test=test)
-        elif not isinstance(d.inputs, Tensor):
-            d = replace(d, inputs=d.inputs.shifted(name, severity, seed))
-        else:
+        elif isinstance(d.inputs, Tensor):
             d = replace(d, inputs=apply_shift(name, d.inputs, severity, seed, kind=d.kind))
+        else:
+            d = replace(d, inputs=d.inputs.shifted(name, severity, seed))
     return d
 
 
@@ -172,9 +228,9 @@ def chosen_from(d: Domain, rows: Tensor) -> Domain:
     """The domain of some of the samples alone; it has no split."""
     originals = d.originals
     if d.kind == "text":
-        originals = tuple(d.originals[i] for i in rows.tolist())
+        originals = tuple(d.texts[i] for i in rows.tolist())
     elif d.kind == "sound":
-        originals = d.originals[rows.numpy()]
+        originals = d.waves[rows.numpy()]
     labels, none = None if d.labels is None else d.labels[rows], rows[:0]
     inputs = d.inputs[rows] if isinstance(d.inputs, Tensor) else d.inputs.subset(rows)
     return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals)
@@ -182,12 +238,11 @@ def chosen_from(d: Domain, rows: Tensor) -> Domain:
 
 def originals_of(domains: list[Domain]) -> Originals:
     """What a page shows of the samples of several domains of one kind, one after the other."""
-    kind, parts = domains[0].kind, [d.originals for d in domains]
-    if kind == "text":
-        return Originals(texts=tuple(text for part in parts for text in part))
-    if kind == "sound":
-        longest = max(part.shape[1] for part in parts)
-        waves = np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts])
-        return Originals(waves=waves, rate=domains[0].rate)
-    named = kind == "features" and parts[0] is not None
-    return Originals(columns=parts[0] if named else ())
+    first = domains[0]
+    if first.kind == "text":
+        return Originals(texts=tuple(text for d in domains for text in d.texts))
+    if first.kind == "sound":
+        longest = max(d.waves.shape[1] for d in domains)
+        waves = np.concatenate([np.pad(d.waves, ((0, 0), (0, longest - d.waves.shape[1]))) for d in domains])
+        return Originals(waves=waves, rate=first.rate)
+    return Originals(columns=first.columns)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 
 import numpy as np
 import torch
@@ -85,10 +84,10 @@ def handwritten_digits(params: NoParams, seed: int) -> Domain:
     """The UCI optical recognition test set (Alpaydin and Kaynak, 1998), 8×8 counts 0..16, brought to 16×16."""
     from sklearn.datasets import load_digits
 
-    data = load_digits()
-    counts = torch.from_numpy((data.images * (255 / 16)).astype(np.float32))[:, None]
+    rows, classes = load_digits(return_X_y=True)
+    counts = torch.from_numpy((np.asarray(rows).reshape(-1, 8, 8) * (255 / 16)).astype(np.float32))[:, None]
     images = torch.nn.functional.interpolate(counts, (SIDE, SIDE), mode="bilinear", align_corners=False)
-    labels = data.target.astype(np.int64)
+    labels = np.asarray(classes).astype(np.int64)
     train, test = stratified_split(labels, len(labels), 1 / 3, seed)
     return Domain(
         "handwritten-digits",
@@ -122,5 +121,4 @@ def _render(digit: int, rng: np.random.Generator) -> np.ndarray:
 @lru_cache(maxsize=512)
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     # Only its files are needed: to import matplotlib takes longer than to draw all digits.
-    package = find_spec("matplotlib").submodule_search_locations[0]
-    return ImageFont.truetype(str(Path(package) / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"), size)
+    return ImageFont.truetype(str(distribution("matplotlib").locate_file(f"matplotlib/mpl-data/fonts/ttf/{name}.ttf")), size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 from torch import Tensor
 
 from core.domains import vision
@@ -134,19 +135,19 @@ def _stl() -> VisionSet:
     return VisionSet("stl", read_stl, "stl10_binary", files, OBJECTS, COUNTS["stl"], source, licence)
 
 
-def _params(name: str) -> type[BaseModel]:
+def _params(name: str) -> type[vision.Counts]:
     """How many images are drawn, with this set's own limits."""
     train, test = COUNTS[name]
     how_many = "How many {} images, a stratified draw from the seed; the full set with {}."
     return create_model(
         f"{name}_params",
-        __config__=ConfigDict(extra="forbid", frozen=True),
+        __base__=vision.Counts,
         n_train=(int, Field(4000, ge=100, le=train, description=how_many.format("training", train))),
         n_test=(int, Field(1000, ge=100, le=test, description=how_many.format("test", test))),
     )
 
 
-def _make(one, params: BaseModel, seed: int, on_progress: Progress | None = None) -> Domain:
+def _make(one: Callable[[], VisionSet], params: vision.Counts, seed: int, on_progress: Progress | None = None) -> Domain:
     return vision.draw(one(), params, seed, on_progress)
 
 
@@ -205,5 +206,5 @@ for _name, _title, _one, _summary, _licence in (
 def mnist_m(params: vision.Mnist, seed: int, on_progress: Progress | None = None) -> Domain:
     """|digit − patch|, as Ganin et al. (2016) made MNIST-M, uint8 N×3×28×28. The original took its patches from BSDS500."""
     digits = vision.mnist(params, seed, on_progress)
-    images = apply_shift("background", digits.inputs, 1.0, seed)
+    images = apply_shift("background", digits.tensor, 1.0, seed)
     return replace(digits, name="mnist-m", inputs=images, provenance=f"{digits.provenance} Blended with photographs.")

@@ -111,7 +111,7 @@ def arrays() -> bytes:
 
     x, y = make_moons(400, noise=0.1, random_state=5)
     turn = np.deg2rad(40)
-    x = (x - [0.5, 0.25]) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    x = (np.asarray(x) - [0.5, 0.25]) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     out = io.BytesIO()
     np.savez(out, X=x.astype(np.float32), y=y, class_names=np.array(["upper", "lower"]))
     return out.getvalue()

@@ -169,7 +169,7 @@ def _keep(place: Path, reading: Reading, population: Population, source: str) ->
     digest = hashlib.sha256(json.dumps(identity).encode())
     for array in arrays.values():
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(memoryview(array).cast("B"))
+        digest.update(array.reshape(-1).view(np.uint8).data)
     digest.update(texts.encode())
     name = digest.hexdigest()[:16]
     stored = entries()

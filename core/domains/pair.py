@@ -76,12 +76,12 @@ def make_pair(source: Domain, target: Domain) -> Pair:
 def _padded(*domains: Domain) -> list[Domain]:
     """Both with as many words, or as many frames, as the longer one."""
     longest = max(d.inputs.shape[-1] for d in domains)
-    return [replace(d, inputs=F.pad(d.inputs, (0, longest - d.inputs.shape[-1]))) for d in domains]
+    return [replace(d, inputs=F.pad(d.tensor, (0, longest - d.inputs.shape[-1]))) for d in domains]
 
 
 def _resize(d: Domain, channels: int, side: int) -> Domain:
     x = d.inputs
-    if not isinstance(x, Tensor):  # pictures that stay on disk
+    if not isinstance(x, Tensor):
         return replace(d, inputs=x.resized(channels, side))
     if x.shape[1] != channels:
         x = x.expand(-1, channels, -1, -1)

@@ -30,7 +30,7 @@ def moons(params: Moons, seed: int) -> Domain:
     from sklearn.datasets import make_moons
 
     draw = int(np.random.default_rng([seed, 0x300]).integers(2**31))
-    x, y = make_moons(params.n, noise=params.noise, random_state=draw)
+    x, y = map(np.asarray, make_moons(params.n, noise=params.noise, random_state=draw))
     x = (x - [0.5, 0.25]).astype(np.float32)
     train, test = stratified_split(y, params.n, 1 / 3, seed)
     return Domain(
@@ -68,7 +68,7 @@ def blobs(params: Blobs, seed: int) -> Domain:
     draw = int(np.random.default_rng([seed, 0xB10B]).integers(2**31))
     angles = np.pi / 2 + np.arange(3) * 2 * np.pi / 3
     corners = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    x, y = make_blobs(params.n, centers=corners, cluster_std=params.spread, random_state=draw)
+    x, y = map(np.asarray, make_blobs(params.n, centers=corners, cluster_std=params.spread, random_state=draw))
     train, test = stratified_split(y, params.n, 1 / 3, seed)
     return Domain(
         "blobs",

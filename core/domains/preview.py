@@ -52,17 +52,17 @@ def strip(name: str, params: dict, above: list[tuple[str, float]], shift: str, s
     if of_labels:
         steps = [shifted(d, [*above, (shift, severity)], seed) for severity in SEVERITIES]
         if SHIFTS.get(shift).test_labels is None:  # labels become wrong
-            wrong = [float((step.labels[step.train] != d.labels[step.train]).float().mean()) for step in steps]
+            wrong = [float((step.known_labels[step.train] != d.known_labels[step.train]).float().mean()) for step in steps]
             return Strip(wrong=np.array(wrong), class_names=d.class_names)
-        counts = [np.bincount(step.labels[step.train].numpy(), minlength=len(d.class_names)) for step in steps]
+        counts = [np.bincount(step.known_labels[step.train].numpy(), minlength=len(d.class_names)) for step in steps]
         return Strip(shares=np.stack([c / c.sum() for c in counts]), class_names=d.class_names)
     few = _few(d)
     steps = [shifted(few, [*above, (shift, severity)], seed) for severity in SEVERITIES]
     if d.kind == "image":
-        return Strip(pictures=torch.stack([step.inputs.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for step in steps]).numpy())
+        return Strip(pictures=torch.stack([step.tensor.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for step in steps]).numpy())
     points = np.full((len(steps), len(few.inputs), 2), np.nan, np.float32)
     for row, step in zip(points, steps, strict=True):
-        row[step.train] = step.inputs[step.train, :2]
+        row[step.train] = step.tensor[step.train, :2]
     return Strip(points=points, labels=None if few.labels is None else few.labels.numpy(), class_names=d.class_names)
 
 

@@ -40,18 +40,24 @@ READ: Cache[Parts] = Cache("data sets that were read", entries=4)
 _HOW_MANY = "How many {} images, a stratified draw from the seed; the full set with {}."
 
 
-class Mnist(BaseModel):
-    """Parameters of `mnist`."""
+class Counts(BaseModel):
+    """Parameters of every set here; each says itself how many images it has."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    n_train: int
+    n_test: int
+
+
+class Mnist(Counts):
+    """Parameters of `mnist`."""
+
     n_train: int = Field(4000, ge=100, le=60_000, description=_HOW_MANY.format("training", 60000))
     n_test: int = Field(1000, ge=100, le=10_000, description=_HOW_MANY.format("test", 10000))
 
 
-class Usps(BaseModel):
+class Usps(Counts):
     """Parameters of `usps`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     n_train: int = Field(4000, ge=100, le=7291, description=_HOW_MANY.format("training", 7291))
     n_test: int = Field(1000, ge=100, le=2007, description=_HOW_MANY.format("test", 2007))
 
@@ -123,7 +129,7 @@ def usps(params: Usps, seed: int, on_progress: Progress | None = None) -> Domain
     return draw(one, params, seed, on_progress)
 
 
-def draw(one: VisionSet, params: BaseModel, seed: int, on_progress: Progress | None) -> Domain:
+def draw(one: VisionSet, params: Counts, seed: int, on_progress: Progress | None) -> Domain:
     """Draw the samples: ``train`` points to images of the official training part, ``test`` to those of the test part.
 
     Raises
@@ -197,8 +203,8 @@ def _read(one: VisionSet, root: Path) -> Parts:
 def _folder(one: VisionSet, on_progress: Progress | None) -> Path:
     """The folder that holds every file of the set: the user's own, else the cache, filled first if need be."""
     given = os.environ.get("SHIFTSCOPE_DATA")
-    if given:
-        folder = Path(given).expanduser().absolute()
+    folder = Path(given).expanduser().absolute() if given else None
+    if folder:
         if not folder.is_dir():
             raise InputError("SHIFTSCOPE_DATA", f"there is no folder {folder}.", "Set it to a folder that exists, or unset it.")
         if not _missing(one, folder):
@@ -214,8 +220,8 @@ def _folder(one: VisionSet, on_progress: Progress | None) -> Path:
                 together = [file for file in one.files if file.urls == urls]
                 _fetch(file, cache, lambda share, i=i: on_progress and on_progress((i + share) / len(addresses)), together)
     except _Unreachable as error:
-        here = len(one.files) - len(_missing(one, folder)) if given else 0
-        lacking = f" SHIFTSCOPE_DATA is {folder}, which holds {here} of its {len(one.files)} files." if given else ""
+        here = len(one.files) - len(_missing(one, folder)) if folder else 0
+        lacking = f" SHIFTSCOPE_DATA is {folder}, which holds {here} of its {len(one.files)} files." if folder else ""
         raise InputError(
             one.name,
             f"its files are not on this machine and could not be downloaded ({error}).{lacking}",
@@ -255,7 +261,7 @@ def _fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[Remo
         else:
             raise _Unreachable("; ".join(failures))
         if file.inside:
-            _unpack(part, together or [file], root)
+            _unpack(part, {root / one.path: one.inside for one in together or [file] if one.inside})
         elif url.endswith(".gz") and not target.name.endswith(".gz"):
             with gzip.open(part) as packed, unpacked.open("wb") as out:
                 shutil.copyfileobj(packed, out)
@@ -267,25 +273,28 @@ def _fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[Remo
         unpacked.unlink(missing_ok=True)
 
 
-def _unpack(archive: Path, files: list[RemoteFile], root: Path) -> None:
-    """Write the files of a zip or tar archive to their places; nothing else in it is touched."""
+def _unpack(archive: Path, inside: dict[Path, str]) -> None:
+    """Write files of a zip or tar archive to their places, which have the names inside; nothing else in it is touched."""
     with contextlib.ExitStack() as stack:
         if zipfile.is_zipfile(archive):
             members = stack.enter_context(zipfile.ZipFile(archive)).open
         else:
             members = stack.enter_context(tarfile.open(archive)).extractfile
-        for file in files:
-            unpacked = (root / file.path).with_name(Path(file.path).name + ".unpacked.part")
+        for place, name in inside.items():
+            unpacked = place.with_name(place.name + ".unpacked.part")
             try:
                 with contextlib.ExitStack() as inner:
-                    stream = inner.enter_context(members(file.inside))
-                    if file.inside.endswith(".gz"):
+                    member = members(name)
+                    if member is None:
+                        raise KeyError(name)  # a folder
+                    stream = inner.enter_context(member)
+                    if name.endswith(".gz"):
                         stream = inner.enter_context(gzip.open(stream))
                     with unpacked.open("wb") as out:
                         shutil.copyfileobj(stream, out)
-                unpacked.replace(root / file.path)
+                unpacked.replace(place)
             except KeyError as error:
-                raise _Unreachable(f"the archive lacks {file.inside}") from error
+                raise _Unreachable(f"the archive lacks {name}") from error
             finally:
                 unpacked.unlink(missing_ok=True)
 

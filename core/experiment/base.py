@@ -47,18 +47,22 @@ class MethodSpec(Frozen):
 class Budget(Frozen):
     """How long and how to train. Both phases share everything but their number of epochs."""
 
-    source_epochs: int = Field(8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
-    epochs: int = Field(30, ge=1, le=1000, description="Epochs of adaptation.")
-    batch_size: int = Field(64, ge=4, le=1024, description="Samples of each domain in a batch.")
-    optimizer: Literal["adam", "sgd"] = Field("adam", description="Adam, or SGD with Nesterov momentum 0.9.")
-    lr: float = Field(2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
-    weight_decay: float = Field(5e-4, ge=0, le=1, description="L2 penalty on all weights.")
-    schedule: Literal["constant", "inverse", "cosine"] = Field("inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
+    source_epochs: int = Field(default=8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
+    epochs: int = Field(default=30, ge=1, le=1000, description="Epochs of adaptation.")
+    batch_size: int = Field(default=64, ge=4, le=1024, description="Samples of each domain in a batch.")
+    optimizer: Literal["adam", "sgd"] = Field(default="adam", description="Adam, or SGD with Nesterov momentum 0.9.")
+    lr: float = Field(default=2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
+    weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty on all weights.")
+    schedule: Literal["constant", "inverse", "cosine"] = Field(default="inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
     label_smoothing: float = Field(
-        0.0, ge=0, le=0.5, description="Share of each label spread over all classes where labels alone are learned from. SHOT's paper: 0.1."
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of each label spread over all classes where labels alone are learned from. SHOT's paper: 0.1.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: the backbone computes with 8 bits of mantissa, in about half the time where the hardware can."
+        default="float32",
+        description="bfloat16: the backbone computes with 8 bits of mantissa, in about half the time where the hardware can.",
     )
 
 
@@ -69,12 +73,16 @@ class Experiment(Frozen):
     target: DomainSpec = DomainSpec(name="handwritten-digits")
     backbone: BackboneSpec = BackboneSpec()
     method: MethodSpec = MethodSpec()
-    start: Literal["source-model", "scratch"] = Field("source-model", description="Adapt the source-trained network, or a fresh one.")
+    start: Literal["source-model", "scratch"] = Field(
+        default="source-model", description="Adapt the source-trained network, or a fresh one."
+    )
     budget: Budget = Budget()
-    seed: int = Field(0, ge=0, le=2**31 - 1)
-    snapshot: int = Field(2000, ge=20, le=10_000, description="Held-out samples per domain kept for maps; MMD and AUC take the first 500.")
-    shots: int = Field(0, ge=0, le=50, description="Labelled target samples per class, for methods that learn from a few of them.")
-    joint: bool = Field(False, description="Also train on the labels of both domains together, as a second upper line.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    snapshot: int = Field(
+        default=2000, ge=20, le=10_000, description="Held-out samples per domain kept for maps; MMD and AUC take the first 500."
+    )
+    shots: int = Field(default=0, ge=0, le=50, description="Labelled target samples per class, for methods that learn from a few of them.")
+    joint: bool = Field(default=False, description="Also train on the labels of both domains together, as a second upper line.")
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:

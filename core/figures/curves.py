@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.figures import style
+from core.measures import MEASURES, Measure, in_runs
 
 Epochs = list[dict[str, Any]]
 LOSS_NAMES = {
@@ -36,18 +37,6 @@ LOSS_NAMES = {
     "translators": "translators (realism)",
     "cycle": "there and back again",
     "semantic": "class kept in translation",
-}
-GAUGE_NAMES = {
-    "gradient_ratio": "gradient ratio",
-    "discriminator_accuracy": "discriminator accuracy",
-    "labelled": "target samples with a label",
-    "relabelled": "labels that changed",
-    "largest_class": "largest class",
-    "entropy": "entropy",
-    "feature_norm": "feature norm",
-    "effective_rank": "effective rank",
-    "effective_samples": "effective sample size",
-    "shot_accuracy": "accuracy on the shots",
 }
 
 
@@ -96,34 +85,39 @@ def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) ->
     return _epochs_axis(fig)
 
 
-def mmd(epochs: Epochs, dark: bool = False) -> go.Figure:
-    """MMD² over adaptation, with the 95 % band that it would have if there were no shift."""
+def measure(epochs: Epochs, shown: Measure, dark: bool = False) -> go.Figure:
+    """One registered measure over adaptation, with its band where it has one; empty for a run that was stored without it."""
     adapt = [e for e in epochs if e["phase"] == "adapt"]
-    fig = style.figure(dark, x="epoch of adaptation", y="MMD² (unbiased)")
+    drawing = shown.drawing
+    fig = style.figure(dark, x="epoch of adaptation", y=axis_title(shown))
     x = _array(e["number"] for e in adapt)
-    _band(
-        fig,
-        x,
-        [e["measures"]["mmd2_null_low"] for e in adapt],
-        [e["measures"]["mmd2_null_high"] for e in adapt],
-        style.GREY,
-        "no shift (95 %)",
-    )
-    p = _array(e["measures"]["mmd2_p"] for e in adapt)
+    if band := drawing.band:
+        low, high = ([e["measures"].get(end) for e in adapt] for end in (band.low, band.high))
+        _band(fig, x, low, high, style.GREY, band.title, drawing.factor)
+    y = _array((shown.value(e) for e in adapt), drawing.factor)
+    hover = "%{y:.3g}" if drawing.digits is None else f"%{{y:.{drawing.digits}f}}"
+    p = _array(e["measures"].get(drawing.p) for e in adapt) if drawing.p else None
     fig.add_trace(
         go.Scatter(
             x=x,
-            y=_array(e["measures"]["mmd2"] for e in adapt),
-            name="MMD²",
+            y=y,
+            name=shown.title,
             mode="lines+markers",
             customdata=p,
             line={"color": style.ink(dark), "width": 2.5},
             marker={"size": 5},
-            hovertemplate="%{y:.4f}, p = %{customdata:.3f}",
+            hovertemplate=hover if p is None else f"{hover}, p = %{{customdata:.3f}}",
         )
     )
-    fig.update_yaxes(rangemode="tozero")
+    if drawing.from_zero:
+        fig.update_yaxes(rangemode="tozero")
     return _epochs_axis(fig)
+
+
+def axis_title(shown: Measure) -> str:
+    """What stands beside the curve of a measure: its own words, or its title with the unit."""
+    unit = {"share": " (%)", "points": " (points)"}.get(shown.drawing.form, "")
+    return shown.drawing.axis or f"{shown.label}{unit}"
 
 
 def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
@@ -133,13 +127,13 @@ def losses(epochs: Epochs, dark: bool = False) -> go.Figure:
 
 def gauge_names(epochs: Epochs) -> list[str]:
     """What there is to choose from: the gauges of every method, and those that this run has reported so far."""
-    seen = {"gradient_ratio", "largest_class", "entropy", "feature_norm", "effective_rank"}.union(*(e["gauges"] for e in epochs))
-    return [name for name in GAUGE_NAMES if name in seen]
+    seen = {name for e in epochs for name in e["gauges"]}
+    return [entry.name for entry in in_runs() if entry.kept == "gauges" and (entry.every_run or entry.name in seen)]
 
 
 def gauges(epochs: Epochs, names: list[str], dark: bool = False) -> go.Figure:
     """Chosen gauges over the adaptation."""
-    fig = _several(epochs, "gauges", {name: GAUGE_NAMES.get(name, name) for name in names}, dark, "gauge")
+    fig = _several(epochs, "gauges", {name: MEASURES.get(name).label for name in names}, dark, "gauge")
     if any("discriminator_accuracy" in e["gauges"] for e in epochs) and "discriminator_accuracy" in names:
         _mark(fig, *_level(0.5, "chance", style.GREY, "dash", 1))
     return fig
@@ -207,7 +201,7 @@ def _several(epochs: Epochs, field: str, names: dict[str, str], dark: bool, titl
 
 def _epochs_axis(fig: go.Figure) -> go.Figure:
     """Whole epochs as ticks, also while there are few."""
-    known = [trace.x for trace in fig.data if len(trace.x)]
+    known = [trace.x for trace in fig.select_traces() if len(trace.x)]
     if known and max(float(np.max(x)) for x in known) - min(float(np.min(x)) for x in known) <= 8:
         fig.update_xaxes(dtick=1)
     return fig

@@ -12,9 +12,10 @@ from PIL import Image
 
 from core.figures import svg
 from core.figures.formula import formula_svg
-from core.measures import WORDS
-from core.reports.shift import ShiftReport
-from core.reports.shift_text import auc_words, conditions, direction, number
+from core.measures import MEASURES
+from core.reports.measure_text import beside, written
+from core.reports.shift import Explanation, Number, Samples, ShiftReport
+from core.reports.shift_text import conditions, direction
 
 STRIP = 8  # samples in a row
 PICTURE = 64  # pixels
@@ -46,19 +47,18 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
     found : dict
         ``core.reports.shift_text.facts(experiment, r)``.
     r : ShiftReport
-        Complete.
     """
     title = f"{found['source']} → {found['target']}"
-    null = r.mmd
+    auc, null = r.classifier.auc, r.kernel.test
     parts = [
-        f"<p class=note>{escape(title)}</p><h1>{escape(found['verdict'])}</h1><p class=note>{escape(conditions(r))}</p>",
-        _tiles(found),
+        f"<p class=note>{escape(title)}</p><h1>{escape(found['verdict'])}</h1><p class=note>{escape(conditions(r.samples))}</p>",
+        f"<div class=tiles>{''.join(map(_tile, r.numbers))}</div>",
         "<div class=two>",
-        f"<div><h2>How well a classifier tells them apart</h2>{svg.gauge(r.auc.auc, r.auc.low, r.auc.high, r.auc_control.auc)}</div>",
+        f"<div><h2>How well a classifier tells them apart</h2>{svg.gauge(auc.auc, auc.low, auc.high, r.classifier.control.auc)}</div>",
         f"<div><h2>MMD² if there were no shift</h2>{svg.histogram(null.null, null.mmd2)}</div></div>",
         _kind(found["kind"]),
         _samples(r),
-        f"<div class=two><div>{_properties(r)}</div><div>{_classes(found['label_shift'], r)}</div></div>",
+        f"<div class=two><div>{_properties(r.explanation)}</div><div>{_classes(found['label_shift'])}</div></div>",
         _map(r),
         "<p class=note>Made by Shiftscope. Everything on this page was computed on the machine that made it.</p>",
     ]
@@ -66,31 +66,21 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
 
 
-def _tiles(found: dict[str, Any]) -> str:
-    auc, mmd, columns = found["domain_auc"], found["mmd2"], found["columns_shifted"]
-    rows = [
-        ("domain_auc", f"{auc['value']:.2f}", f"95 % {auc_words(auc['low'], auc['high'])} · A/A control {auc['control']:.2f}"),
-        ("domain_p", f"{found['domain_p']['value']:.3f}", f"A/A control {found['domain_p']['control']:.3f} · smallest possible 0.002"),
-        ("mmd2", number(round(mmd["value"], 4)), f"p = {mmd['p']:.3f} · A/A control {number(round(mmd['control'], 4))}"),
-    ]
-    for name in ("a_distance", "sliced_wasserstein", "energy_distance", "coral_distance"):
-        rows.append((name, number(found[name]["value"]), f"A/A control {number(found[name]['control'])}"))
-    percent = (100 * columns["value"], 100 * columns["control"])
-    rows.append(("columns_shifted", f"{percent[0]:.0f} %", f"A/A control {percent[1]:.0f} % · of {columns['tested']:,} that vary"))
-    cards = "".join(
-        f"<div class=tile>{escape(WORDS.get(name).title)}<b>{value}</b><small>{escape(beside)}</small>{words(name)}</div>"
-        for name, value, beside in rows
-    )
-    return f"<div class=tiles>{cards}</div>"
+def _tile(number: Number) -> str:
+    measure, name = number.measure, number.measure.name
+    control = f"A/A control {written(measure, number.control[name])}"
+    under = " · ".join(part for part in (beside(measure, number.values), control) if part)
+    value = written(measure, number.values[name])
+    return f"<div class=tile>{escape(measure.title)}<b>{escape(value)}</b><small>{escape(under)}</small>{words(name)}</div>"
 
 
 def words(name: str) -> str:
     """Meaning, formula, limits and reference of a number, folded away."""
-    said = WORDS.get(name)
+    said = MEASURES.get(name)
     formula = "<br>".join(_formula(part) for part in said.formula.split(r",\quad"))
     return (
         f"<details><summary>What is this?</summary><p>{escape(said.meaning)}</p><p>{formula}</p>"
-        f"<p><b>Its limits.</b> {escape(said.limits)}</p><p class=note>{escape(said.reference)}</p></details>"
+        f"<p><b>Its limits.</b> {escape(said.limits)}</p><p class=note>{escape(said.source)}</p></details>"
     )
 
 
@@ -108,25 +98,29 @@ def _kind(kind: dict[str, Any]) -> str:
 
 
 def _samples(r: ShiftReport) -> str:
+    samples, (ours, theirs) = r.samples, r.classifier.typical
     parts = []
-    for name, start, typical in (("Source", 0, r.typical[0]), ("Target", r.n, r.typical[1])):
-        some, most = _strip(r, np.arange(start, start + STRIP)), _strip(r, typical)
+    for name, start, typical in (("Source", 0, ours), ("Target", samples.n, theirs)):
+        some, most = _strip(samples, np.arange(start, start + STRIP)), _strip(samples, typical)
         parts.append(f"<div><h2>{name} samples</h2>{some}<p class=note>Most {name.lower()}-like, by the domain classifier:</p>{most}</div>")
     return f"<div class=two>{''.join(parts)}</div>"
 
 
-def _strip(r: ShiftReport, where: np.ndarray) -> str:
-    names = [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where]
-    if r.pictures is not None:
+def _strip(samples: Samples, where: np.ndarray) -> str:
+    names = [samples.class_names[samples.labels[i]] if samples.labels[i] >= 0 else "?" for i in where]
+    if samples.pictures is not None:
         images = "".join(
-            f'<img alt="{escape(name)}" title="{escape(name)}" src="{_png(r.pictures[i])}">' for i, name in zip(where, names, strict=True)
+            f'<img alt="{escape(name)}" title="{escape(name)}" src="{_png(samples.pictures[i])}">'
+            for i, name in zip(where, names, strict=True)
         )
         return f"<div class=strip>{images}</div>"
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{v:.3g}</td>' for v in r.rows[i][:6])}</tr>"
-        for i, name in zip(where, names, strict=True)
+    if samples.originals.texts:
+        return "".join(f"<p><b>{escape(name)}</b> {escape(samples.originals.texts[i])}</p>" for i, name in zip(where, names, strict=True))
+    rows = [] if samples.rows is None else samples.rows[where][:, :6]
+    lines = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{v:.3g}</td>' for v in row)}</tr>" for row, name in zip(rows, names, strict=True)
     )
-    return f"<table>{rows}</table>"
+    return f"<table>{lines}</table>"
 
 
 def _png(picture: np.ndarray) -> str:
@@ -138,7 +132,7 @@ def _png(picture: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def _properties(r: ShiftReport) -> str:
+def _properties(r: Explanation) -> str:
     head = "<h2>What explains the difference</h2>"
     if not r.properties:
         said = "No single property tells the domains apart." if r.differ else "There is no difference to explain."
@@ -148,7 +142,7 @@ def _properties(r: ShiftReport) -> str:
     return f"{head}{figure}<p class=note>{escape(lines)}. Medians. Shares overlap, so they do not add up.</p>{words('explained')}"
 
 
-def _classes(shift: dict[str, Any], r: ShiftReport) -> str:
+def _classes(shift: dict[str, Any]) -> str:
     series = [("source", shift["source"])]
     legend = ["blue: source"]
     if shift["estimated"] is not None:
@@ -163,9 +157,9 @@ def _classes(shift: dict[str, Any], r: ShiftReport) -> str:
 
 
 def _map(r: ShiftReport) -> str:
-    few = min(r.n, POINTS)
-    chosen = np.r_[np.arange(few), r.n + np.arange(few)]
-    figure = svg.scatter(r.positions[chosen], chosen >= r.n)
-    note = f"● source, △ target. Trust the AUC more than this picture: two directions cannot show {r.columns:,} columns."
-    note = f"● source, △ target. Trust the AUC more than this picture: two directions cannot show {r.columns:,} columns."
+    n = r.samples.n
+    few = min(n, POINTS)
+    chosen = np.r_[np.arange(few), n + np.arange(few)]
+    figure = svg.scatter(r.map.positions[chosen], chosen >= n)
+    note = f"● source, △ target. Trust the AUC more than this picture: two directions cannot show {r.samples.columns:,} columns."
     return f"<h2>Map (PCA)</h2>{figure}<p class=note>{note}</p>"

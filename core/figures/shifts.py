@@ -77,7 +77,7 @@ def class_shares(found: LabelShift, truth: np.ndarray | None, names: Sequence[st
     """Share of each class in percent: source, estimated for the target with its interval, and true where it is known."""
     fig = style.figure(dark, x="class", y="share (%)")
     fig.add_trace(_shares("source", found.source, names, {"color": style.source_colour(dark)}))
-    if found.estimated is not None:
+    if found.estimated is not None and found.low is not None and found.high is not None:
         bar = _shares("target, estimated", np.maximum(found.estimated, 0), names, {"color": style.target_colour(dark)})
         # The bar ends at 0, the interval where it is: shares below 0 say that more than the shares has changed.
         shown = np.maximum(found.estimated, 0)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from core.figures import style
 from core.measures.alignment import Alignment
 from core.measures.calibration import Calibration
-from core.reports.transfer import Choice, ClassChange
+from core.reports.transfer import Choice, ClassChange, outcomes
 
 
 def dumbbells(classes: tuple[ClassChange, ...], dark: bool = False) -> go.Figure:
@@ -141,7 +141,7 @@ def choices(adapt: list[dict[str, Any]], found: list[Choice], titles: dict[str, 
     together: dict[int, list[str]] = {}
     for choice in found:
         together.setdefault(choice.epoch, []).append(titles[choice.validator])
-    reached = {choice.epoch: 100 * choice.accuracy for choice in found}
+    reached = {choice.epoch: 100 * outcome.accuracy for choice, outcome in outcomes(found)}
     fig.add_trace(
         go.Scatter(
             x=np.array(list(together), np.float32),

@@ -25,7 +25,7 @@ from core.maps import (
 )
 from core.maps.data import Ground, MapData, Rings
 from core.maps.positions import KINDS, Kind, positions
-from core.maps.process import mapper
+from core.maps.process import Mapper, mapper
 from core.runs.record import Record
 from core.runs.snapshots import Frames, class_names, dimensions, frames, readable, snapshot
 
@@ -115,14 +115,18 @@ def compute_umap(record: Record, on_progress: Callable[[float], None] | None = N
     record.write_map("umap", {"epochs": np.asarray(found.epochs, np.int64), "positions": found.positions.astype(np.float32)})
 
 
-def umap_state(record: Record) -> tuple[str, float]:
-    """ "ready", "queued", "computing" or "failed", and the fraction done; the first call for a finished run asks for the map."""
+def umap_state(record: Record, by: Mapper | None = None) -> tuple[str, float]:
+    """ "ready", "queued", "computing" or "failed", and the fraction done; the first call for a finished run asks for the map.
+
+    ``by`` computes it; the `mapper` of this process where none is given.
+    """
     if record.map("umap") is not None:
         return "ready", 1.0
-    state = mapper().state(record.id)
+    by = by or mapper()
+    state = by.state(record.id)
     if state[0] in ("unknown", "ready"):  # never asked for, or deleted since
-        ask_for_umap(record)
-        state = mapper().state(record.id)
+        by.submit(record.id)
+        state = by.state(record.id)
     return state
 
 

@@ -1,6 +1,6 @@
 """Measures: how far apart two domains are, and how well a classifier does. Pure functions of features and predictions.
 
-Importing this package registers every measure in `MEASURES` and what each number means in `WORDS`.
+Importing this package registers every measure in `MEASURES`, with what it means and how it is drawn.
 """
 
 from core.measures import (  # noqa: F401  (they register themselves)
@@ -11,12 +11,34 @@ from core.measures import (  # noqa: F401  (they register themselves)
     columns,
     distances,
     explained,
+    gauges,
     label_shift,
     mmd,
     ridge,
     validators,
 )
-from core.measures.base import MEASURED, MEASURES, Evaluation, MeasureEntry, measure_accuracy, measure_all
-from core.measures.glossary import WORDS, Words
+from core.measures.base import (
+    MEASURED,
+    MEASURES,
+    Band,
+    Drawing,
+    Evaluation,
+    Measure,
+    Populations,
+    in_runs,
+    measure_accuracy,
+    measure_all,
+)
 
-__all__ = ["MEASURED", "MEASURES", "WORDS", "Evaluation", "MeasureEntry", "Words", "measure_accuracy", "measure_all"]
+__all__ = [
+    "MEASURED",
+    "MEASURES",
+    "Band",
+    "Drawing",
+    "Evaluation",
+    "Measure",
+    "Populations",
+    "in_runs",
+    "measure_accuracy",
+    "measure_all",
+]

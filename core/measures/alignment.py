@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from core.errors import InputError
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Measure
 
 NEIGHBOURS = 10
 
@@ -82,8 +82,8 @@ def class_alignment(
     return Alignment(shares, nearest, landed, count)
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         "class_alignment",
         "Class alignment",
         "For each source class: which target class lies in the same place of the feature space. A bright diagonal means that classes met.",
@@ -91,5 +91,7 @@ WORDS.add(
         "k-nearest neighbours (Fix & Hodges 1951) on unit-length features in the full space; centres as in class-conditional alignment "
         "(Long et al. 2013, JDA).",
         "It needs target labels: evaluation only. Small classes make rough rows. Where share and centre disagree, nothing is claimed.",
+        needs_target_labels=True,
+        finding_of="run",
     )
 )

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from core.errors import InputError
 from core.measures.accuracy import wilson
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Band, Drawing, Measure, Z
 
 BINS = 15  # at most, and about `PER_BIN` samples in each
 PER_BIN = 20
@@ -20,7 +20,6 @@ FOLDS, FEWER, ROUNDS = 10, 5, 5  # with fewer folds the signs are less sure: the
 # What is seen is too large by about as much as what is not seen is too small; with 100 samples a half-and-half interval ends too early.
 SEEN = 0.6
 BOUND = 0.85  # where no error is shown, its place for the upper end: a bound must allow for what the curve did not find
-_Z = 1.959964
 _TILTS = 8 * np.linspace(-1, 1, 31) ** 3  # log-odds, dense around 0
 
 
@@ -171,13 +170,13 @@ def _tilted(c: np.ndarray, fitted: np.ndarray, sign: np.ndarray) -> tuple[np.nda
     variance = np.maximum((spread + off**2).mean(1), 1e-12)
     third = (sign * spread * (1 - 2 * p) + 3 * spread * off + off**3).mean(1)
     deviation, skewness = np.sqrt(variance / n), third / variance**1.5 / np.sqrt(n)
-    bend = skewness * (_Z**2 - 1) / 6
-    lower, upper = (np.maximum.accumulate(error + deviation * (z + bend)) for z in (-_Z, _Z))
+    bend = skewness * (Z**2 - 1) / 6
+    lower, upper = (np.maximum.accumulate(error + deviation * (z + bend)) for z in (-Z, Z))
     return error, lower, upper
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         "ece",
         "Calibration error (ECE)",
         "How far the network's confidence is from its accuracy, on average. 0: of the predictions with 90 % confidence, 90 % are right.",
@@ -189,5 +188,12 @@ WORDS.add(
         "network is too sure and where not sure enough; an error that changes sign within a narrow range is missed. If the interval begins "
         "at 0, no error is shown; its upper end says how large one could still be. It is about the predicted class only. On the target it "
         "needs labels.",
+        range="0 to 1",
+        better="lower",
+        label="calibration error",
+        needs_target_labels=True,
+        finding_of="run",
+        companions=("ece_low", "ece_high"),
+        drawing=Drawing("share", 1, band=Band("ece_low", "ece_high"), column="shown"),
     )
 )

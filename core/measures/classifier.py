@@ -8,18 +8,17 @@ from math import sqrt
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
-from core.measures.base import Evaluation, measure
-from core.measures.glossary import WORDS, Words
+from core.measures.accuracy import root
+from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z
 from core.measures.mmd import random_halves
+from core.measures.ridge import pairs_won
 
 FOLDS = 5
-_Z = 1.959963984540054  # 97.5 % point of the standard normal
 
 
 @dataclass(frozen=True)
@@ -120,21 +119,18 @@ def auc_interval(auc: float, n: int, m: int, width: int) -> tuple[float, float]:
     """
     noise = width * (1 / n + 1 / m) * FOLDS / (FOLDS - 1)
 
-    def inside(theta: float) -> bool:
+    def excess(theta: float) -> float:
+        """By how much the squared distance is too large: negative inside of the interval."""
         mean = (n + m) / 2 - 1
         variance = theta * (1 - theta) * (1 + mean * (1 - theta) / (2 - theta) + mean * theta / (1 + theta)) / (n * m)
         seen = 2 * min(max(0.0, float(ndtri(theta))), 8.0) ** 2  # a²/(a + b)
         length = (seen + sqrt(seen * (seen + 4 * noise))) / 2
-        return (theta - auc) ** 2 <= _Z**2 * (2 - (length / (length + noise)) ** 2) * variance
+        return (theta - auc) ** 2 - Z**2 * (2 - (length / (length + noise)) ** 2) * variance
 
-    ends = []
-    for outer in (0.0, 1.0):
-        near, far = auc, outer
-        for _ in range(40):  # bisection to 1e-12
-            middle = (near + far) / 2
-            near, far = (middle, far) if inside(middle) else (near, middle)
-        ends.append(far)
-    return ends[0], ends[1]
+    beside = 1e-9  # at an AUC of 0 or 1 itself both sides are 0
+    low = root(excess, 0.0, auc - beside) if auc > beside else 0.0
+    high = root(excess, auc + beside, 1.0) if auc < 1 - beside else 1.0
+    return low, high
 
 
 def a_a_control(x: np.ndarray, seed: int = 0) -> DomainAuc:
@@ -197,48 +193,64 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         model = _classifier().fit(rows[train], labels[train])
         scores[test] = model.decision_function(rows[test])
-        positive = labels[test] == 1
-        b = int(positive.sum())
-        a = len(test) - b
-        # Mann & Whitney: the rank sum of the positives counts the pairs they win, a tie as one half.
-        won += rankdata(scores[test])[positive].sum() - b * (b + 1) / 2
-        pairs += a * b
+        fold_won, fold_pairs = pairs_won(scores[test], labels[test] == 1)
+        won, pairs = won + fold_won, pairs + fold_pairs
     return float(won / pairs), scores
 
 
-@measure(
-    "domain_auc",
-    title="Domain-classifier AUC",
-    range="0.5 (alike) to 1 (told apart)",
-    better="lower",
-    definition="Chance that a logistic regression on standardised features, 5-fold out-of-fold, ranks a random target sample above a "
-    "random source sample; 95 % score interval corrected for cross-validation.",
-)
-def domain_auc_measure(evaluation: Evaluation) -> dict[str, float | None]:
-    result = domain_auc(evaluation.source_features, evaluation.target_features, seed=evaluation.seed)
+def classified(pair: Populations) -> DomainAuc:
+    return domain_auc(pair.source, pair.target, pair.seed)
+
+
+def _with_interval(result: DomainAuc) -> dict[str, float]:
     return {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}
 
 
-WORDS.add(
-    Words(
+def domain_auc_of_run(evaluation: Evaluation) -> dict[str, float]:
+    return _with_interval(domain_auc(evaluation.source_features, evaluation.target_features, seed=evaluation.seed))
+
+
+def domain_auc_of_pair(pair: Populations) -> dict[str, float]:
+    return _with_interval(pair.once(classified))
+
+
+MEASURES.add(
+    Measure(
         name="domain_auc",
         title="Domain-classifier AUC",
         meaning="How often a classifier shown one source and one target sample can say which is which: 0.5 is guessing, 1 is always.",
         formula=r"\mathrm{AUC} = P\bigl(s(y) > s(x)\bigr) + \tfrac12 P\bigl(s(y) = s(x)\bigr),\quad "
         r"x\sim\text{source},\; y\sim\text{target}",
-        reference="Lopez-Paz & Oquab 2017, Revisiting Classifier Two-Sample Tests, arXiv 1610.06545; interval after Newcombe 2006",
+        source="Lopez-Paz & Oquab 2017, Revisiting Classifier Two-Sample Tests, arXiv 1610.06545; interval after Newcombe 2006",
         limits="A linear classifier misses differences that no line can see, such as two rings of one centre. An AUC near 1 says that the "
         "domains differ, not that the difference matters for the task.",
+        range="0.5 (alike) to 1 (told apart)",
+        better="lower",
+        label="domain AUC",
+        companions=("domain_auc_low", "domain_auc_high"),
+        drawing=Drawing("chance", band=Band("domain_auc_low", "domain_auc_high"), column="shown"),
+        of_run=domain_auc_of_run,
+        of_pair=domain_auc_of_pair,
     )
 )
-WORDS.add(
-    Words(
+
+
+def a_distance(pair: Populations) -> dict[str, float]:
+    return {"a_distance": pair.once(classified).a_distance}
+
+
+MEASURES.add(
+    Measure(
         name="a_distance",
         title="Proxy A-distance",
         meaning="The same classifier's success as a distance: 0 when it errs as often as a coin, 2 when it never errs.",
         formula=r"\hat d_{\mathcal A} = 2\,(1 - 2\varepsilon),\quad "
         r"\varepsilon = \tfrac12(\varepsilon_\text{source} + \varepsilon_\text{target})",
-        reference="Ben-David et al. 2007, Analysis of Representations for Domain Adaptation, NeurIPS 19",
+        source="Ben-David et al. 2007, Analysis of Representations for Domain Adaptation, NeurIPS 19",
         limits="It is bounded by 2, so it cannot tell a large shift from a very large one. It depends on the classifier that was chosen.",
+        range="0 to 2",
+        better="lower",
+        drawing=Drawing("number", 2),
+        of_pair=a_distance,
     )
 )

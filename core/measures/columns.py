@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, kstwo
 
 from core.errors import InputError
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Drawing, Measure, Populations
 
 LEVEL = 0.05
 
@@ -56,15 +56,25 @@ def column_tests(x: np.ndarray, y: np.ndarray) -> ColumnTests:
     return ColumnTests(statistic, p, false_discovery_control(p))
 
 
-WORDS.add(
-    Words(
+def columns_shifted(pair: Populations) -> dict[str, float]:
+    found = column_tests(pair.source, pair.target)
+    return {"columns_shifted": found.share, "columns_shifted_tested": len(found.q)}
+
+
+MEASURES.add(
+    Measure(
         name="columns_shifted",
         title="Columns that differ",
         meaning="The share of columns whose values alone are distributed differently, after correcting for how many columns were tested.",
         formula=r"D_j = \max_t \lvert F_j^\text{source}(t) - F_j^\text{target}(t)\rvert,\quad"
         r" q_{(i)} = \min_{k \ge i} \frac{D\, p_{(k)}}{k} < 0.05",
-        reference="Kolmogorov–Smirnov: Hodges 1958, Arkiv för Matematik 3:469; correction: Benjamini & Hochberg 1995, JRSS B 57:289",
+        source="Kolmogorov–Smirnov: Hodges 1958, Arkiv för Matematik 3:469; correction: Benjamini & Hochberg 1995, JRSS B 57:289",
         limits="It looks at one column at a time and misses a shift in how columns go together. Among the columns that it names, up to 5 % "
         "may be false alarms. With many samples even tiny differences count.",
+        range="0 to 1",
+        better="lower",
+        companions=("columns_shifted_tested",),
+        drawing=Drawing("share", 0, beside="of {tested:,} that vary"),
+        of_pair=columns_shifted,
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.errors import InputError
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Measure, Populations
 
 PROJECTIONS = 200
 
@@ -73,36 +73,61 @@ def _alike(x: np.ndarray, y: np.ndarray) -> None:
         raise InputError("samples", f"shapes {x.shape} and {y.shape} cannot be compared.", "Give two or more rows with the same columns.")
 
 
-WORDS.add(
-    Words(
+def sliced_wasserstein_of_pair(pair: Populations) -> dict[str, float]:
+    return {"sliced_wasserstein": sliced_wasserstein(pair.source, pair.target, pair.seed)}
+
+
+MEASURES.add(
+    Measure(
         name="sliced_wasserstein",
         title="Sliced Wasserstein",
         meaning="How far the samples of one domain would have to be moved to lie on the other, in standard deviations of a column.",
         formula=r"\mathrm{SW}_2^2 = \mathbb{E}_\theta\, W_2^2(\theta^\top x,\, \theta^\top y)",
-        reference="Bonneel, Rabin, Peyré & Pfister 2015, Sliced and Radon Wasserstein Barycenters, JMIV 51:22–45",
+        source="Bonneel, Rabin, Peyré & Pfister 2015, Sliced and Radon Wasserstein Barycenters, JMIV 51:22–45",
         limits="Never 0, even without a shift: compare it with the A/A control beside it. It shrinks as n grows and thins out in many "
         "dimensions, because most directions see little of a shift that lies in one.",
+        range="above 0, upwards",
+        better="lower",
+        of_pair=sliced_wasserstein_of_pair,
     )
 )
-WORDS.add(
-    Words(
+
+
+def energy_distance_of_pair(pair: Populations) -> dict[str, float]:
+    return {"energy_distance": energy_distance(pair.source, pair.target)}
+
+
+MEASURES.add(
+    Measure(
         name="energy_distance",
         title="Energy distance",
         meaning="How much farther apart two samples of different domains lie than two of the same: 0 when the domains are alike.",
         formula=r"E = 2\,\mathbb{E}\lVert x-y\rVert - \mathbb{E}\lVert x-x'\rVert - \mathbb{E}\lVert y-y'\rVert",
-        reference="Székely & Rizzo 2013, Energy statistics, J. Statistical Planning and Inference 143:1249–1272",
+        source="Székely & Rizzo 2013, Energy statistics, J. Statistical Planning and Inference 143:1249–1272",
         limits="It grows with the scale and the number of columns, so compare it with its A/A control and not with another data set's. "
         "It can be slightly negative without a shift.",
+        range="about 0 (alike) upwards",
+        better="lower",
+        of_pair=energy_distance_of_pair,
     )
 )
-WORDS.add(
-    Words(
+
+
+def coral_distance_of_pair(pair: Populations) -> dict[str, float]:
+    return {"coral_distance": coral_distance(pair.source, pair.target)}
+
+
+MEASURES.add(
+    Measure(
         name="coral_distance",
         title="CORAL distance",
         meaning="How differently the columns of the two domains spread and move together: 0 when both have the same covariance.",
         formula=r"d = \frac{1}{4D^2}\lVert C_\text{source} - C_\text{target}\rVert_F^2",
-        reference="Sun & Saenko 2016, Deep CORAL, arXiv 1607.01719",
+        source="Sun & Saenko 2016, Deep CORAL, arXiv 1607.01719",
         limits="Blind to a difference of means: two clouds that lie far apart can have a CORAL distance of 0. Never exactly 0 in samples; "
         "compare it with its A/A control.",
+        range="0 upwards",
+        better="lower",
+        of_pair=coral_distance_of_pair,
     )
 )

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from core.measures.base import MEASURES, Drawing, Measure
 from core.measures.classifier import auc_interval
-from core.measures.glossary import WORDS, Words
 from core.measures.properties import Property
 from core.measures.ridge import FOLDS, label_free_folds, pairs_won
 
@@ -51,7 +51,7 @@ def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.nda
     design = design.transpose(1, 0, 2)
     fold = label_free_folds(len(labels), seed)
     y = np.where(labels, 1.0, -1.0)
-    won = pairs = 0.0
+    won, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for k in range(FOLDS):
         train, test = design[:, fold != k], design[:, fold == k]
         gram = train.transpose(0, 2, 1) @ train + 1e-3 * train.shape[1] * np.diag([0, 1, 1])
@@ -101,14 +101,17 @@ def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc
     return sorted(rows, key=lambda row: -row.share)
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="explained",
         title="Explains x % of the difference",
         meaning="How well the domains are told apart by this one property alone, compared with a classifier that sees everything.",
         formula=r"\text{share} = \frac{\mathrm{AUC}_\text{property} - \frac12}{\mathrm{AUC}_\text{all inputs} - \frac12}",
-        reference="In the manner of Lopez-Paz & Oquab 2017, arXiv 1610.06545; the definition is this program's own",
+        source="In the manner of Lopez-Paz & Oquab 2017, arXiv 1610.06545; the definition is this program's own",
         limits="Properties go together, so shares overlap and do not add up to 100 %. A share says what distinguishes the domains, not "
         "what causes errors, and it says nothing of properties that are not in the list.",
+        range="0 to 1",
+        finding_of="pair",
+        drawing=Drawing("share", 0),
     )
 )

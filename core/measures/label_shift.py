@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.measures.accuracy import confusion
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Drawing, Measure
 
 DRAWS = 500
 LARGEST_CONDITION = 20  # beyond it an error of 1 % in what is predicted becomes one of 20 % in what is estimated
@@ -106,24 +106,31 @@ def with_class_shares(labels: np.ndarray, shares: np.ndarray, most: int, seed: i
     return np.concatenate([m[: int(round(total * w))] for m, w in zip(members, wanted, strict=True)]).astype(int)
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="label_shift",
         title="Class shares in the target",
         meaning="The share of each class that the target must have for the source classifier to predict what it predicts there.",
         formula=r"\hat w = C^{-1}\hat\mu,\quad C_{ij} = P_\text{source}(\hat y = i, y = j),\quad \hat\mu_i = P_\text{target}(\hat y = i)",
-        reference="Lipton, Wang & Smola 2018, Detecting and Correcting for Label Shift with Black Box Predictors, arXiv 1802.03916",
+        source="Lipton, Wang & Smola 2018, Detecting and Correcting for Label Shift with Black Box Predictors, arXiv 1802.03916",
         limits="Right only if samples of one class look the same in both domains. If their looks changed too, the classifier errs "
         "differently in the target and the shares are wrong; shares below 0 give this away.",
+        finding_of="pair",
+        range="0 to 1 each",
+        drawing=Drawing("share", 1),
     )
 )
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="condition",
         title="Condition number",
         meaning="How much the estimate of class shares blows up errors: 1 is a perfect classifier, 20 is where no answer is given.",
         formula=r"\kappa = \sigma_{\max}(M) / \sigma_{\min}(M),\quad M_{ij} = P_\text{source}(\hat y = i \mid y = j)",
-        reference="Lipton, Wang & Smola 2018, arXiv 1802.03916, section 4",
+        source="Lipton, Wang & Smola 2018, arXiv 1802.03916, section 4",
         limits="A low number makes the estimate precise, not right: it does not say whether the classes look the same in both domains.",
+        finding_of="pair",
+        range="1 upwards",
+        better="lower",
+        drawing=Drawing("number", 1),
     )
 )

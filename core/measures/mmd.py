@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from core.errors import InputError
-from core.measures.base import Evaluation, measure
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations
 
 PERMUTATIONS = 499
 _TILE = 512  # rows of a kernel tile: 1 MB of float32, so that it stays in the cache
@@ -193,32 +192,50 @@ def _kernel_tile(a: Tensor, b: Tensor, norms_a: Tensor, norms_b: Tensor, bandwid
     return kernel.div_(5)
 
 
-@measure(
-    "mmd2",
-    title="MMD²",
-    range="about 0 (alike) upwards, below 2",
-    better="lower",
-    definition="Unbiased squared maximum mean discrepancy between the L2-normalised features of both domains, mean of five "
-    "Gaussian kernels with a bandwidth fixed before adaptation; "
-    f"permutation p and 95 % band of the null, B = {PERMUTATIONS}.",
-)
-def mmd2_measure(evaluation: Evaluation) -> dict[str, float | None]:
+def mmd2_of_run(evaluation: Evaluation) -> dict[str, float]:
     source, target = normalise(evaluation.source_features), normalise(evaluation.target_features)
-    test = mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed)
+    return _with_null(mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed))
+
+
+def compared_by_kernel(pair: Populations) -> MMDTest:
+    return mmd_test(pair.source, pair.target, pair.bandwidth, seed=pair.seed)
+
+
+def mmd2_of_pair(pair: Populations) -> dict[str, float]:
+    return _with_null(pair.once(compared_by_kernel))
+
+
+def _with_null(test: MMDTest) -> dict[str, float]:
     low, high = np.quantile(test.null, [0.025, 0.975])
     return {"mmd2": test.mmd2, "mmd2_p": test.p, "mmd2_null_low": float(low), "mmd2_null_high": float(high)}
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="mmd2",
         title="MMD²",
         meaning="How different the two clouds of samples are as a whole: about 0 when they are alike, larger the further apart they lie.",
         formula=r"\widehat{\mathrm{MMD}}^2 = \frac{\sum_{i\ne j} k(x_i,x_j)}{n(n-1)} + \frac{\sum_{i\ne j} k(y_i,y_j)}{m(m-1)}"
         r" - \frac{2\sum_{i,j} k(x_i,y_j)}{nm},\quad "
         r"k(a,b) = \frac15 \sum_{c\in\{\frac14,\frac12,1,2,4\}} e^{-\lVert a-b\rVert^2/(c\,h)}",
-        reference="Gretton et al. 2012, A Kernel Two-Sample Test, JMLR 13:723–773; kernels as in Long et al. 2015, arXiv 1502.02791",
+        source="Gretton et al. 2012, A Kernel Two-Sample Test, JMLR 13:723–773; kernels as in Long et al. 2015, arXiv 1502.02791",
         limits="Its size has no unit and depends on the kernel's width h, which is fixed once per comparison: compare values within one "
         "comparison only. It can be slightly negative. A small MMD² does not mean that classes have landed on their own kind.",
+        range="about 0 (alike) upwards, below 2",
+        better="lower",
+        companions=("mmd2_p", "mmd2_null_low", "mmd2_null_high"),
+        drawing=Drawing(
+            "number",
+            4,
+            axis="MMD² (unbiased)",
+            band=Band("mmd2_null_low", "mmd2_null_high", "no shift (95 %)", around=False),
+            p="mmd2_p",
+            picture="mmd2",
+            from_zero=True,
+            column="shown",
+            beside="p = {p:.3f}",
+        ),
+        of_run=mmd2_of_run,
+        of_pair=mmd2_of_pair,
     )
 )

@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from core.registry import Registry
-
-
-@dataclass(frozen=True)
-class Raw:
-    """N samples as they are, which properties are computed from.
-
-    Attributes
-    ----------
-    kind : str
-        "image", "features", "text" or "sound".
-    inputs : ndarray
-        What a network reads: images uint8 N×C×H×W, rows of numbers N×D.
-    originals : sequence, optional
-        N texts (strings), N waves (int16 N×S), or the D names of a table's columns.
-    rate : int
-        Samples a second of the waves.
-    """
-
-    kind: str
-    inputs: np.ndarray
-    originals: Sequence[str] | np.ndarray | None = None
-    rate: int = 0
-
-    @cached_property
-    def grey(self) -> np.ndarray:
-        """Of images: float64 N×H×W, 0 black to 1 white."""
-        return self.inputs.mean(1, dtype=np.float64) / 255
-
-    @cached_property
-    def ink(self) -> np.ndarray:
-        """Of images: N×H×W, pixels a quarter of the value range away from the median of the border, so that they stand out."""
-        grey = self.grey
-        border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
-        return np.abs(grey - np.median(border, axis=1)[:, None, None]) > 0.25
+from core.samples.raw import Raw
 
 
 @dataclass(frozen=True)
@@ -78,8 +44,8 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
     """
     first = sides[0]
     if first.kind == "features":
-        names = first.originals if first.originals is not None else [f"x{j}" for j in range(first.inputs.shape[1])]
-        found = [Property(str(n), str(n), "features", "This column's value.", "higher", _column(j)) for j, n in enumerate(names)]
+        names = first.originals.columns or [f"x{j}" for j in range(first.inputs.shape[1])]
+        found = [Property(name, name, "features", "This column's value.", "higher", _column(j)) for j, name in enumerate(names)]
     else:
         found = [entry for entry in PROPERTIES if entry.kind == first.kind]
     values = [np.column_stack([entry.compute(raw) for entry in found] or [np.zeros(len(raw.inputs))]).astype(float) for raw in sides]
@@ -118,12 +84,12 @@ def ink(raw: Raw) -> np.ndarray:
 
 @property_of("image", name="width", title="Width", meaning="How much of the image's width the object takes.", more="wider")
 def width(raw: Raw) -> np.ndarray:
-    return _extent(raw.ink.any(1))
+    return _extent(np.any(raw.ink, axis=1))
 
 
 @property_of("image", name="height", title="Height", meaning="How much of the image's height the object takes.", more="taller")
 def height(raw: Raw) -> np.ndarray:
-    return _extent(raw.ink.any(2))
+    return _extent(np.any(raw.ink, axis=2))
 
 
 def _extent(there: np.ndarray) -> np.ndarray:
@@ -159,7 +125,7 @@ def warmth(raw: Raw) -> np.ndarray:
 
 
 def _word_lists(raw: Raw) -> list[list[str]]:
-    return [re.findall(r"\w+", text.lower()) for text in raw.originals]
+    return [re.findall(r"\w+", text.lower()) for text in raw.originals.texts]
 
 
 @property_of("text", name="length", title="Length", meaning="Number of words.", more="longer")
@@ -187,7 +153,7 @@ def vocabulary(raw: Raw) -> np.ndarray:
     "text", name="punctuation", title="Punctuation", meaning="Marks such as commas and exclamation marks, per word.", more="fuller of marks"
 )
 def punctuation(raw: Raw) -> np.ndarray:
-    counts = zip(raw.originals, _word_lists(raw), strict=True)
+    counts = zip(raw.originals.texts, _word_lists(raw), strict=True)
     return np.array([len(re.findall(r"[^\w\s]", text)) / max(len(words), 1) for text, words in counts])
 
 
@@ -195,7 +161,7 @@ def punctuation(raw: Raw) -> np.ndarray:
     "sound", name="loudness", title="Loudness", meaning="Root of the mean square of the wave, in decibels below full scale.", more="louder"
 )
 def loudness(raw: Raw) -> np.ndarray:
-    waves = np.asarray(raw.originals, np.float64) / 32768
+    waves = np.asarray(raw.originals.waves, np.float64) / 32768
     return 10 * np.log10(np.square(waves).mean(1) + 1e-10)
 
 
@@ -226,6 +192,6 @@ def spectral_width(raw: Raw) -> np.ndarray:
 
 def _spectrum(raw: Raw) -> tuple[np.ndarray, np.ndarray]:
     """Frequencies in hertz, and each wave's power at them, summing to 1."""
-    waves = np.asarray(raw.originals, np.float64)
+    waves = np.asarray(raw.originals.waves, np.float64)
     power = np.abs(np.fft.rfft(waves - waves.mean(1, keepdims=True), axis=1)) ** 2
-    return np.fft.rfftfreq(waves.shape[1], 1 / raw.rate), power / np.maximum(power.sum(1, keepdims=True), 1e-12)
+    return np.fft.rfftfreq(waves.shape[1], 1 / raw.originals.rate), power / np.maximum(power.sum(1, keepdims=True), 1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from core.errors import InputError
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Drawing, Measure, Populations
 
 PERMUTATIONS = 499
 FOLDS = 5
@@ -113,14 +113,27 @@ def _scores(train: np.ndarray, test: np.ndarray, labels: np.ndarray) -> np.ndarr
     return ((test - mean) @ z.T) @ np.linalg.solve(z @ z.T + penalty * np.eye(n), targets)
 
 
-WORDS.add(
-    Words(
+def permuted(pair: Populations) -> RidgeTest:
+    return ridge_test(pair.source, pair.target, seed=pair.seed)
+
+
+def domain_p(pair: Populations) -> dict[str, float]:
+    found = pair.once(permuted)
+    return {"domain_p": found.p, "domain_p_auc": found.auc}
+
+
+MEASURES.add(
+    Measure(
         name="domain_p",
         title="p of the domain classifier",
         meaning="How often a classifier would do as well as this one if there were no shift and the domain labels were pure chance.",
         formula=r"p = \frac{1 + \#\{b : \mathrm{AUC}_b \ge \mathrm{AUC}\}}{1 + B},\quad B = 499",
-        reference="Lopez-Paz & Oquab 2017, arXiv 1610.06545; exactness: Phipson & Smyth 2010, arXiv 1603.05766",
+        source="Lopez-Paz & Oquab 2017, arXiv 1610.06545; exactness: Phipson & Smyth 2010, arXiv 1603.05766",
         limits="The permuted classifier is a ridge regression in closed form, close to the logistic regression whose AUC is shown. "
         "A small p says that a difference exists, not that it is large: look at the AUC first.",
+        range="0.002 (the smallest possible with B = 499) to 1",
+        companions=("domain_p_auc",),
+        drawing=Drawing("p"),
+        of_pair=domain_p,
     )
 )

@@ -6,6 +6,9 @@ seen afterwards, where target labels are known too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -13,36 +16,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
-from core.measures.base import Evaluation, measure
-from core.measures.glossary import WORDS, Words
+from core.measures.base import MEASURES, Drawing, Evaluation, Measure
+from core.measures.gauges import entropy
 from core.samples.drawing import effective_samples
 
 TEMPERATURE = 0.05  # of SND, as in its paper
 FOLDS = 5
 SURE = 20.0  # log-odds of a density ratio are cut at ± this, so that no weight is infinite
-VALIDATORS: dict[str, str] = {  # which way each is good
-    "source_accuracy": "higher",
-    "entropy": "lower",
-    "infomax": "higher",
-    "snd": "higher",
-    "bnm": "higher",
-    "dev": "lower",
-    "iwcv": "lower",
-}
 
 
 def mutual_information(probabilities: np.ndarray) -> float:
     """InfoMax: H(mean p) − mean H(p) of N×K softmax outputs, in nats (Bridle et al. 1991; Shi & Sha 2012, arXiv 1206.6438)."""
     p = probabilities.astype(np.float64)
-    log = np.log(np.maximum(p, 1e-12))
-    mean = p.mean(0)
-    return float(-(mean * np.log(np.maximum(mean, 1e-12))).sum() + (p * log).sum(1).mean())
-
-
-def mean_entropy(probabilities: np.ndarray) -> float:
-    """Mean entropy of N×K softmax outputs, in nats (Morerio et al. 2018, arXiv 1711.10288)."""
-    p = probabilities.astype(np.float64)
-    return float(-(p * np.log(np.maximum(p, 1e-12))).sum(1).mean())
+    return float(entropy(p.mean(0)) - entropy(p).mean())
 
 
 def soft_neighbourhood_density(probabilities: np.ndarray, temperature: float = TEMPERATURE) -> float:
@@ -98,7 +84,7 @@ def density_ratio(source: np.ndarray, target: np.ndarray, seed: int = 0) -> np.n
     domain = np.repeat([0, 1], [len(source), len(target)])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(np.random.default_rng([seed, 0xDE7]).integers(2**31)))
     model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
-    odds = cross_val_predict(model, rows, domain, cv=folds, method="decision_function")[: len(source)]
+    odds = np.asarray(cross_val_predict(model, rows, domain, cv=folds, method="decision_function"))[: len(source)]
     return np.exp(np.clip(odds, -SURE, SURE)) * len(source) / len(target)
 
 
@@ -124,7 +110,7 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(p, 1e-12))
 
 
-def chosen(values: dict[int, float | None], better: str) -> int | None:
+def chosen(values: Mapping[int, float | None], better: Literal["higher", "lower"] | None) -> int | None:
     """The epoch with the best value, the earliest of equals; None where there is no value."""
     known = {epoch: value for epoch, value in values.items() if value is not None and np.isfinite(value)}
     if not known:
@@ -144,82 +130,84 @@ def weighted_validators(
     return {"dev": dev(losses, weights), "iwcv": iwcv(losses, weights), "samples": effective_samples(weights)}
 
 
-@measure(
-    "infomax",
-    title="InfoMax",
-    range="0 to log K nats",
-    better="higher",
-    definition="H(mean prediction) − mean H(prediction) on held-out target samples: sure and diverse. Needs no target labels.",
-)
-def infomax(evaluation: Evaluation) -> dict[str, float | None]:
+def infomax(evaluation: Evaluation) -> dict[str, float]:
     return {"infomax": mutual_information(evaluation.target_probabilities)}
 
 
-@measure(
-    "snd",
-    title="SND",
-    range="0 to log(n − 1) nats",
-    better="higher",
-    definition="Soft neighbourhood density: whether target predictions lie in dense groups. T = 0.05, on the samples of MMD² and AUC.",
-)
-def snd(evaluation: Evaluation) -> dict[str, float | None]:
-    n = len(evaluation.target_features)
-    return {"snd": soft_neighbourhood_density(evaluation.target_probabilities[:n])}
-
-
-@measure(
-    "bnm",
-    title="BNM",
-    range="0 to 1",
-    better="higher",
-    definition="Nuclear norm of the held-out target predictions, as a share of the largest possible: sure and diverse.",
-)
-def bnm(evaluation: Evaluation) -> dict[str, float | None]:
-    return {"bnm": nuclear_norm(evaluation.target_probabilities)}
-
-
-for _words in (
-    Words(
-        "source_accuracy",
-        "Source validation",
-        "Accuracy on held-out source samples. It asks whether the classifier still works where labels are known.",
-        r"\frac{1}{n}\sum_i [\hat y_i = y_i],\; x_i \sim S",
-        "The usual validation; as a baseline of selection in Gulrajani & Lopez-Paz 2021, arXiv 2007.01434.",
-        "It says nothing of the target: it can stay at 100 % while target accuracy falls.",
-    ),
-    Words(
-        "entropy",
-        "Entropy",
-        "How undecided the predictions on the target are, on average. Lower is surer.",
-        r"-\frac{1}{m}\sum_j\sum_k p_{jk}\log p_{jk}",
-        "Morerio et al. 2018, arXiv 1711.10288.",
-        "A network that gives every sample to one class is sure too: entropy prefers a collapse.",
-    ),
-    Words(
+MEASURES.add(
+    Measure(
         "infomax",
         "InfoMax",
         "Sure predictions that use all classes. Higher is better.",
         r"H\Big(\frac1m\sum_j p_j\Big) - \frac1m\sum_j H(p_j)",
         "Shi & Sha 2012, arXiv 1206.6438.",
         "It takes the classes to be about equally frequent, and cannot see classes that have changed places.",
-    ),
-    Words(
+        range="0 to log K nats",
+        better="higher",
+        drawing=Drawing("number", 2, axis="InfoMax (nats)", column="blind"),
+        validates=True,
+        of_run=infomax,
+    )
+)
+
+
+def snd(evaluation: Evaluation) -> dict[str, float]:
+    n = len(evaluation.target_features)
+    return {"snd": soft_neighbourhood_density(evaluation.target_probabilities[:n])}
+
+
+MEASURES.add(
+    Measure(
         "snd",
         "SND",
         "Soft neighbourhood density: whether target samples with like predictions form dense groups. Higher is better.",
         r"\frac1m\sum_i H(P_i),\quad P_{ij} = \mathrm{softmax}_{j\neq i}\big(\hat p_i^\top \hat p_j / T\big),\; T = 0.05",
         "Saito et al. 2021, arXiv 2108.10860.",
         "One big group is the densest of all: SND prefers a collapse onto one class.",
-    ),
-    Words(
+        range="0 to log(n − 1) nats",
+        better="higher",
+        drawing=Drawing("number", 2, axis="SND (nats)"),
+        validates=True,
+        of_run=snd,
+    )
+)
+
+
+def bnm(evaluation: Evaluation) -> dict[str, float]:
+    return {"bnm": nuclear_norm(evaluation.target_probabilities)}
+
+
+MEASURES.add(
+    Measure(
         "bnm",
         "BNM",
         "Nuclear norm of the predictions: sure and diverse at once. 1 is the most that is possible.",
         r"\lVert P\rVert_* / \sqrt{m\min(m,K)}",
         "Cui et al. 2020, arXiv 2003.12237.",
         "Like InfoMax: it takes the classes to be about equally frequent, and cannot see classes that have changed places.",
-    ),
-    Words(
+        range="0 to 1",
+        better="higher",
+        drawing=Drawing("number", 3),
+        validates=True,
+        of_run=bnm,
+    )
+)
+MEASURES.add(
+    Measure(
+        "dev",
+        "DEV",
+        "IWCV with less noise: the weights should average 1, and what they differ is corrected for. Lower is better.",
+        r"\overline{w\ell} + \eta\,\overline{w} - \eta,\quad \eta = -\frac{\mathrm{Cov}(w\ell, w)}{\mathrm{Var}(w)}",
+        "You et al. 2019, Towards Accurate Model Selection in Deep Unsupervised Domain Adaptation, PMLR 97.",
+        "As IWCV. It can come out below 0, as it is an estimate.",
+        range="in nats, about that of the loss",
+        better="lower",
+        finding_of="run",
+        validates=True,
+    )
+)
+MEASURES.add(
+    Measure(
         "iwcv",
         "IWCV",
         "Cross-entropy on held-out source samples, where those that look like the target count more. Lower is better.",
@@ -227,14 +215,21 @@ for _words in (
         "Sugiyama et al. 2007, JMLR 8:985-1005.",
         "If the domains hardly overlap, the weight lies on a few samples: see the effective number of them. It holds for covariate shift "
         "only.",
-    ),
-    Words(
-        "dev",
-        "DEV",
-        "IWCV with less noise: the weights should average 1, and what they differ is corrected for. Lower is better.",
-        r"\overline{w\ell} + \eta\,\overline{w} - \eta,\quad \eta = -\frac{\mathrm{Cov}(w\ell, w)}{\mathrm{Var}(w)}",
-        "You et al. 2019, Towards Accurate Model Selection in Deep Unsupervised Domain Adaptation, PMLR 97.",
-        "As IWCV. It can come out below 0, as it is an estimate.",
-    ),
-):
-    WORDS.add(_words)
+        range="0 upwards, in nats",
+        better="lower",
+        finding_of="run",
+        validates=True,
+    )
+)
+MEASURES.add(
+    Measure(
+        "choice",
+        "Choosing an epoch without labels",
+        "Which epoch each label-free measure would have chosen, and how much accuracy that gives away against the best epoch.",
+        r"\text{cost} = \max_e a_e - a_{e^*},\quad e^* = \arg\max_e v_e",
+        "Gulrajani & Lopez-Paz 2021, arXiv 2007.01434; Musgrave et al. 2022, arXiv 2208.07360.",
+        "One run shows luck as well as skill. The oracle's choice uses target labels, so nobody could make it in earnest.",
+        needs_target_labels=True,
+        finding_of="run",
+    )
+)

@@ -21,6 +21,32 @@ from core.methods import (  # noqa: F401  (they register themselves)
     translation,
     transport,
 )
-from core.methods.base import METHODS, AlignmentMethod, Batch, Family, Method, MethodInfo, MethodParams, Seen, Side, Step, method
+from core.methods.base import (
+    METHODS,
+    AlignmentMethod,
+    AlignmentParams,
+    Batch,
+    Family,
+    Method,
+    MethodInfo,
+    MethodParams,
+    Seen,
+    Side,
+    Step,
+    method,
+)
 
-__all__ = ["METHODS", "AlignmentMethod", "Batch", "Family", "Method", "MethodInfo", "MethodParams", "Seen", "Side", "Step", "method"]
+__all__ = [
+    "METHODS",
+    "AlignmentMethod",
+    "AlignmentParams",
+    "Batch",
+    "Family",
+    "Method",
+    "MethodInfo",
+    "MethodParams",
+    "Seen",
+    "Side",
+    "Step",
+    "method",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,8 @@ class _Reverse(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
-        return -ctx.scale * gradient, None
+    def backward(ctx, *gradients: Tensor):
+        return -ctx.scale * gradients[0], None
 
 
 def reverse_gradient(x: Tensor, scale: float) -> Tensor:
@@ -63,10 +64,11 @@ class ReversalParams(MethodParams):
     hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 
 
-class ReversalMethod(Method):
-    """A discriminator behind a gradient reversal. Subclasses may choose what it sees, and how much samples count."""
+R = TypeVar("R", bound=ReversalParams)
 
-    Params = ReversalParams
+
+class ReversalMethod(Method[R]):
+    """A discriminator behind a gradient reversal. Subclasses may choose what it sees, and how much samples count."""
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.discriminator = perceptron(bottleneck, self.params.hidden, generator)
@@ -89,7 +91,7 @@ class ReversalMethod(Method):
 
 
 @method
-class DANN(ReversalMethod):
+class DANN(ReversalMethod[ReversalParams]):
     """Domain-adversarial neural network: gradient reversal in front of a domain discriminator."""
 
     info = MethodInfo(
@@ -109,8 +111,12 @@ class DANN(ReversalMethod):
     )
 
 
+class BSPParams(ReversalParams):
+    penalty: float = Field(1e-4, ge=0, le=1, description="Weight β of the largest squared singular values.")
+
+
 @method
-class BSP(ReversalMethod):
+class BSP(ReversalMethod[BSPParams]):
     """Batch Spectral Penalisation on top of DANN: no direction may dominate the features."""
 
     info = MethodInfo(
@@ -129,17 +135,19 @@ class BSP(ReversalMethod):
         year=2019,
     )
 
-    class Params(ReversalParams):
-        penalty: float = Field(1e-4, ge=0, le=1, description="Weight β of the largest squared singular values.")
-
     def step(self, batch: Batch, progress: float) -> Step:
         step = super().step(batch, progress)
         largest = sum(spectral_penalty(part) for part in batch.split(step.features))
         return replace(step, losses=step.losses | {"spectral": self.params.penalty * largest})
 
 
+class ADDAParams(MethodParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target encoder's loss.")
+    hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
+
+
 @method
-class ADDA(Method):
+class ADDA(Method[ADDAParams]):
     """Adversarial Discriminative Domain Adaptation: a copy of the network learns to make target look like frozen source.
 
     The source's encoder stays as it was trained, and so does the classifier; discriminator and target encoder take
@@ -163,10 +171,6 @@ class ADDA(Method):
         year=2017,
         arxiv="1702.05464",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target encoder's loss.")
-        hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.discriminator = perceptron(bottleneck, self.params.hidden, generator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from core.backbones import Network
 from core.registry import Registry
+from core.samples.inputs import Indexed, Inputs
 
 Side = Literal["source", "target"]
 Family = Literal[
@@ -88,24 +89,26 @@ class MethodParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+P = TypeVar("P", bound=MethodParams)
+
+
 @dataclass(frozen=True)
 class Seen:
     """All that a method may look at as a whole: training samples, and no target labels but those of the shots.
 
     Attributes
     ----------
-    source, labels : Tensor
+    source, labels : Indexed, Tensor
         The source's training samples and int64 labels; of length 0 for methods that see no source.
-    target : Tensor
-        The target's training samples. Pictures that stay on disk are decoded where they are indexed, so ask for batches: ``len``,
-        ``[index]``, ``split`` and ``shape`` are what source and target are used by.
+    target : Inputs
+        The target's training samples. Pictures that stay on disk are decoded where they are indexed, so ask for batches.
     shots, shot_labels : Tensor
         The experiment's labelled target samples, a few of each class; of length 0 in all other settings.
     """
 
-    source: Tensor
+    source: Indexed
     labels: Tensor
-    target: Tensor
+    target: Inputs
     shots: Tensor
     shot_labels: Tensor
 
@@ -152,8 +155,10 @@ class Step:
     trains: list[nn.Parameter] | None = None
 
 
-class Method(nn.Module):
-    """An adaptation method. Subclasses set ``info`` and ``Params`` and write ``step``, or ``steps``, or ``epoch``.
+class Method(nn.Module, Generic[P]):
+    """An adaptation method. Subclasses set ``info``, name their parameters in brackets, and write ``step``, ``steps`` or ``epoch``.
+
+    ``class MCC(AlignmentMethod[MCCParams])`` makes ``MCC.Params`` `MCCParams`, and ``self.params`` is one.
 
     It owns the network and whatever else it trains (a discriminator), so that one state dict holds everything.
     Random draws come from a `Draws` module, for the same reason.
@@ -162,18 +167,26 @@ class Method(nn.Module):
     ----------
     network : Network
         With the weights that adaptation starts from: usually trained on the source already.
-    params : Params
+    params : P
     bottleneck, classes : int
         Width of features and of logits.
     generator : torch.Generator
         For initial weights of the method's own modules.
     """
 
+    name: ClassVar[str]  # that of ``info``
     info: ClassVar[MethodInfo]
     Params: ClassVar[type[MethodParams]] = MethodParams
     label_smoothing: float = 0.0  # the budget's, for references; a method's own task loss is as its paper has it
 
-    def __init__(self, network: Network, params: MethodParams, bottleneck: int, classes: int, generator: torch.Generator):
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if issubclass(get_origin(base) or object, Method):
+                (given,) = get_args(base)
+                cls.Params = getattr(given, "__bound__", given)  # a base of several methods has a type variable there
+
+    def __init__(self, network: Network, params: P, bottleneck: int, classes: int, generator: torch.Generator):
         super().__init__()
         self.network, self.params, self.classes = network, params, classes
         self.build(bottleneck, generator)
@@ -215,7 +228,7 @@ class Method(nn.Module):
         return self.network(torch.cat([batch.source, batch.target]))
 
     @torch.no_grad()
-    def look(self, inputs: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
+    def look(self, inputs: Inputs, chunk: int = 512) -> tuple[Tensor, Tensor]:
         """Features and logits of any number of inputs, in evaluation mode and without gradient."""
         training = self.network.training
         self.network.eval()
@@ -224,7 +237,16 @@ class Method(nn.Module):
         return torch.cat(features), torch.cat(logits)
 
 
-class AlignmentMethod(Method):
+class AlignmentParams(MethodParams):
+    """Each method gives ``trade_off`` its own default, range and meaning."""
+
+    trade_off: float
+
+
+A = TypeVar("A", bound=AlignmentParams)
+
+
+class AlignmentMethod(Method[A]):
     """Task loss on the source plus ``trade_off`` times one alignment term. Subclasses write ``alignment``."""
 
     ramped: ClassVar[bool] = False  # λ rises from 0 by `ramp`, as in the papers that trust early predictions little
@@ -268,7 +290,10 @@ class Draws(nn.Module):
 METHODS: Registry[type[Method]] = Registry("method")
 
 
-def method(cls: type[Method]) -> type[Method]:
+M = TypeVar("M", bound=Method)
+
+
+def method(cls: type[M]) -> type[M]:
     """Register the decorated method; it is then in the picker, the command line and the contract tests."""
     cls.name = cls.info.name
     METHODS.add(cls)

@@ -51,7 +51,7 @@ class CDANParams(ReversalParams):
 
 
 @method
-class CDAN(ReversalMethod):
+class CDAN(ReversalMethod[CDANParams]):
     """Conditional Domain-Adversarial Network: the discriminator sees features × predictions.
 
     The predictions are detached: they are a condition, and must not be bent to fool the discriminator.
@@ -73,7 +73,9 @@ class CDAN(ReversalMethod):
         year=2018,
         arxiv="1705.10667",
     )
-    Params = CDANParams
+
+    feature_map: Tensor
+    probability_map: Tensor
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         width, size = bottleneck * self.classes, self.params.random_size

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import AlignmentMethod, Batch, MethodInfo, MethodParams, method
+from core.methods.base import AlignmentMethod, AlignmentParams, Batch, MethodInfo, method
 
 
 def minimum_class_confusion(logits: Tensor, temperature: float) -> Tensor:
@@ -66,8 +66,13 @@ def norm_step_loss(features: Tensor, step: float) -> Tensor:
     return (norms - (norms.detach() + step)).square().mean()
 
 
+class MCCParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the confusion loss.")
+    temperature: float = Field(2.5, gt=0, le=20, description="Softens the predictions before they are compared.")
+
+
 @method
-class MCC(AlignmentMethod):
+class MCC(AlignmentMethod[MCCParams]):
     """Minimum class confusion on the target's predictions."""
 
     info = MethodInfo(
@@ -86,16 +91,16 @@ class MCC(AlignmentMethod):
         arxiv="1912.03699",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the confusion loss.")
-        temperature: float = Field(2.5, gt=0, le=20, description="Softens the predictions before they are compared.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return minimum_class_confusion(batch.split(logits)[1], self.params.temperature)
 
 
+class EntropyMinimisationParams(AlignmentParams):
+    trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
+
+
 @method
-class EntropyMinimisation(AlignmentMethod):
+class EntropyMinimisation(AlignmentMethod[EntropyMinimisationParams]):
     """Entropy minimisation: confident predictions on the target."""
 
     info = MethodInfo(
@@ -113,15 +118,16 @@ class EntropyMinimisation(AlignmentMethod):
         year=2004,
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return prediction_entropy(batch.split(logits)[1])
 
 
+class InfoMaxParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the information against the task loss.")
+
+
 @method
-class InfoMax(AlignmentMethod):
+class InfoMax(AlignmentMethod[InfoMaxParams]):
     """Information maximisation: predictions on the target are confident one by one and diverse together."""
 
     info = MethodInfo(
@@ -141,15 +147,16 @@ class InfoMax(AlignmentMethod):
         arxiv="1206.6438",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the information against the task loss.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return information_loss(batch.split(logits)[1])
 
 
+class BNMParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the nuclear norm against the task loss.")
+
+
 @method
-class BNM(AlignmentMethod):
+class BNM(AlignmentMethod[BNMParams]):
     """Batch Nuclear-norm Maximisation: predictions on the target that are both sure and diverse."""
 
     info = MethodInfo(
@@ -168,15 +175,17 @@ class BNM(AlignmentMethod):
         arxiv="2003.12237",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the nuclear norm against the task loss.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return nuclear_loss(batch.split(logits)[1])
 
 
+class AFNParams(AlignmentParams):
+    trade_off: float = Field(0.05, ge=0, le=10, description="Weight λ of the norm loss.")
+    step: float = Field(1.0, gt=0, le=25, description="How much longer, Δr, each feature is asked to be.")
+
+
 @method
-class AFN(AlignmentMethod):
+class AFN(AlignmentMethod[AFNParams]):
     """Stepwise Adaptive Feature Norm: features of both domains grow longer, step by step."""
 
     info = MethodInfo(
@@ -194,10 +203,6 @@ class AFN(AlignmentMethod):
         year=2019,
         arxiv="1811.07456",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(0.05, ge=0, le=10, description="Weight λ of the norm loss.")
-        step: float = Field(1.0, gt=0, le=25, description="How much longer, Δr, each feature is asked to be.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return norm_step_loss(features, self.params.step)

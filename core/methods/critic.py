@@ -34,8 +34,15 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, p
     return (slopes.norm(dim=1) - 1).square().mean()
 
 
+class WDGRLParams(MethodParams):
+    trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the estimated distance against the task loss.")
+    penalty: float = Field(10.0, ge=0, le=100, description="Weight γ of the gradient penalty.")
+    critic_updates: int = Field(5, ge=1, le=20, description="Updates of the critic for each batch.")
+    hidden: int = Field(128, ge=4, le=2048, description="Units in each of the critic's two hidden layers.")
+
+
 @method
-class WDGRL(Method):
+class WDGRL(Method[WDGRLParams]):
     """Wasserstein Distance Guided Representation Learning: a critic estimates how far the clouds are, features reduce it."""
 
     info = MethodInfo(
@@ -54,12 +61,6 @@ class WDGRL(Method):
         year=2018,
         arxiv="1707.01217",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the estimated distance against the task loss.")
-        penalty: float = Field(10.0, ge=0, le=100, description="Weight γ of the gradient penalty.")
-        critic_updates: int = Field(5, ge=1, le=20, description="Updates of the critic for each batch.")
-        hidden: int = Field(128, ge=4, le=2048, description="Units in each of the critic's two hidden layers.")
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.critic = perceptron(bottleneck, self.params.hidden, generator)

@@ -40,8 +40,14 @@ def margin_disparity(logits: Tensor, adversary: Tensor, n: int, margin: float) -
     return margin * agree + disagree
 
 
+class MDDParams(MethodParams):
+    trade_off: float = Field(0.1, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
+    margin: float = Field(4.0, ge=1, le=20, description="Margin factor γ: how much agreeing on the source counts.")
+    hidden: int = Field(128, ge=4, le=4096, description="Units in the adversary's hidden layer.")
+
+
 @method
-class MDD(Method):
+class MDD(Method[MDDParams]):
     """Margin Disparity Discrepancy: an adversary agrees with the classifier on the source, and disagrees on the target."""
 
     info = MethodInfo(
@@ -61,11 +67,6 @@ class MDD(Method):
         arxiv="1904.05801",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(0.1, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
-        margin: float = Field(4.0, ge=1, le=20, description="Margin factor γ: how much agreeing on the source counts.")
-        hidden: int = Field(128, ge=4, le=4096, description="Units in the adversary's hidden layer.")
-
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         h = self.params.hidden
         self.adversary = nn.Sequential(nn.Linear(bottleneck, h), nn.ReLU(), nn.Linear(h, self.classes))
@@ -79,8 +80,13 @@ class MDD(Method):
         return Step({"task": F.cross_entropy(logits[:n], batch.labels), "disparity": disparity}, features)
 
 
+class MCDParams(MethodParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy.")
+    repeats: int = Field(4, ge=1, le=10, description="Updates k of the features for each batch.")
+
+
 @method
-class MCD(Method):
+class MCD(Method[MCDParams]):
     """Maximum Classifier Discrepancy: two classifiers are driven apart on the target, features bring them together.
 
     Three kinds of updates for each batch, as in the paper: everything on the source; the classifiers alone, apart; the
@@ -104,10 +110,6 @@ class MCD(Method):
         arxiv="1712.02560",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy.")
-        repeats: int = Field(4, ge=1, le=10, description="Updates k of the features for each batch.")
-
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.second = nn.Linear(bottleneck, self.classes)
         initialise(self.second, generator)
@@ -115,7 +117,7 @@ class MCD(Method):
     def both_tasks(self, features: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of both classifiers on the source."""
         source, _ = batch.split(features)
-        return sum(F.cross_entropy(head(source), batch.labels) for head in (self.network.head, self.second))
+        return F.cross_entropy(self.network.head(source), batch.labels) + F.cross_entropy(self.second(source), batch.labels)
 
     def discrepancy(self, features: Tensor, batch: Batch) -> Tensor:
         """Their weighted discrepancy on the target."""

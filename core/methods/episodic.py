@@ -7,6 +7,8 @@ one domain, have no such term. When the target is classified, the shots are the 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -87,13 +89,14 @@ class EpisodicParams(MethodParams):
     trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the shots as queries; 0 learns from the source alone.")
 
 
-class EpisodicMethod(Method):
+E = TypeVar("E", bound=EpisodicParams)
+
+
+class EpisodicMethod(Method[E]):
     """Cross-entropy on the queries of episodes. Subclasses say what is learned from a support set, and how it classifies.
 
     Side "target" is classified by the shots, side "source" by as many source samples per class, drawn once.
     """
-
-    Params = EpisodicParams
 
     def learned(self, support: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """What is learned from N×D features and their labels."""
@@ -147,7 +150,7 @@ class EpisodicMethod(Method):
 
 
 @method
-class Prototypical(EpisodicMethod):
+class Prototypical(EpisodicMethod[EpisodicParams]):
     """Prototypical networks: the nearest class mean of the support set."""
 
     info = MethodInfo(
@@ -176,8 +179,12 @@ class Prototypical(EpisodicMethod):
         return centre_scores(queries, *learned)
 
 
+class MatchingParams(EpisodicParams):
+    temperature: float = Field(0.1, ge=0.02, le=1, description="T, which divides the cosines: smaller lets the nearest samples decide.")
+
+
 @method
-class Matching(EpisodicMethod):
+class Matching(EpisodicMethod[MatchingParams]):
     """Matching networks: the support set votes, each sample as much as it resembles the query.
 
     Without the paper's full-context embeddings (an LSTM over the support set).
@@ -200,18 +207,21 @@ class Matching(EpisodicMethod):
         arxiv="1606.04080",
     )
 
-    class Params(EpisodicParams):
-        temperature: float = Field(0.1, ge=0.02, le=1, description="T, which divides the cosines: smaller lets the nearest samples decide.")
-
     def learned(self, support: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         return support, F.one_hot(labels, self.classes).to(support.dtype)
 
     def scores(self, queries: Tensor, learned: tuple[Tensor, ...]) -> Tensor:
-        return attention_scores(queries, *learned, self.params.temperature)
+        support, member = learned
+        return attention_scores(queries, support, member, self.params.temperature)
+
+
+class MAMLParams(EpisodicParams):
+    inner_steps: int = Field(5, ge=1, le=50, description="Gradient steps of the head on a support set.")
+    inner_lr: float = Field(0.5, gt=0, le=10, description="Step size η of these.")
 
 
 @method
-class MAML(EpisodicMethod):
+class MAML(EpisodicMethod[MAMLParams]):
     """Model-agnostic meta-learning of the head: a start from which a few steps of gradient descent on the support set suffice.
 
     The inner steps change the head alone (Raghu et al. 2020, arXiv 1909.09157, show that this does as well as changing all); the
@@ -235,13 +245,9 @@ class MAML(EpisodicMethod):
         arxiv="1703.03400",
     )
 
-    class Params(EpisodicParams):
-        inner_steps: int = Field(5, ge=1, le=50, description="Gradient steps of the head on a support set.")
-        inner_lr: float = Field(0.5, gt=0, le=10, description="Step size η of these.")
-
     def learned(self, support: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         head, params = self.network.head, self.params
-        weights = dict(head.named_parameters())
+        weights: dict[str, Tensor] = dict(head.named_parameters())
         return tuple(adapted_weights(head, weights, support, labels, params.inner_steps, params.inner_lr).values())
 
     def scores(self, queries: Tensor, learned: tuple[Tensor, ...]) -> Tensor:

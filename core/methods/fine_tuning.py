@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method
+from core.methods.base import Batch, Method, MethodInfo, MethodParams, P, Step, method
 
 
 def starting_point_penalty(weights: Tensor, start: Tensor, head: Tensor, alpha: float, beta: float) -> Tensor:
@@ -35,7 +35,7 @@ def spectral_shrinkage(features: Tensor, count: int) -> Tensor:
     return torch.linalg.svdvals(features)[-count:].square().sum()
 
 
-class FineTuningMethod(Method):
+class FineTuningMethod(Method[P]):
     """Cross-entropy on the shots. Subclasses may keep parts of the network as they are, and add penalties."""
 
     def frozen(self) -> list[nn.Module]:
@@ -66,8 +66,14 @@ def shot_accuracy(logits: Tensor, batch: Batch) -> Tensor:
     return (logits.detach().argmax(1) == batch.shot_labels).float().mean()
 
 
+class FineTuningParams(MethodParams):
+    trains: Literal["head", "bottleneck", "all"] = Field(
+        "all", description="What may change: the head on a frozen backbone; bottleneck and head on a partly frozen one; or all."
+    )
+
+
 @method
-class FineTuning(FineTuningMethod):
+class FineTuning(FineTuningMethod[FineTuningParams]):
     """Training goes on with the shots: the head alone, bottleneck and head, or everything."""
 
     info = MethodInfo(
@@ -88,18 +94,18 @@ class FineTuning(FineTuningMethod):
         arxiv="1411.1792",
     )
 
-    class Params(MethodParams):
-        trains: Literal["head", "bottleneck", "all"] = Field(
-            "all", description="What may change: the head on a frozen backbone; bottleneck and head on a partly frozen one; or all."
-        )
-
     def frozen(self) -> list[nn.Module]:
         network = self.network
         return {"head": [network.body, network.bottleneck], "bottleneck": [network.body], "all": []}[self.params.trains]
 
 
+class L2SPParams(MethodParams):
+    trade_off: float = Field(1e-2, ge=0, le=10, description="Weight α of the pull towards the weights that the encoder started from.")
+    head_decay: float = Field(1e-2, ge=0, le=10, description="Weight β of the pull of the head towards zero.")
+
+
 @method
-class L2SP(FineTuningMethod):
+class L2SP(FineTuningMethod[L2SPParams]):
     """Fine-tuning on a leash: the weights may not go far from where they started."""
 
     info = MethodInfo(
@@ -121,9 +127,7 @@ class L2SP(FineTuningMethod):
         arxiv="1802.01483",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1e-2, ge=0, le=10, description="Weight α of the pull towards the weights that the encoder started from.")
-        head_decay: float = Field(1e-2, ge=0, le=10, description="Weight β of the pull of the head towards zero.")
+    start: Tensor
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.register_buffer("start", self._encoder().detach().clone())
@@ -136,8 +140,13 @@ class L2SP(FineTuningMethod):
         return {"anchor": starting_point_penalty(self._encoder(), self.start, head, self.params.trade_off, self.params.head_decay)}
 
 
+class BSSParams(MethodParams):
+    trade_off: float = Field(1e-3, ge=0, le=10, description="Weight η of the smallest singular values.")
+    count: int = Field(1, ge=1, le=64, description="How many of them, k, are shrunk.")
+
+
 @method
-class BSS(FineTuningMethod):
+class BSS(FineTuningMethod[BSSParams]):
     """Batch Spectral Shrinkage: fine-tuning that lets go of what does not carry over."""
 
     info = MethodInfo(
@@ -156,10 +165,6 @@ class BSS(FineTuningMethod):
         paper="Chen et al., Catastrophic Forgetting Meets Negative Transfer: Batch Spectral Shrinkage for Safe Transfer Learning",
         year=2019,
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(1e-3, ge=0, le=10, description="Weight η of the smallest singular values.")
-        count: int = Field(1, ge=1, le=64, description="How many of them, k, are shrunk.")
 
     def penalties(self, features: Tensor) -> dict[str, Tensor]:
         return {"shrinkage": self.params.trade_off * spectral_shrinkage(features, self.params.count)}

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import AlignmentMethod, Batch, MethodInfo, MethodParams, method
+from core.methods.base import AlignmentMethod, AlignmentParams, Batch, MethodInfo, method
 
 
 def gaussian_kernel(z: Tensor, kernels: int = 5) -> Tensor:
@@ -123,8 +123,12 @@ def local_mmd2(x: Tensor, y: Tensor, labels: Tensor, probabilities: Tensor) -> T
     return (weights * (k @ weights)).sum() / both.sum().clamp_min(1)
 
 
+class DDCParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the MMD² against the task loss.")
+
+
 @method
-class DDC(AlignmentMethod):
+class DDC(AlignmentMethod[DDCParams]):
     """Deep Domain Confusion: MMD with one Gaussian kernel on the bottleneck."""
 
     info = MethodInfo(
@@ -142,15 +146,16 @@ class DDC(AlignmentMethod):
         arxiv="1412.3474",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the MMD² against the task loss.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return mk_mmd2(*batch.split(features), kernels=1)
 
 
+class DANParams(AlignmentParams):
+    trade_off: float = Field(0.5, ge=0, le=100, description="Weight λ of the summed MMD² against the task loss.")
+
+
 @method
-class DAN(AlignmentMethod):
+class DAN(AlignmentMethod[DANParams]):
     """Deep Adaptation Network: multi-kernel MMD between both domains, summed over the last layers.
 
     The paper sums over fc6, fc7 and fc8. Here the layers are the bottleneck and the class probabilities; the latter
@@ -173,15 +178,16 @@ class DAN(AlignmentMethod):
         arxiv="1502.02791",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(0.5, ge=0, le=100, description="Weight λ of the summed MMD² against the task loss.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return mk_mmd2(*batch.split(features)) + mk_mmd2(*batch.split(logits.softmax(1)))
 
 
+class JANParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Final weight λ of the joint MMD²; it ramps up from 0.")
+
+
 @method
-class JAN(AlignmentMethod):
+class JAN(AlignmentMethod[JANParams]):
     """Joint Adaptation Network: MMD of features and predictions together, so that a cloud is matched class by class."""
 
     info = MethodInfo(
@@ -201,15 +207,16 @@ class JAN(AlignmentMethod):
     )
     ramped = True
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Final weight λ of the joint MMD²; it ramps up from 0.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return joint_mmd2([features, logits.softmax(1)], len(batch.source))
 
 
+class DSANParams(AlignmentParams):
+    trade_off: float = Field(0.5, ge=0, le=100, description="Final weight λ of the local MMD²; it ramps up from 0.")
+
+
 @method
-class DSAN(AlignmentMethod):
+class DSAN(AlignmentMethod[DSANParams]):
     """Deep Subdomain Adaptation Network: one MMD per class, with the target's predictions as soft labels."""
 
     info = MethodInfo(
@@ -228,9 +235,6 @@ class DSAN(AlignmentMethod):
         arxiv="2106.09388",
     )
     ramped = True
-
-    class Params(MethodParams):
-        trade_off: float = Field(0.5, ge=0, le=100, description="Final weight λ of the local MMD²; it ramps up from 0.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return local_mmd2(*batch.split(features), batch.labels, batch.split(logits)[1].softmax(1))

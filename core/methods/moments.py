@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import AlignmentMethod, Batch, MethodInfo, MethodParams, method
+from core.methods.base import AlignmentMethod, AlignmentParams, Batch, MethodInfo, method
 
 
 def coral(x: Tensor, y: Tensor) -> Tensor:
@@ -61,8 +61,12 @@ def moment_tensor_distance(x: Tensor, y: Tensor, order: int) -> Tensor:
     return xx + yy - 2 * xy
 
 
+class DeepCORALParams(AlignmentParams):
+    trade_off: float = Field(100.0, ge=0, le=100_000, description="Weight λ of the CORAL loss, which is divided by 4d².")
+
+
 @method
-class DeepCORAL(AlignmentMethod):
+class DeepCORAL(AlignmentMethod[DeepCORALParams]):
     """Deep CORAL: equal covariances of both domains' features."""
 
     info = MethodInfo(
@@ -80,15 +84,17 @@ class DeepCORAL(AlignmentMethod):
         arxiv="1607.01719",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(100.0, ge=0, le=100_000, description="Weight λ of the CORAL loss, which is divided by 4d².")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return coral(*batch.split(features))
 
 
+class CMDParams(AlignmentParams):
+    trade_off: float = Field(0.1, ge=0, le=100, description="Weight λ of the discrepancy against the task loss.")
+    moments: int = Field(5, ge=1, le=10, description="Highest order K of the moments.")
+
+
 @method
-class CMD(AlignmentMethod):
+class CMD(AlignmentMethod[CMDParams]):
     """Central Moment Discrepancy: equal means and equal central moments of every feature."""
 
     info = MethodInfo(
@@ -107,17 +113,18 @@ class CMD(AlignmentMethod):
         arxiv="1702.08811",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(0.1, ge=0, le=100, description="Weight λ of the discrepancy against the task loss.")
-        moments: int = Field(5, ge=1, le=10, description="Highest order K of the moments.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         bounded = torch.tanh(features)  # moments determine a distribution on an interval; features are ≥ 0, so on [0, 1)
         return central_moment_discrepancy(*batch.split(bounded), self.params.moments)
 
 
+class HoMMParams(AlignmentParams):
+    trade_off: float = Field(3.0, ge=0, le=1_000_000, description="Weight λ of the distance, which is divided by d^p.")
+    order: int = Field(3, ge=1, le=6, description="Order p of the moments.")
+
+
 @method
-class HoMM(AlignmentMethod):
+class HoMM(AlignmentMethod[HoMMParams]):
     """Higher-order Moment Matching, the paper's matching term alone, without its clustering of pseudo-labels."""
 
     info = MethodInfo(
@@ -135,10 +142,6 @@ class HoMM(AlignmentMethod):
         year=2020,
         arxiv="1912.11976",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(3.0, ge=0, le=1_000_000, description="Weight λ of the distance, which is divided by d^p.")
-        order: int = Field(3, ge=1, le=6, description="Order p of the moments.")
 
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         return moment_tensor_distance(*batch.split(features), self.params.order)

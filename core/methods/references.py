@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 
-from core.methods.base import Batch, Method, MethodInfo, Step, method
+from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method
 
 
 @method
-class SourceOnly(Method):
+class SourceOnly(Method[MethodParams]):
     """Keep training on the source; the target is never looked at."""
 
     info = MethodInfo(

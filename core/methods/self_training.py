@@ -51,8 +51,13 @@ def class_balance_loss(logits: Tensor) -> Tensor:
     return F.binary_cross_entropy(mean, torch.full_like(mean, 1 / len(mean)), reduction="sum")
 
 
+class PseudoLabelParams(MethodParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the pseudo-labels; it ramps up from 0.")
+    threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
+
+
 @method
-class PseudoLabel(Method):
+class PseudoLabel(Method[PseudoLabelParams]):
     """Pseudo-label: predictions on the target that are sure become labels."""
 
     info = MethodInfo(
@@ -72,10 +77,6 @@ class PseudoLabel(Method):
         year=2013,
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the pseudo-labels; it ramps up from 0.")
-        threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
-
     def step(self, batch: Batch, progress: float) -> Step:
         features, logits = self.forward_both(batch)
         source, target = batch.split(logits)
@@ -84,8 +85,13 @@ class PseudoLabel(Method):
         return Step(losses, features, {"labelled": share})
 
 
+class FixMatchParams(MethodParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the pseudo-labels against the task loss.")
+    threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
+
+
 @method
-class FixMatch(Method):
+class FixMatch(Method[FixMatchParams]):
     """FixMatch: the label comes from a weak view of a sample, the lesson is learned on a strong one.
 
     With the paper's distribution alignment: guesses q become q·s/t̄, scaled to sum 1, where s are the source's class shares and
@@ -111,9 +117,8 @@ class FixMatch(Method):
         arxiv="2001.07685",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the pseudo-labels against the task loss.")
-        threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
+    shares: Tensor
+    guessed: Tensor
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.draws = Draws(generator)
@@ -136,8 +141,15 @@ class FixMatch(Method):
         return Step(losses, features, {"labelled": share})
 
 
+class MeanTeacherParams(MethodParams):
+    trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of agreeing with the teacher.")
+    decay: float = Field(0.99, ge=0, lt=1, description="How much, α, of the teacher stays at each update.")
+    threshold: float = Field(0.968, ge=0, lt=1, description=THRESHOLD)
+    balance: float = Field(0.005, ge=0, le=1, description="Weight ν of using all classes alike, within that of agreeing.")
+
+
 @method
-class MeanTeacher(Method):
+class MeanTeacher(Method[MeanTeacherParams]):
     """Mean teacher: the student agrees with a slow average of itself, on other views of the target.
 
     As French et al. do, source and target pass through batch norm one by one, and only predictions of which the teacher is
@@ -162,12 +174,6 @@ class MeanTeacher(Method):
         arxiv="1706.05208",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of agreeing with the teacher.")
-        decay: float = Field(0.99, ge=0, lt=1, description="How much, α, of the teacher stays at each update.")
-        threshold: float = Field(0.968, ge=0, lt=1, description=THRESHOLD)
-        balance: float = Field(0.005, ge=0, le=1, description="Weight ν of using all classes alike, within that of agreeing.")
-
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.draws = Draws(generator)
         self.teacher = deepcopy(self.network).requires_grad_(False)
@@ -190,8 +196,15 @@ class MeanTeacher(Method):
                 old.lerp_(new, 1 - self.params.decay)
 
 
+class TriTrainingParams(MethodParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target's labels against the source's.")
+    threshold: float = Field(0.95, ge=0, lt=1, description="Least probability τ that one labeller gives to the class that both see.")
+    views: float = Field(0.01, ge=0, le=1, description="Weight μ that keeps the two labellers from using the same features.")
+    warm_up: float = Field(0.1, ge=0, le=0.5, description="Share of the run before the first labels are given.")
+
+
 @method
-class TriTraining(Method):
+class TriTraining(Method[TriTrainingParams]):
     """Asymmetric tri-training: two classifiers label the target where they agree, and a third one learns from these labels alone.
 
     Before each epoch, target samples drawn at random (more of them each time) are candidates; those on which both
@@ -217,11 +230,7 @@ class TriTraining(Method):
         arxiv="1702.08400",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target's labels against the source's.")
-        threshold: float = Field(0.95, ge=0, lt=1, description="Least probability τ that one labeller gives to the class that both see.")
-        views: float = Field(0.01, ge=0, le=1, description="Weight μ that keeps the two labellers from using the same features.")
-        warm_up: float = Field(0.1, ge=0, le=0.5, description="Share of the run before the first labels are given.")
+    given: Tensor  # labels of the target's samples; −1: none
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.labellers = nn.ModuleList(nn.Linear(bottleneck, self.classes) for _ in range(2))
@@ -229,14 +238,15 @@ class TriTraining(Method):
         self.draws = Draws(generator)
 
     def begin(self, seen: Seen) -> None:
-        self.register_buffer("given", torch.full((len(seen.target),), -1, device=seen.target.device))  # −1: no label
+        self.register_buffer("given", torch.full((len(seen.target),), -1, device=seen.target.device))
 
     def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
         if progress < self.params.warm_up:
             return {}
         features, _ = self.look(seen.target)
         with torch.no_grad():
-            labels, agreed = agreed_labels(*(labeller(features) for labeller in self.labellers), self.params.threshold)
+            first, second = (labeller(features) for labeller in self.labellers)
+            labels, agreed = agreed_labels(first, second, self.params.threshold)
         # Of n samples, the paper looks at n·k/20 in step k of 30.
         candidate = self.draws.uniform(len(features), like=features) < 1.5 * progress
         self.given.copy_(torch.where(agreed & candidate, labels, -1))
@@ -250,7 +260,8 @@ class TriTraining(Method):
         task = sum(F.cross_entropy(logits[:n], batch.labels) for logits in pairs) + unlabelled * F.cross_entropy(own[:n], batch.labels)
         known = (given >= 0).sum().clamp_min(1)
         pseudo = sum(F.cross_entropy(logits[n:], given, ignore_index=-1, reduction="sum") for logits in [*pairs, own]) / known
-        views = (self.labellers[0].weight @ self.labellers[1].weight.T).abs().sum()
+        first, _, second, _ = self.labellers.parameters()  # a weight and a bias of each
+        views = (first @ second.T).abs().sum()
         losses = {"task": task, "pseudo": self.params.trade_off * pseudo, "views": self.params.views * views}
         return Step(losses, features)
 

@@ -13,8 +13,13 @@ from core.methods.confusion import prediction_entropy
 from core.methods.fine_tuning import shot_accuracy
 
 
+class MMEParams(MethodParams):
+    trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
+    temperature: float = Field(0.05, gt=0, le=1, description="Divides the cosines: smaller is surer.")
+
+
 @method
-class MME(Method):
+class MME(Method[MMEParams]):
     """Minimax entropy: the classifier moves towards the unlabelled target, the features gather around the classifier.
 
     Its classifier compares directions: logits wₖ·f/‖f‖/T, without bias (Saito et al. 2019, eq. 1). The classes' weights start from
@@ -37,10 +42,6 @@ class MME(Method):
         year=2019,
         arxiv="1904.06487",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
-        temperature: float = Field(0.05, gt=0, le=1, description="Divides the cosines: smaller is surer.")
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.classifier = nn.Linear(bottleneck, self.classes, bias=False)

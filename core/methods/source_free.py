@@ -36,17 +36,24 @@ def centroid_labels(features: Tensor, probabilities: Tensor) -> Tensor:
         int64, N.
     """
     f = F.normalize(torch.cat([features, torch.ones_like(features[:, :1])], 1))
-    shares = probabilities
-    missing = F.one_hot(probabilities.argmax(1), shares.shape[1]).sum(0) == 0
-    for _ in range(2):
+    classes = probabilities.shape[1]
+    missing = F.one_hot(probabilities.argmax(1), classes).sum(0) == 0
+
+    def nearest(shares: Tensor) -> Tensor:
         centroids = shares.T @ f  # their length does not matter to a cosine
-        labels = (f @ F.normalize(centroids).T).masked_fill(missing, -torch.inf).argmax(1)
-        shares = F.one_hot(labels, shares.shape[1]).to(f)
-    return labels
+        return (f @ F.normalize(centroids).T).masked_fill(missing, -torch.inf).argmax(1)
+
+    return nearest(F.one_hot(nearest(probabilities), classes).to(f))
+
+
+class SHOTParams(MethodParams):
+    pseudo: float = Field(
+        0.3, ge=0, le=10, description="Weight β of the labels that each epoch gives to the target; its authors take 0.1 on digits."
+    )
 
 
 @method
-class SHOT(Method):
+class SHOT(Method[SHOTParams]):
     """Source Hypothesis Transfer: the classifier stays, the features learn to please it, one by one and all together."""
 
     info = MethodInfo(
@@ -68,10 +75,7 @@ class SHOT(Method):
         arxiv="2002.08546",
     )
 
-    class Params(MethodParams):
-        pseudo: float = Field(
-            0.3, ge=0, le=10, description="Weight β of the labels that each epoch gives to the target; its authors take 0.1 on digits."
-        )
+    given: Tensor  # labels of the target's samples; −1: none yet
 
     def begin(self, seen: Seen) -> None:
         self.register_buffer("given", torch.full((len(seen.target),), -1, device=seen.target.device))
@@ -133,8 +137,14 @@ def _nearest(features: Tensor, bank: Tensor, index: Tensor, count: int) -> Tenso
     return similarity.topk(min(count, len(bank) - 1), dim=1).indices
 
 
+class NRCParams(MethodParams):
+    neighbours: int = Field(3, ge=1, le=20, description="How many nearest neighbours each sample is compared with.")
+    expanded: int = Field(2, ge=1, le=20, description="How many neighbours of each neighbour are looked at.")
+    affinity: float = Field(0.1, ge=0, le=1, description="Weight r of a neighbour that does not count the sample among its own.")
+
+
 @method
-class NRC(Method):
+class NRC(Method[NRCParams]):
     """Neighbourhood Reciprocity Clustering: what lies together in the source model's features shall be called the same."""
 
     info = MethodInfo(
@@ -156,10 +166,8 @@ class NRC(Method):
         arxiv="2110.04202",
     )
 
-    class Params(MethodParams):
-        neighbours: int = Field(3, ge=1, le=20, description="How many nearest neighbours each sample is compared with.")
-        expanded: int = Field(2, ge=1, le=20, description="How many neighbours of each neighbour are looked at.")
-        affinity: float = Field(0.1, ge=0, le=1, description="Weight r of a neighbour that does not count the sample among its own.")
+    bank: Tensor
+    scores: Tensor
 
     def begin(self, seen: Seen) -> None:
         features, logits = self.look(seen.target)
@@ -176,7 +184,7 @@ class NRC(Method):
 
 
 @method
-class AdaBN(Method):
+class AdaBN(Method[MethodParams]):
     """Adaptive Batch Normalisation: each domain is normalised by its own statistics. No weight is learned.
 
     Mean and variance of each batch norm are averaged over the whole target, in parts of equal size that take every n-th sample,
@@ -215,8 +223,14 @@ class AdaBN(Method):
         return {}
 
 
+class TENTParams(MethodParams):
+    guard: float = Field(
+        0.7, ge=0, le=1, description="Least number of classes, g, in a batch's mean prediction, as a share of the source model's."
+    )
+
+
 @method
-class TENT(Method):
+class TENT(Method[TENTParams]):
     """Test-time entropy minimisation: batch norm follows the target, its scales and offsets make predictions sure.
 
     In training, statistics are those of the batch; their running average answers afterwards. Entropy alone is lowest when all
@@ -242,10 +256,7 @@ class TENT(Method):
         arxiv="2006.10726",
     )
 
-    class Params(MethodParams):
-        guard: float = Field(
-            0.7, ge=0, le=1, description="Least number of classes, g, in a batch's mean prediction, as a share of the source model's."
-        )
+    classes_before: Tensor
 
     def begin(self, seen: Seen) -> None:
         self.register_buffer("classes_before", effective_classes(self.look(seen.target)[1]))

@@ -47,8 +47,16 @@ def charbonnier_entropy(logits: Tensor, eta: float) -> Tensor:
     return (entropy.square() + 1e-6).pow(eta).mean()
 
 
+class FDAParams(MethodParams):
+    beta: float = Field(
+        0.1, ge=0, lt=0.5, description="How far, β, the exchanged square of low frequencies reaches; a share of the image's side."
+    )
+    trade_off: float = Field(0.005, ge=0, le=10, description="Weight λ of the target's entropy.")
+    eta: float = Field(2.0, ge=0.5, le=5, description="Exponent η of the entropy: larger looks at the unsure samples alone.")
+
+
 @method
-class FDA(Method):
+class FDA(Method[FDAParams]):
     """Fourier domain adaptation: source images get the low frequencies of random target images."""
 
     info = MethodInfo(
@@ -69,13 +77,6 @@ class FDA(Method):
         year=2020,
         arxiv="2004.05498",
     )
-
-    class Params(MethodParams):
-        beta: float = Field(
-            0.1, ge=0, lt=0.5, description="How far, β, the exchanged square of low frequencies reaches; a share of the image's side."
-        )
-        trade_off: float = Field(0.005, ge=0, le=10, description="Weight λ of the target's entropy.")
-        eta: float = Field(2.0, ge=0.5, le=5, description="Exponent η of the entropy: larger looks at the unsure samples alone.")
 
     def step(self, batch: Batch, progress: float) -> Step:
         n, style = len(batch.source), batch.target.float()
@@ -119,8 +120,21 @@ def least_squares(verdicts: Tensor, wanted: float) -> Tensor:
     return (verdicts - wanted).square().mean()
 
 
+def told_apart(real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """What a discriminator minimises, from its verdicts on real and on redrawn images, and the share of these that it gets right."""
+    right = (real > 0.5).float().mean() + (drawn <= 0.5).float().mean()
+    return least_squares(real, 1) + least_squares(drawn, 0), right / 2
+
+
+class CyCADAParams(MethodParams):
+    # With CycleGAN's λ = 10 translators that start at the identity stay there in as few steps as are taken here.
+    cycle: float = Field(1.0, ge=0, le=100, description="Weight λ of coming back to the same image.")
+    semantic: float = Field(0.3, ge=0, le=100, description="Weight μ of keeping the class that the source model sees.")
+    width: int = Field(32, ge=4, le=128, description="Channels of the translators and discriminators.")
+
+
 @method
-class CyCADA(Method):
+class CyCADA(Method[CyCADAParams]):
     """Cycle-consistent adversarial domain adaptation: a CycleGAN redraws the source as target, and keeps what the source model sees.
 
     Three updates for each batch: the two translators, the two discriminators, and the network on translated source images.
@@ -148,12 +162,6 @@ class CyCADA(Method):
         arxiv="1711.03213",
     )
 
-    class Params(MethodParams):
-        # With CycleGAN's λ = 10 translators that start at the identity stay there in as few steps as are taken here.
-        cycle: float = Field(1.0, ge=0, le=100, description="Weight λ of coming back to the same image.")
-        semantic: float = Field(0.3, ge=0, le=100, description="Weight μ of keeping the class that the source model sees.")
-        width: int = Field(32, ge=4, le=128, description="Channels of the translators and discriminators.")
-
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.draws = Draws(generator)
         self.source_network = deepcopy(self.network).requires_grad_(False)
@@ -173,11 +181,11 @@ class CyCADA(Method):
         yield Step(losses, seen, trains=[*self.to_target.parameters(), *self.to_source.parameters()])
 
         to_target, to_source = to_target.detach(), to_source.detach()
-        pairs = [(self.judge_target(target), self.judge_target(to_target)), (self.judge_source(source), self.judge_source(to_source))]
-        told = sum(least_squares(real, 1) + least_squares(drawn, 0) for real, drawn in pairs) / 2
-        accuracy = sum((real > 0.5).float().mean() + (drawn <= 0.5).float().mean() for real, drawn in pairs) / 4
+        of_target, right_on_target = told_apart(self.judge_target(target), self.judge_target(to_target))
+        of_source, right_on_source = told_apart(self.judge_source(source), self.judge_source(to_source))
+        accuracy = (right_on_target + right_on_source) / 2
         judges = [*self.judge_target.parameters(), *self.judge_source.parameters()]
-        yield Step({"domain": told}, seen, {"discriminator_accuracy": accuracy}, judges)
+        yield Step({"domain": (of_target + of_source) / 2}, seen, {"discriminator_accuracy": accuracy}, judges)
 
         features, logits = self.network(pixels(to_target))
         yield Step({"task": F.cross_entropy(logits, batch.labels)}, features, trains=list(self.network.parameters()))
@@ -191,7 +199,8 @@ class CyCADA(Method):
             wanted = self.source_network(pixels(torch.cat([source, target])))[1].argmax(1)
         sizes = [len(source), len(target)]
         features, logits = self.source_network(pixels(torch.cat([to_target, to_source])))
-        semantic = sum(F.cross_entropy(*part) for part in zip(logits.split(sizes), wanted.split(sizes), strict=True))
+        (of_source, of_target), (source_class, target_class) = logits.split(sizes), wanted.split(sizes)
+        semantic = F.cross_entropy(of_source, source_class) + F.cross_entropy(of_target, target_class)
         losses = {"translators": realism, "cycle": self.params.cycle * cycle, "semantic": self.params.semantic * semantic}
         return features.detach(), losses
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from core.methods.base import AlignmentMethod, Batch, Draws, MethodInfo, MethodParams, method
+from core.methods.base import AlignmentMethod, AlignmentParams, Batch, Draws, MethodInfo, method
 
 
 def transport_plan(cost: Tensor) -> Tensor:
@@ -83,8 +83,14 @@ def sliced_wasserstein2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
     return (on_x - on_y).square().mean()
 
 
+class DeepJDOTParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the transport cost against the task loss.")
+    feature_weight: float = Field(0.01, ge=0, le=10, description="Weight α of the squared distance of features.")
+    label_weight: float = Field(0.3, ge=0, le=10, description="Weight λ_t of the disagreement of label and prediction.")
+
+
 @method
-class DeepJDOT(AlignmentMethod):
+class DeepJDOT(AlignmentMethod[DeepJDOTParams]):
     """Deep Joint Distribution Optimal Transport: features and labels are carried from source to target together."""
 
     info = MethodInfo(
@@ -103,19 +109,19 @@ class DeepJDOT(AlignmentMethod):
         arxiv="1803.10081",
     )
 
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the transport cost against the task loss.")
-        feature_weight: float = Field(0.01, ge=0, le=10, description="Weight α of the squared distance of features.")
-        label_weight: float = Field(0.3, ge=0, le=10, description="Weight λ_t of the disagreement of label and prediction.")
-
     def alignment(self, features: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         weights = self.params.feature_weight, self.params.label_weight
         loss, _ = joint_transport_loss(*batch.split(features), batch.labels, batch.split(logits)[1], *weights)
         return loss
 
 
+class SlicedWassersteinParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=1000, description="Weight λ of the squared distance against the task loss.")
+    directions: int = Field(128, ge=1, le=4096, description="Random lines for each batch.")
+
+
 @method
-class SlicedWasserstein(AlignmentMethod):
+class SlicedWasserstein(AlignmentMethod[SlicedWassersteinParams]):
     """Sliced Wasserstein distance between the features of both domains, without the paper's term for pseudo-labels."""
 
     info = MethodInfo(
@@ -134,10 +140,6 @@ class SlicedWasserstein(AlignmentMethod):
         year=2019,
         arxiv="1907.02271",
     )
-
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=1000, description="Weight λ of the squared distance against the task loss.")
-        directions: int = Field(128, ge=1, le=4096, description="Random lines for each batch.")
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.draws = Draws(generator)

@@ -140,15 +140,15 @@ def _ends(entry: Entry, end: str) -> list[float]:
 
 def _right_on_the_same(first: Record, second: Record) -> tuple[np.ndarray, np.ndarray] | None:
     """Whether each run is right at its end, on the labelled target samples that both kept; None where these are not the same ones."""
-    sides = [_target(run) for run in (first, second)]
-    if None in sides:
+    one, other = _target(first), _target(second)
+    if one is None or other is None:
         return None
-    m = min(len(labels) for labels, _, _ in sides)
-    (labels, predicted, looks), (others, also_predicted, other_looks) = sides
+    (labels, predicted, looks), (others, also_predicted, other_looks) = one, other
+    m = min(len(labels), len(others))
     if not np.array_equal(labels[:m], others[:m]) or not np.array_equal(looks[:m], other_looks[:m]) or not (labels[:m] >= 0).any():
         return None
     known = labels[:m] >= 0
-    return tuple((p[:m] == labels[:m])[known] for p in (predicted, also_predicted))
+    return (predicted[:m] == labels[:m])[known], (also_predicted[:m] == labels[:m])[known]
 
 
 def _target(run: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -193,7 +193,7 @@ def told(group: Group) -> list[str]:
 
 
 def _interval(gap: Difference) -> str:
-    if gap.low is None:
+    if gap.low is None or gap.high is None:
         return f" ({'apart' if gap.resolved else 'not apart'} {gap.rests_on})"
     return f" (difference {points(gap.mean)} points, {interval(gap.low, gap.high, points, 'interval')}, {gap.rests_on})"
 

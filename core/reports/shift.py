@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from scipy.stats import chi2_contingency
@@ -13,14 +14,13 @@ from torch import Tensor
 from core.experiment import Experiment
 from core.maps import class_centres, density_contour, pca_map
 from core.maps.data import MapData
-from core.measures import classifier, mmd
-from core.measures.columns import ColumnTests, column_tests
-from core.measures.distances import coral_distance, energy_distance, sliced_wasserstein
+from core.measures import MEASURES, Measure
+from core.measures.classifier import DomainAuc, classified, domain_auc
 from core.measures.explained import Explained, explained
 from core.measures.label_shift import LabelShift, label_shift, with_class_shares
-from core.measures.mmd import MMDTest
+from core.measures.mmd import MMDTest, compared_by_kernel, mmd_test
 from core.measures.properties import properties
-from core.measures.ridge import RidgeTest, ridge_test
+from core.measures.ridge import permuted
 from core.reports.shift_data import Material, View, material
 from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
 from core.samples.raw import Originals
@@ -29,16 +29,24 @@ TYPICAL = 6  # most source-like and most target-like samples
 FEWEST_MATCHED = 50  # samples per domain for a comparison with equal class shares
 
 
-@dataclass(frozen=True, eq=False)
-class ShiftReport:
-    """What is known so far of the shift between two domains; what its stage has not come to is None.
+@dataclass(frozen=True)
+class Number:
+    """A measure of the two domains, with its companions by their keys, and the same between two random sets of source samples."""
 
-    ``…_control`` compares two random sets of source samples, ``control_n`` each: what no shift looks like. ``typical`` are the
-    most source-like source samples and the most target-like target samples, as indices of the 2n shown ones. Of images, ``pictures``
-    are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold. ``truth`` are the
-    class shares of the target where its labels are known. ``positions`` is 2n×2 (PCA).
+    measure: Measure
+    values: Mapping[str, float]
+    control: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What is compared: n held-out samples of each domain, ``measured`` of them by the statistics, ``control_n`` a side by the control.
+
+    Of images, ``pictures`` are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold. ``labels`` are those of the 2n
+    samples, −1 where unknown; ``source_labels`` and ``target_labels`` those of the whole domains, None where the target has none.
     """
 
+    doing: ClassVar[str] = "Loading both domains"
     view: View
     kind: str
     n: int
@@ -53,44 +61,128 @@ class ShiftReport:
     class_names: tuple[str, ...]
     source_labels: np.ndarray
     target_labels: np.ndarray | None
-    blind: bool = False
-    auc: classifier.DomainAuc | None = None
-    auc_control: classifier.DomainAuc | None = None
-    ridge: RidgeTest | None = None
-    ridge_control: RidgeTest | None = None
-    typical: tuple[np.ndarray, np.ndarray] | None = None
-    mmd: MMDTest | None = None
-    mmd_control: MMDTest | None = None
-    distances: dict[str, tuple[float, float]] | None = None
-    column_tests: ColumnTests | None = None
-    column_control: ColumnTests | None = None
-    properties: tuple[Explained, ...] | None = None
-    label_shift: LabelShift | None = None
-    truth: np.ndarray | None = None
-    matched: Matched | None = None
-    overlap: Overlap | None = None
-    kind_of_shift: Kind | None = None
-    positions: np.ndarray | None = None
+    blind: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """How well classifiers tell the domains apart, and by what chance.
+
+    ``typical`` are the most source-like source samples and the most target-like target samples, as indices of the 2n shown ones.
+    """
+
+    doing: ClassVar[str] = "Asking a classifier"
+    auc: DomainAuc
+    control: DomainAuc
+    p: float
+    typical: tuple[np.ndarray, np.ndarray]
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """The kernel test, with its values under the null."""
+
+    doing: ClassVar[str] = "Comparing by kernel, 499 permutations"
+    test: MMDTest
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Whether there is evidence of a shift, and what simple properties explain it, the most telling first.
+
+    ``differ`` rests on both permutation tests together; it is false in 95 % of all comparisons without a shift.
+    """
+
+    doing: ClassVar[str] = "Measuring simple properties"
+    differ: bool
+    properties: tuple[Explained, ...]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Every other registered measure of a pair."""
+
+    doing: ClassVar[str] = "Measuring distances and columns"
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Class shares of the target, estimated without its labels, and what they say of the kind of shift.
+
+    ``truth`` are the true ones where labels are known; ``matched`` is None where too few samples could be drawn with equal class shares,
+    ``overlap`` where the target has no labels.
+    """
+
+    doing: ClassVar[str] = "Estimating class shares"
+    shift: LabelShift
+    truth: np.ndarray | None
+    matched: Matched | None
+    overlap: Overlap | None
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """The 2n samples on a plane, float32 2n×2 (PCA)."""
+
+    doing: ClassVar[str] = "Drawing the map"
+    positions: np.ndarray
+
+
+Stage: TypeAlias = Samples | Classifier | Kernel | Explanation | Distances | Classes | Positions
+STAGES: tuple[type[Stage], ...] = (Samples, Classifier, Kernel, Explanation, Distances, Classes, Positions)
+Kept = TypeVar("Kept", bound=Stage)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftReport:
+    """Everything that is known of the shift between two domains."""
+
+    samples: Samples
+    classifier: Classifier
+    kernel: Kernel
+    explanation: Explanation
+    distances: Distances
+    classes: Classes
+    map: Positions
+
+    @staticmethod
+    def of(stages: Iterable[Stage]) -> ShiftReport:
+        """From all stages."""
+        done = list(stages)
+        return ShiftReport(
+            only(done, Samples),
+            only(done, Classifier),
+            only(done, Kernel),
+            only(done, Explanation),
+            only(done, Distances),
+            only(done, Classes),
+            only(done, Positions),
+        )
 
     @property
-    def differ(self) -> bool:
-        """Whether the two permutation tests together give evidence of a shift; false in 95 % of all comparisons without one."""
-        return min(self.ridge.p, self.mmd.p) <= EVIDENCE
+    def numbers(self) -> tuple[Number, ...]:
+        """Every registered measure of a pair."""
+        return self.classifier.numbers + self.kernel.numbers + self.distances.numbers
 
 
-Stage = Callable[[Material, ShiftReport], ShiftReport]
+def only(stages: Iterable[Stage], kind: type[Kept]) -> Kept:
+    """The stage of this kind, which has come already."""
+    return next(stage for stage in stages if isinstance(stage, kind))
 
 
 def shift_report(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None) -> ShiftReport:
     """The whole report of an experiment's two domains; takes what `core.reports.shift_data.material` takes."""
-    *_, last = shift_reports(experiment, view, weights)
-    return last
+    return ShiftReport.of(shift_stages(experiment, view, weights))
 
 
-def shift_reports(
+def shift_stages(
     experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False
-) -> Iterator[ShiftReport]:
-    """The report as it grows: first the samples, then with each stage more of it. The stages' names are in `STAGES`.
+) -> Iterator[Stage]:
+    """The report stage by stage, in the order of `STAGES`; each is complete when it comes.
 
     With ``blind`` the target is treated as if it had no labels, so nothing in the report rests on them.
 
@@ -100,14 +192,19 @@ def shift_reports(
         The domains cannot be loaded or do not fit together, or the network is not there.
     """
     m = material(experiment, view, weights, blind)
-    report = _samples(m)
-    yield report
-    for stage in STAGES.values():
-        report = stage(m, report)
-        yield report
+    yield _samples(m)
+    classifier = _classifier(m)
+    yield classifier
+    kernel = _kernel(m)
+    yield kernel
+    smallest_p = min(classifier.p, kernel.test.p)
+    yield _explanation(m, classifier.auc, smallest_p)
+    yield _distances(m, {number.measure.name for number in classifier.numbers + kernel.numbers})
+    yield _classes(m, classifier.auc, smallest_p)
+    yield Positions(pca_map([m.rows], [0]).positions[0])
 
 
-def _samples(m: Material) -> ShiftReport:
+def _samples(m: Material) -> Samples:
     x, kind = m.samples.inputs, m.raw[0].kind
     pictures = None
     if x.ndim == 4:
@@ -115,12 +212,12 @@ def _samples(m: Material) -> ShiftReport:
         if kind == "sound":
             pictures = np.ascontiguousarray(pictures[:, ::-1])  # low bands below, as one draws them
     known = np.full(m.n, -1) if m.target_labels is None else m.target_labels
-    return ShiftReport(
+    return Samples(
         view=m.view,
         kind=kind,
         n=m.n,
         measured=m.measured,
-        control_n=len(m.control[0]),
+        control_n=len(m.control.source),
         seed=m.experiment.seed,
         columns=m.columns,
         labels=np.concatenate([m.pool_labels[: m.n], known]),
@@ -134,123 +231,94 @@ def _samples(m: Material) -> ShiftReport:
     )
 
 
-def _classifier(m: Material, r: ShiftReport) -> ShiftReport:
-    (source, target), control, seed = m.compared, m.control, r.seed
-    auc = classifier.domain_auc(source, target, seed)
-    order = np.concatenate([np.arange(r.measured), r.n + np.arange(r.measured)])[np.argsort(auc.scores)]
-    return replace(
-        r,
+def _numbers(m: Material, names: Iterable[str]) -> tuple[Number, ...]:
+    """The named measures, those among them that compare two populations."""
+    entries = [(entry, entry.of_pair) for entry in map(MEASURES.get, names)]
+    return tuple(Number(entry, compute(m.compared), compute(m.control)) for entry, compute in entries if compute is not None)
+
+
+def _classifier(m: Material) -> Classifier:
+    auc, n, measured = m.compared.once(classified), m.n, m.measured
+    order = np.concatenate([np.arange(measured), n + np.arange(measured)])[np.argsort(auc.scores)]
+    return Classifier(
         auc=auc,
-        auc_control=classifier.domain_auc(*control, seed),
-        ridge=ridge_test(source, target, seed=seed),
-        ridge_control=ridge_test(*control, seed=seed),
-        typical=(order[order < r.n][:TYPICAL], order[::-1][order[::-1] >= r.n][:TYPICAL]),
+        control=m.control.once(classified),
+        p=m.compared.once(permuted).p,
+        typical=(order[order < n][:TYPICAL], order[::-1][order[::-1] >= n][:TYPICAL]),
+        numbers=_numbers(m, ("domain_auc", "domain_p")),
     )
 
 
-def _bandwidth(m: Material) -> float:
-    """The mean squared distance between two rows; if no column varies among those compared, any kernel width will do."""
-    return float(2 * np.concatenate(m.compared).var(0, ddof=1, dtype=np.float64).sum()) or 1.0
+def _kernel(m: Material) -> Kernel:
+    return Kernel(m.compared.once(compared_by_kernel), _numbers(m, ["mmd2"]))
 
 
-def _kernel(m: Material, r: ShiftReport) -> ShiftReport:
-    bandwidth = _bandwidth(m)
-    return replace(
-        r,
-        mmd=mmd.mmd_test(*m.compared, bandwidth, seed=r.seed),
-        mmd_control=mmd.mmd_test(*m.control, bandwidth, seed=r.seed),
-    )
-
-
-def _distances(m: Material, r: ShiftReport) -> ShiftReport:
-    seed = r.seed
-    found = {
-        "sliced_wasserstein": tuple(sliced_wasserstein(*sides, seed) for sides in (m.compared, m.control)),
-        "energy_distance": tuple(energy_distance(*sides) for sides in (m.compared, m.control)),
-        "coral_distance": tuple(coral_distance(*sides) for sides in (m.compared, m.control)),
-    }
-    return replace(r, distances=found, column_tests=column_tests(*m.compared), column_control=column_tests(*m.control))
-
-
-def _properties(m: Material, r: ShiftReport) -> ShiftReport:
-    if not r.differ:
-        return replace(r, properties=())
+def _explanation(m: Material, auc: DomainAuc, smallest_p: float) -> Explanation:
+    if smallest_p > EVIDENCE:
+        return Explanation(False, ())
     entries, values = properties(m.raw)
-    return replace(r, properties=tuple(explained(entries, *values, r.auc.auc, r.seed)))
+    return Explanation(True, tuple(explained(entries, *values, auc.auc, m.experiment.seed)))
 
 
-def _classes(m: Material, r: ShiftReport) -> ShiftReport:
+def _distances(m: Material, known: set[str]) -> Distances:
+    return Distances(_numbers(m, [name for name in MEASURES.names() if name not in known]))
+
+
+def _classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
     """Label shift, and what it says of the kind of shift. Both rest on a linear classifier of the classes, fitted on source samples."""
-    k, size = len(m.class_names), r.measured
-    source, target = m.compared
+    k, size, seed = len(m.class_names), m.measured, m.experiment.seed
+    target = m.compared.target
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(m.training, m.training_labels)
-    predicted, there = model.predict(m.pool), model.predict(target)
-    labels = label_shift(m.pool_labels, predicted, there, k, r.seed)
+    predicted, there = np.asarray(model.predict(m.pool)), np.asarray(model.predict(target))
+    labels = label_shift(m.pool_labels, predicted, there, k, seed)
     truth = None if m.target_labels is None else np.bincount(m.target_labels, minlength=k) / len(m.target_labels)
     matched = None
     if labels.estimated is not None:
-        chosen = with_class_shares(m.pool_labels, labels.estimated, size, r.seed)
+        chosen = with_class_shares(m.pool_labels, labels.estimated, size, seed)
         if len(chosen) >= FEWEST_MATCHED:
             sides = m.pool[chosen], target[: len(chosen)]
-            again = classifier.domain_auc(*sides, r.seed)
-            matched = Matched(len(chosen), again.auc, again.low, mmd.mmd_test(*sides, _bandwidth(m), seed=r.seed).p)
+            again = domain_auc(*sides, seed)
+            matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.compared.bandwidth, seed=seed).p)
     both = None
     if m.target_labels is not None:
-        wrong = predicted[:size] != m.pool_labels[:size], there != m.target_labels[:size]
-        both = overlap(wrong[0], r.auc.scores[:size], wrong[1], r.auc.scores[size:], r.seed)
-    return replace(
-        r,
-        label_shift=labels,
-        truth=truth,
-        matched=matched,
-        overlap=both,
-        kind_of_shift=kind_of_shift(r.auc, min(r.ridge.p, r.mmd.p), labels, matched, _shares_differ(predicted, there, k), both),
-    )
+        wrong = [np.not_equal(guess[:size], labels[:size]) for guess, labels in ((predicted, m.pool_labels), (there, m.target_labels))]
+        both = overlap(wrong[0], auc.scores[:size], wrong[1], auc.scores[size:], seed)
+    kind = kind_of_shift(auc, smallest_p, labels, matched, _shares_differ(predicted, there, k), both)
+    return Classes(labels, truth, matched, both, kind)
 
 
 def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
     """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
     counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
     counts = counts[:, counts.sum(0) > 0]
-    return counts.shape[1] > 1 and bool(chi2_contingency(counts).pvalue < 0.01)
-
-
-def _map(m: Material, r: ShiftReport) -> ShiftReport:
-    return replace(r, positions=pca_map([m.rows], [0]).positions[0])
-
-
-STAGES: dict[str, Stage] = {
-    "Asking a classifier": _classifier,
-    "Comparing by kernel, 499 permutations": _kernel,
-    "Measuring simple properties": _properties,
-    "Measuring distances and columns": _distances,
-    "Estimating class shares": _classes,
-    "Drawing the map": _map,
-}
+    return counts.shape[1] > 1 and chi2_contingency(counts)[1] < 0.01
 
 
 def report_map(report: ShiftReport, name: str) -> MapData:
     """The PCA map of what was compared; ``name`` identifies the question that was asked."""
-    count = 2 * report.n
-    domain = (np.arange(count) >= report.n).astype(np.uint8)
-    what = "raw inputs" if report.view == "raw" else "features"
+    samples, positions = report.samples, report.map.positions
+    count = 2 * samples.n
+    domain = (np.arange(count) >= samples.n).astype(np.uint8)
+    what = "raw inputs" if samples.view == "raw" else "features"
+    named = f"{name}-{samples.view}{'-blind' * samples.blind}-pca"
+    auc, inputs = report.classifier.auc.auc, "inputs" if what == "raw inputs" else what
     return MapData(
-        identity=f"{name}-{report.view}{'-blind' * report.blind}-pca",
-        version=f"{name}-{report.view}{'-blind' * report.blind}-pca",
+        identity=named,
+        version=named,
         epochs=(0,),
-        positions=report.positions[None],
+        positions=positions[None],
         domain=domain,
-        labels=report.labels.astype(np.int16),
+        labels=samples.labels.astype(np.int16),
         predictions=np.zeros((1, count), np.int16),
         confidence=np.zeros((1, count), np.float32),
-        class_names=report.class_names,
+        class_names=samples.class_names,
         titles=(what,),
-        captions=(f"Domain AUC {report.auc.auc:.2f} in the full space of {report.columns} {'inputs' if what == 'raw inputs' else what}",),
-        centres=class_centres(report.positions, report.labels, domain, len(report.class_names))[None],
-        outlines=(tuple(density_contour(report.positions[domain == side]) for side in (0, 1)),),
-        pictures=report.pictures,
-        rows=report.rows,
-        originals=report.originals,
-        note=f"Showing {report.n:,} held-out samples per domain, drawn with seed {report.seed}, source classes in proportion.",
+        captions=(f"Domain AUC {auc:.2f} in the full space of {samples.columns} {inputs}",),
+        centres=class_centres(positions, samples.labels, domain, len(samples.class_names))[None],
+        outlines=(tuple(density_contour(positions[domain == side]) for side in (0, 1)),),
+        pictures=samples.pictures,
+        rows=samples.rows,
+        originals=samples.originals,
+        note=f"Showing {samples.n:,} held-out samples per domain, drawn with seed {samples.seed}, source classes in proportion.",
         judged=False,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,14 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Domain, stratified_order
-from core.domains.base import chosen_from
+from core.domains.base import chosen_from, originals_of
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
-from core.measures import MEASURED
+from core.measures import MEASURED, Populations
 from core.measures.mmd import random_halves
-from core.measures.properties import Raw
-from core.training.evaluation import Bench, Samples
+from core.samples.raw import Raw
+from core.training.build import make_method
+from core.training.data import Data, Samples
 
 SIDE = 16  # pixels: larger images are reduced to this before they are compared
 COMMON = 300  # words of a text that are counted
@@ -75,14 +77,18 @@ class Material:
         """Samples per domain that the statistics look at."""
         return min(self.n, MEASURED)
 
-    @property
-    def compared(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
+    @cached_property
+    def compared(self) -> Populations:
+        """Source and target. The kernel's width is the mean squared distance; if no column varies among these, any will do."""
+        source, target = self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
+        bandwidth = float(2 * np.concatenate([source, target]).var(0, ddof=1, dtype=np.float64).sum()) or 1.0
+        return Populations(source, target, bandwidth, self.experiment.seed)
 
-    @property
-    def control(self) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def control(self) -> Populations:
         """Two random sets of source samples, as many as are compared where the source has that many, or its halves."""
-        return random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
+        halves = random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
+        return Populations(*halves, self.compared.bandwidth, self.experiment.seed)
 
 
 def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False) -> Material:
@@ -105,12 +111,12 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         The domains cannot be loaded or do not fit together, or there is no such network.
     """
     pair = load_pair(*experiment.pair)
-    bench = Bench(experiment, pair, "cpu")
-    n, source, target = bench.shown, bench.source, bench.target
+    data = Data.of(experiment, pair, "cpu")
+    n, source, target = data.shown, data.source, data.target
     count = max(n, min(2 * MEASURED, len(source.held_out)))
     order = torch.from_numpy(stratified_order(source.labels.numpy(), len(source.labels), experiment.seed)[:TRAINING])
     parts = [source.held_out[:count], target.held_out[:n], source.inputs[order]]
-    make = _flattened(pair.source.kind, torch.cat(parts[:2])) if view == "raw" else _network(bench, view, weights)
+    make = _flattened(pair.source.kind, torch.cat(parts[:2])) if view == "raw" else _network(data, view, weights)
     pool, compared, training = (make(part) for part in parts)
     pooled = np.concatenate([pool, compared])
     mean, spread = pooled.mean(0, dtype=np.float64), pooled.std(0, dtype=np.float64)
@@ -132,8 +138,8 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         training_labels=source.labels[order].numpy(),
         pool_labels=source.held_out_labels[:count],
         target_labels=None if hidden else target.held_out_labels[:n],
-        raw=(_raw(pair.source, source.chosen[:shown]), _raw(pair.target, target.chosen[:shown])),
-        samples=bench.samples(),
+        raw=(_raw(pair.source, source.rows[:shown]), _raw(pair.target, target.rows[:shown])),
+        samples=Samples.of(experiment, pair),
         class_names=pair.class_names,
         class_shares=(source.labels.numpy(), None if hidden else target.labels.numpy()),
         blind=blind,
@@ -141,9 +147,8 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
 
 
 def _raw(d: Domain, rows: Tensor) -> Raw:
-    # Texts and sounds carry what they were made from, tables the names of their columns; images are what they are.
     part = chosen_from(d, rows)
-    return Raw(d.kind, part.inputs[:].numpy(), part.originals, d.rate)
+    return Raw(d.kind, part.inputs[:].numpy(), originals_of([part]))
 
 
 def _flattened(kind: str, pooled: Tensor) -> Callable[[Tensor], np.ndarray]:
@@ -162,17 +167,17 @@ def _flattened(kind: str, pooled: Tensor) -> Callable[[Tensor], np.ndarray]:
     return flat
 
 
-def _network(bench: Bench, view: View, weights: Mapping[str, Tensor] | None) -> Callable[[Tensor], np.ndarray]:
-    spec = bench.experiment.backbone
+def _network(data: Data, view: View, weights: Mapping[str, Tensor] | None) -> Callable[[Tensor], np.ndarray]:
+    spec = data.experiment.backbone
     if view == "trained" and weights is None:
         raise InputError(
             "backbone", f"no source-trained {spec.name} is stored for these domains.", "Run it once on Adapt, or compare raw inputs."
         )
     if view == "pretrained" and spec.params.get("weights", "none") == "none":
         raise InputError("backbone", f"{spec.name} has no pretrained weights here.", "Choose resnet18 with pretraining.")
-    # Of a frozen backbone only what follows it is stored; the layers themselves are those that `Bench.freeze` takes.
-    trained, partly = dict(weights) if view == "trained" else None, bench.freezes
-    method = bench.method("source-only", {}, "adapt" if partly else "reference", None if partly else trained).eval()
+    # Of a frozen backbone only what follows it is stored; the layers themselves are those that `Data.embedded` takes.
+    trained, partly = dict(weights) if view == "trained" else None, data.freezes
+    method = make_method(data, "source-only", {}, "adapt" if partly else "reference", None if partly else trained).eval()
     if partly and trained is not None:
         method.network.load_state_dict(trained, strict=False)
     # A pretrained network's bottleneck is a fresh layer: what was learnt lies before it.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from core.measures.base import MEASURES, Measure
 from core.measures.classifier import DomainAuc
-from core.measures.glossary import WORDS, Words
 from core.measures.label_shift import LabelShift
 
 ENOUGH = 30  # samples of each domain, in effect, where both domains have samples
@@ -59,7 +59,7 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
         Out-of-fold log-odds of "target" of the same samples.
     """
     sides = [(source_wrong.astype(float), expit(source_scores)), (target_wrong.astype(float), expit(-target_scores))]
-    errors = [float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides]
+    here, there = (float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides)
     effective = min(float(min(2 * w.sum(), w.sum() ** 2 / max(np.square(w).sum(), 1e-300))) for _, w in sides)
     rng = np.random.default_rng([seed, 0x0E7])
     drawn = []
@@ -67,7 +67,7 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
         at = rng.integers(len(w), size=(DRAWS, len(w)))
         drawn.append((wrong * w)[at].sum(1) / np.maximum(w[at].sum(1), 1e-300))
     low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-    return Overlap(*errors, errors[1] - errors[0], float(low), float(high), effective)
+    return Overlap(here, there, there - here, float(low), float(high), effective)
 
 
 @dataclass(frozen=True)
@@ -176,14 +176,15 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
     return [f"{errors}: no evidence that labels mean something else."], []
 
 
-WORDS.add(
-    Words(
+MEASURES.add(
+    Measure(
         name="kind",
         title="Kind of shift",
         meaning="Covariate shift: other inputs; label shift: other class shares; concept shift: the same input carries another label.",
         formula=r"p(x,y) = p(x)\,p(y \mid x) = p(y)\,p(x \mid y)",
-        reference="Moreno-Torres et al. 2012, A unifying view on dataset shift, Pattern Recognition 45; Cai et al. 2023, arXiv 2303.02011",
+        source="Moreno-Torres et al. 2012, A unifying view on dataset shift, Pattern Recognition 45; Cai et al. 2023, arXiv 2303.02011",
         limits="From inputs alone the kinds cannot be told apart for certain. The sentence says what these numbers look like to a linear "
         "classifier, and what would be needed to know. Target labels are used for the comparison of errors only.",
+        finding_of="pair",
     )
 )

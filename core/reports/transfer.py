@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from scipy.stats import binomtest, false_discovery_control
@@ -12,13 +13,15 @@ from scipy.stats import t as student
 from core.cache import Cache
 from core.experiment.settings import question
 from core.measures import MEASURED
-from core.measures.accuracy import Gain, confusion, wilson
+from core.measures.accuracy import Gain, wilson
 from core.measures.alignment import Alignment, class_alignment
+from core.measures.base import validators
 from core.measures.calibration import Calibration, calibration
-from core.measures.validators import VALIDATORS, chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
+from core.measures.validators import chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
 from core.runs import snapshots, store
 from core.runs.record import Record
 
+Look = TypeVar("Look")
 _REPORTS: Cache[TransferReport] = Cache("transfer reports", entries=64)
 _VALUES: Cache[dict[str, float]] = Cache("validators of snapshots", entries=4096)
 
@@ -59,8 +62,8 @@ class TransferReport:
         int64, K each: how often each class is predicted of the target before and after; needs no labels.
     source : tuple of Calibration
         Before and after.
-    target : tuple of Calibration or None
-        None where the target has no labels; so are ``counts`` (K×K confusion, before and after) and ``alignment``.
+    target, alignment : tuple or None
+        Before and after; None where the target has no labels.
     classes : tuple of ClassChange
         Those classes of which there are labelled target samples.
     """
@@ -71,26 +74,34 @@ class TransferReport:
     predicted: tuple[np.ndarray, np.ndarray]
     source: tuple[Calibration, Calibration]
     target: tuple[Calibration, Calibration] | None
-    counts: tuple[np.ndarray, np.ndarray] | None
     alignment: tuple[Alignment, Alignment] | None
     classes: tuple[ClassChange, ...]
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What came of a choice, by the target's labels, on all held-out samples.
+
+    ``accuracy`` is that of the chosen epoch; ``cost`` is the accuracy of the oracle's choice, the best of all epochs, minus that.
+    """
+
+    accuracy: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The epoch that a validator would have chosen, and what came of it.
+    """The epoch that a validator would have chosen.
 
     Attributes
     ----------
     validator : str
-        A name of `VALIDATORS`.
+        The name of one of the measures that validate.
     epoch : int
     values : dict of int to float
         The validator at each epoch that it could choose from: all, or those whose features were kept.
-    accuracy : float or None
-        Target accuracy at the chosen epoch, on all held-out samples; None without target labels.
-    cost : float or None
-        Accuracy of the oracle's choice, the best of all epochs, minus ``accuracy``.
+    outcome : Outcome or None
+        None without target labels.
     samples : float or None
         Of DEV and IWCV, at the chosen epoch: on how many equally weighted source samples they rest.
     """
@@ -98,8 +109,7 @@ class Choice:
     validator: str
     epoch: int
     values: dict[int, float]
-    accuracy: float | None
-    cost: float | None
+    outcome: Outcome | None
     samples: float | None = None
 
 
@@ -119,26 +129,27 @@ def transfer_report(record: Record) -> TransferReport | None:
 
 def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tuple[str, ...], seed: int) -> TransferReport:
     n, k = len(labels) // 2, len(names)
-    ends = [snapshots.snapshot(record, number) for number in (first, last)]
     of_source, of_target = labels[:n], labels[n:]
+    before, after = (snapshots.snapshot(record, number) for number in (first, last))
+
+    def both(look: Callable[[np.ndarray, np.ndarray], Look]) -> tuple[Look, Look]:
+        """What is seen in the probabilities and features of each end."""
+        return look(before["probabilities"], before["features"]), look(after["probabilities"], after["features"])
+
     known = of_target >= 0
-    probabilities = [end["probabilities"] for end in ends]
-    predicted = [p[n:].argmax(1) for p in probabilities]
-    target = counts = alignment = None
+    target = alignment = None
     classes: tuple[ClassChange, ...] = ()
     if known.any():
-        target = tuple(calibration(p[n:][known], of_target[known], seed) for p in probabilities)
-        counts = tuple(confusion(of_target[known], guess[known], k) for guess in predicted)
-        alignment = tuple(class_alignment(end["features"][:n], of_source, end["features"][n:], of_target, k) for end in ends)
-        classes = class_changes(of_target[known], *(guess[known] for guess in predicted), names)
+        target = both(lambda p, _: calibration(p[n:][known], of_target[known], seed))
+        alignment = both(lambda _, features: class_alignment(features[:n], of_source, features[n:], of_target, k))
+        classes = class_changes(of_target[known], *both(lambda p, _: p[n:][known].argmax(1)), names)
     return TransferReport(
         epoch=last,
         n=n,
         class_names=names,
-        predicted=tuple(np.bincount(guess, minlength=k) for guess in predicted),
-        source=tuple(calibration(p[:n], of_source, seed) for p in probabilities),
+        predicted=both(lambda p, _: np.bincount(p[n:].argmax(1), minlength=k)),
+        source=both(lambda p, _: calibration(p[:n], of_source, seed)),
         target=target,
-        counts=counts,
         alignment=alignment,
         classes=classes,
     )
@@ -146,15 +157,19 @@ def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tu
 
 def class_changes(labels: np.ndarray, before: np.ndarray, after: np.ndarray, names: tuple[str, ...]) -> tuple[ClassChange, ...]:
     """Every present class before and after, from labels and two predictions of the same N samples."""
-    found = []
-    for value in np.unique(labels):
-        right = [predicted[labels == value] == value for predicted in (before, after)]
-        shares = [(float(r.mean()), *wilson(int(r.sum()), len(r))) for r in right]
-        fixed, broken = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
-        p = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0
-        found.append((names[value], len(right[0]), *shares, fixed, broken, p))
-    q = false_discovery_control([entry[-1] for entry in found])
-    return tuple(ClassChange(*entry[:-1], float(value)) for entry, value in zip(found, q, strict=True))
+    present = np.unique(labels)
+    rights = [(before[labels == value] == value, after[labels == value] == value) for value in present]
+    changed = [(int((~was & now).sum()), int((was & ~now).sum())) for was, now in rights]
+    q = false_discovery_control([binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0 for fixed, broken in changed])
+    return tuple(
+        ClassChange(names[value], len(was), _share(was), _share(now), fixed, broken, float(corrected))
+        for value, (was, now), (fixed, broken), corrected in zip(present, rights, changed, q, strict=True)
+    )
+
+
+def _share(right: np.ndarray) -> tuple[float, float, float]:
+    """The share of right ones with its interval."""
+    return float(right.mean()), *wilson(int(right.sum()), len(right))
 
 
 def seeds_gain(gains: list[float]) -> Gain:
@@ -169,42 +184,41 @@ def same_but_seed(record: Record) -> dict[int, float]:
     asked = question(record.experiment())
     found = {}
     for other in store.records():
-        adapt = other.phase("adapt")
-        if (
-            adapt
-            and adapt[-1]["measures"].get("gain") is not None
-            and other.status()["state"] == "finished"
-            and question(other.experiment()) == asked
-        ):
-            found[other.experiment()["seed"]] = adapt[-1]["measures"]["gain"]
+        # The question first: the lines of the few runs that answer it are read, not those of all.
+        if question(other.experiment()) == asked and other.complete:
+            gain = other.phase("adapt")[-1]["measures"].get("gain")
+            if gain is not None:
+                found[other.experiment()["seed"]] = gain
     return dict(sorted(found.items()))
 
 
 def choices(record: Record) -> list[Choice]:
-    """What each validator would have chosen so far, `VALIDATORS` in order; a validator without a value is left out.
+    """What each validator would have chosen so far, in the order of their registration; a validator without a value is left out.
 
     Values come from the run's lines. What these lack (DEV and IWCV, and in records of earlier versions SND and BNM) is computed from
     the snapshots, and kept in memory.
     """
     adapt = record.phase("adapt")
     accuracy = {epoch["number"]: epoch["measures"].get("target_accuracy") for epoch in adapt}
-    known = [value for value in accuracy.values() if value is not None]
+    top = max((value for value in accuracy.values() if value is not None), default=0.0)
     found = []
-    for name, better in VALIDATORS.items():
-        values = {epoch["number"]: _recorded(epoch, name) for epoch in adapt}
-        if any(value is None for value in values.values()):
+    for measure in validators():
+        name = measure.name
+        values = {epoch["number"]: value for epoch in adapt if (value := measure.value(epoch)) is not None}
+        if len(values) < len(adapt):
             values = _from_snapshots(record, name)
-        best = chosen(values, better)
+        best = chosen(values, measure.better)
         if best is not None:
             reached = accuracy.get(best)
-            cost = max(known) - reached if reached is not None else None
+            outcome = None if reached is None else Outcome(reached, top - reached)
             resting = _from_snapshots(record, "samples").get(best) if name in ("dev", "iwcv") else None
-            found.append(Choice(name, best, values, reached, cost, resting))
+            found.append(Choice(name, best, values, outcome, resting))
     return found
 
 
-def _recorded(epoch: dict[str, Any], name: str) -> float | None:
-    return epoch["gauges" if name == "entropy" else "measures"].get(name)
+def outcomes(found: list[Choice]) -> list[tuple[Choice, Outcome]]:
+    """The choices with what came of them; none without target labels."""
+    return [(choice, choice.outcome) for choice in found if choice.outcome is not None]
 
 
 def _from_snapshots(record: Record, name: str) -> dict[int, float]:

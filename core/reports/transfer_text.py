@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from core.measures.accuracy import Gain
+from core.measures.alignment import Alignment
+from core.measures.calibration import Calibration
 from core.reports.health import collapsed
-from core.reports.text import percent, points
-from core.reports.transfer import Choice, ClassChange, TransferReport
+from core.reports.text import in_percent, interval, n_of_m, percent, points
+from core.reports.transfer import Choice, ClassChange, TransferReport, outcomes
 
 LISTED = 3  # classes that a sentence names
 SURE = 0.05  # q below which a class is called helped or hurt
@@ -28,17 +30,17 @@ def told(
         said.append(taken)
     if report.classes:
         said += [_changed(report.classes), _worst(report.classes)]
-    if gap is not None:
+    if gap is not None and oracle is not None:
         said.append(_gap(gap, oracle))
     if seeds is not None:
-        interval = f"{points(seeds.low)} to {points(seeds.high)}"
-        said.append(f"Over {runs} seeds the gain is {points(seeds.mean)} points on average (95 % interval {interval}).")
+        ends = interval(seeds.low, seeds.high, points, "interval")
+        said.append(f"Over {runs} seeds the gain is {points(seeds.mean)} points on average ({ends}).")
     if report.alignment is not None:
-        said.append(_landed(report))
+        said.append(_landed(*report.alignment, report.class_names))
     if report.target is not None:
-        said.append(_trust("target", *report.target))
+        said.append(_trust("target", report.target[1]))
     else:
-        said.append(_trust("source", *report.source))
+        said.append(_trust("source", report.source[1]))
     return said
 
 
@@ -59,8 +61,8 @@ def _changed(classes: tuple[ClassChange, ...]) -> str:
     if not helped and not hurt:
         return f"No class of {len(classes)} became better or worse beyond chance."
     if not helped:
-        return f"It helped no class beyond chance and hurt {len(hurt)} of {len(classes)}{_named(hurt)}."
-    first = f"It helped {len(helped)} of {len(classes)} classes beyond chance{_named(helped)}"
+        return f"It helped no class beyond chance and hurt {n_of_m(len(hurt), len(classes))}{_named(hurt)}."
+    first = f"It helped {n_of_m(len(helped), len(classes))} classes beyond chance{_named(helped)}"
     second = f"hurt {len(hurt)}{_named(hurt)}." if hurt else "hurt none."
     return f"{first}, and {second}"
 
@@ -82,26 +84,25 @@ def _worst(classes: tuple[ClassChange, ...]) -> str:
     )
 
 
-def _gap(gap: float, oracle: float | None) -> str:
+def _gap(gap: float, oracle: float) -> str:
     if gap < 0:
         return f"The gap to the oracle ({percent(oracle)}) became wider."
-    return f"It closed {100 * gap:.0f} % of the gap to the oracle ({percent(oracle)})."
+    return f"It closed {percent(gap, 0)} of the gap to the oracle ({percent(oracle)})."
 
 
-def _landed(report: TransferReport) -> str:
-    before, after = report.alignment
-    names = report.class_names
+def _landed(before: Alignment, after: Alignment, names: tuple[str, ...]) -> str:
     right = [int((found.landed == range(len(names))).sum()) for found in (before, after)]
     elsewhere = [f"source {names[a]} landed on target {names[b]}" for a, b in enumerate(after.landed) if b not in (-1, a)]
     open_ones = int((after.landed == -1).sum())
     rest = f"; {', '.join(elsewhere[:LISTED])}" if elsewhere else ""
     unsure = f"; {open_ones} lie{'s' if open_ones == 1 else ''} between classes" if open_ones else ""
-    return f"{right[1]} of {len(names)} source classes landed on their own target class ({right[0]} before){rest}{unsure}."
+    landed = n_of_m(right[1], len(names)).capitalize()
+    return f"{landed} source classes landed on their own target class ({right[0]} before){rest}{unsure}."
 
 
-def _trust(domain: str, before, after) -> str:
+def _trust(domain: str, after: Calibration) -> str:
     says, right = float((after.confidence * after.counts).sum() / after.n), float((after.accuracy * after.counts).sum() / after.n)
-    interval = f"{percent(after.ece)}, 95 % interval {100 * after.ece_low:.1f} to {100 * after.ece_high:.1f}"
+    error = f"{percent(after.ece)}, {interval(after.ece_low, after.ece_high, in_percent, 'interval')}"
     if after.ece_low <= 0:
         judged = "no evidence that its confidence is off"
     elif abs(after.overconfidence) < 0.5 * after.ece:
@@ -109,16 +110,17 @@ def _trust(domain: str, before, after) -> str:
     else:
         judged = "too sure" if after.overconfidence > 0 else "not sure enough"
     averages = f"{percent(says)} sure on average and {percent(right)} right"
-    return f"On the {domain} the network is {averages}: {judged} (calibration error {interval})."
+    return f"On the {domain} the network is {averages}: {judged} (calibration error {error})."
 
 
 def chosen_sentence(found: list[Choice], last: float | None, titles: dict[str, str]) -> str:
     """What choosing an epoch without labels would have come to."""
-    if not found or last is None or any(choice.accuracy is None for choice in found):
+    known = outcomes(found)
+    if not known or last is None:
         return ""
-    best = found[0].accuracy + found[0].cost
-    good = [choice for choice in found if choice.cost <= 0.01]
-    worst = max(found, key=lambda choice: choice.cost)
-    within = f"{len(good) or 'None'} of {len(found)} label-free measures would have chosen an epoch within one point of the best"
-    most = f"{titles[worst.validator]} would have cost most: {100 * worst.cost:.1f} points."
+    best = known[0][1].accuracy + known[0][1].cost
+    good = sum(outcome.cost <= 0.01 for _, outcome in known)
+    worst, dearest = max(known, key=lambda one: one[1].cost)
+    within = f"{n_of_m(good, len(found)).capitalize()} label-free measures would have chosen an epoch within one point of the best"
+    most = f"{titles[worst.validator]} would have cost most: {in_percent(dearest.cost)} points."
     return f"{within} ({percent(best)}); the last epoch has {percent(last)}. {most}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.measures.glossary import WORDS, Words
 from core.reports.health import collapsed, nothing_aligned
 from core.reports.text import auc_value, fixed, interval, p_value, percent, points, times_out_of_100
 from core.runs.record import Record
@@ -57,13 +56,6 @@ def joint_accuracy(epochs: Epochs) -> float | None:
 def _last_of(phase: str, epochs: Epochs) -> float | None:
     values = [epoch["measures"]["target_accuracy"] for epoch in epochs if epoch["phase"] == phase and epoch["number"] == epoch["total"]]
     return values[-1] if values else None
-
-
-def gap_closed(source_only: float | None, reached: float | None, oracle: float | None) -> float | None:
-    """(reached − source-only) ÷ (oracle − source-only); None where there is no gap of at least one point to close."""
-    if None in (source_only, reached, oracle) or oracle - source_only < 0.01:
-        return None
-    return (reached - source_only) / (oracle - source_only)
 
 
 def separate(intervals: dict[str, tuple[float, float]]) -> str | None:
@@ -138,24 +130,3 @@ def _domains(m: dict[str, Any], before: dict[str, Any] | None = None) -> str:
 
 def _right(auc: float) -> str:
     return f"right {times_out_of_100(auc)}, guessing 50 (AUC {auc_value(auc)})"
-
-
-for _words in (
-    Words(
-        "gap_closed",
-        "Gap closed",
-        "Which part of the way from source-only to the oracle the method went. 100 %: as good as training on target labels.",
-        r"\frac{a_\text{method} - a_\text{source-only}}{a_\text{oracle} - a_\text{source-only}}",
-        "Usual in the field, for example Tzeng et al. 2017, arXiv 1702.05464.",
-        "Not given where the gap is below one point; rough where it is small. The oracle is one network, not the best possible.",
-    ),
-    Words(
-        "choice",
-        "Choosing an epoch without labels",
-        "Which epoch each label-free measure would have chosen, and how much accuracy that gives away against the best epoch.",
-        r"\text{cost} = \max_e a_e - a_{e^*},\quad e^* = \arg\max_e v_e",
-        "Gulrajani & Lopez-Paz 2021, arXiv 2007.01434; Musgrave et al. 2022, arXiv 2208.07360.",
-        "One run shows luck as well as skill. The oracle's choice uses target labels, so nobody could make it in earnest.",
-    ),
-):
-    WORDS.add(_words)

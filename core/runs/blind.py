@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from core.measures.base import without_target_labels
 from core.runs.record import Record
-
-# A measure that is computed from target labels bears one of these names, and no other measure does (a test holds this).
-HIDDEN = ("target_", "source_only_target_", "gain")
 
 
 class Blind(Record):
-    """The same record without what was computed from target labels: accuracies on the target, gains, oracle and joint lines, labels."""
+    """The same record without what was computed from target labels: accuracies on the target, gains, oracle and joint lines, labels.
+
+    Of an epoch's measures it keeps those that are registered as needing no target labels. Gauges need none: they say what a method saw.
+    """
 
     blind = True
 
     def epochs(self) -> list[dict[str, Any]]:
+        known = without_target_labels()
         return [
-            epoch | {"measures": {name: None if name.startswith(HIDDEN) else value for name, value in epoch["measures"].items()}}
+            epoch | {"measures": {key: value if key in known else None for key, value in epoch["measures"].items()}}
             for epoch in super().epochs()
             if epoch["phase"] not in ("oracle", "joint")
         ]

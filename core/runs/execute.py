@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -20,89 +18,15 @@ from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.runs import store
+from core.runs.control import Cancelled, Closed, Control
+from core.runs.progress import Progress
 from core.runs.record import Record, Writer
 from core.training import Epoch, train
-from core.training.evaluation import Bench
+from core.training.data import Samples
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
 SNAPSHOTS = 61  # pictures of a run, at most: one of 4,000 samples is a megabyte
-TICK = 1.0  # seconds between two notes of progress within an epoch
-
-
-class Cancelled(Exception):
-    """The user asked to stop."""
-
-
-class Closed(Cancelled):
-    """The program stops."""
-
-
-@dataclass
-class Control:
-    """Pause, step, resume and cancel, from another thread.
-
-    Pausing takes effect after the epoch that is being computed, cancelling after the batch.
-    """
-
-    _condition: threading.Condition = field(default_factory=threading.Condition)
-    _paused: bool = False
-    _steps: int = 0
-    _cancelled: type[Cancelled] | None = None
-    _waiting: bool = False
-
-    def pause(self) -> None:
-        with self._condition:
-            self._paused, self._steps = True, 0
-
-    def step(self) -> None:
-        """Allow one more epoch, then pause."""
-        with self._condition:
-            self._paused, self._steps = True, self._steps + 1
-            self._condition.notify_all()
-
-    def resume(self) -> None:
-        with self._condition:
-            self._paused, self._steps = False, 0
-            self._condition.notify_all()
-
-    def cancel(self, why: type[Cancelled] = Cancelled) -> None:
-        with self._condition:
-            self._cancelled = self._cancelled or why
-            self._condition.notify_all()
-
-    @property
-    def pausing(self) -> bool:
-        """Asked to pause, but still computing the epoch."""
-        return self._paused and self._steps == 0 and not self._waiting
-
-    @property
-    def paused(self) -> bool:
-        return self._waiting and self._steps == 0
-
-    @property
-    def cancelled(self) -> bool:
-        return self._cancelled is not None
-
-    def check(self) -> None:
-        if self._cancelled:
-            raise self._cancelled
-
-    def wait(self, on_pause: Callable[[], None], on_go: Callable[[], None]) -> None:
-        """Block while paused; raise `Cancelled` if asked to."""
-        with self._condition:
-            waited = False
-            while self._paused and not self._steps and not self._cancelled:
-                if not waited:
-                    on_pause()
-                waited = self._waiting = True
-                self._condition.wait(1.0)
-            self._waiting = False
-            if self._paused:
-                self._steps -= 1
-            self.check()
-        if waited:
-            on_go()
 
 
 def execute(
@@ -118,7 +42,7 @@ def execute(
     ----------
     control : Control, optional
     on_progress : callable, optional
-        Told the progress dictionary of status.json, at most every `TICK` seconds and after each epoch.
+        Told the progress dictionary of status.json, at most every `core.runs.progress.TICK` seconds and after each epoch.
 
     Raises
     ------
@@ -153,8 +77,7 @@ def execute(
             record.update(message=f"Downloading the data, {100 * fraction:.0f} %.")
 
         pair = load_pair(*experiment.pair, on_download)
-        bench = Bench(experiment, pair, "cpu")
-        record.write_samples(_samples(bench))
+        record.write_samples(_arrays(Samples.of(experiment, pair)))
         record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (pair.source, pair.target)])
         for line in record.epochs():
             progress.finished(line, computed=False)
@@ -193,44 +116,6 @@ def execute(
         record.close()
 
 
-class Progress:
-    """How far a run is and how long it will still take, from the time of its own recent epochs."""
-
-    def __init__(self, experiment: Experiment):
-        self.totals = experiment.phases
-        self.done = dict.fromkeys(self.totals, 0)
-        self.recent: list[float] = []
-        self.fraction, self.phase, self.last_note = 0.0, "source", 0.0
-
-    def within(self, fraction: float) -> bool:
-        """Note a batch; True if it is time to tell."""
-        self.fraction = fraction
-        if time.monotonic() - self.last_note < TICK:
-            return False
-        self.last_note = time.monotonic()
-        return True
-
-    def finished(self, line: dict[str, Any], computed: bool) -> None:
-        self.phase, self.fraction = line["phase"], 0.0
-        self.done[self.phase] = line["number"]
-        for earlier in list(self.totals)[: list(self.totals).index(self.phase)]:
-            self.done[earlier] = self.totals[earlier]
-        if computed and line["number"]:
-            self.recent = [*self.recent[-4:], line["seconds"]]
-
-    def facts(self) -> dict[str, Any]:
-        left = sum(self.totals.values()) - sum(self.done.values()) - self.fraction
-        phases = list(self.totals)
-        current = next((p for p in phases if self.done[p] < self.totals[p]), "adapt")
-        return {
-            "phase": current,
-            "epoch": self.done[current],
-            "of": self.totals[current],
-            "fraction": 1 - left / sum(self.totals.values()),
-            "remaining": sum(self.recent) / len(self.recent) * left if self.recent else None,
-        }
-
-
 @lru_cache
 def snapshot_epochs(total: int) -> frozenset[int]:
     """The epochs of which a picture is kept: all of a run of up to `SNAPSHOTS`, evenly spaced ones of a longer run."""
@@ -245,8 +130,8 @@ def _add(record: Writer, epoch: Epoch) -> None:
         store.write_checkpoint(record, epoch.checkpoint())
 
 
-def _samples(bench: Bench) -> dict[str, np.ndarray]:
-    samples = bench.samples()
+def _arrays(samples: Samples) -> dict[str, np.ndarray]:
+    """What is stored of samples for their pictures."""
     arrays = {"labels": samples.labels.numpy().astype(np.int64)} | samples.originals.arrays()
     if samples.originals.texts:
         return arrays

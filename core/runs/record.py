@@ -19,8 +19,9 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -29,10 +30,16 @@ from safetensors.numpy import load_file, save
 
 from core.cache import Cache
 
+Value = TypeVar("Value")
 ACTIVE = ("queued", "running", "paused")
 GRACE = 0.5  # seconds in which a writer outwaits readers, whose look at the lock holds it for an instant
 _LOOK = threading.Lock()
-_LINES: Cache[list[dict[str, Any]]] = Cache("lines of epochs", entries=256)  # more runs than a list shows; of each its newest lines
+
+# A list shows 200 runs and those that ship: what it asks of each must fit. Of every file only the newest reading is held.
+_EXPERIMENTS: Cache[dict[str, Any]] = Cache("experiments of runs", entries=1024)
+_STATUSES: Cache[dict[str, Any]] = Cache("statuses of runs", entries=1024)
+_ADAPTED: Cache[bool] = Cache("whether runs have adapted", entries=1024)
+_LINES: Cache[list[dict[str, Any]]] = Cache("lines of epochs", entries=256)
 
 
 class Record:
@@ -59,7 +66,8 @@ class Record:
             return False
 
     def experiment(self) -> dict[str, Any]:
-        return json.loads((self.folder / "experiment.json").read_text())
+        """The question; the dictionary is shared and must not be changed."""
+        return _read(_EXPERIMENTS, self.folder / "experiment.json", lambda path: json.loads(path.read_text()))
 
     def status(self) -> dict[str, Any]:
         """``state`` is queued, running, paused, finished, cancelled, failed or interrupted.
@@ -73,21 +81,28 @@ class Record:
 
     def _stored_status(self) -> dict[str, Any]:
         try:
-            status = json.loads((self.folder / "status.json").read_text())
+            status = _read(_STATUSES, self.folder / "status.json", lambda path: json.loads(path.read_text()))
         except (OSError, ValueError):
             return {}
         return status if isinstance(status, dict) else {}
 
     def epochs(self) -> list[dict[str, Any]]:
         """All finished epochs in order; the list is shared and must not be changed."""
-        path = self.folder / "epochs.jsonl"
         try:
-            return _LINES.get(str(path), lambda: _read_lines(path), _stamp(path))
+            return _read(_LINES, self.folder / "epochs.jsonl", _read_lines)
         except OSError:  # not there yet, or deleted since
             return []
 
     def phase(self, name: str) -> list[dict[str, Any]]:
         return [epoch for epoch in self.epochs() if epoch["phase"] == name]
+
+    @property
+    def complete(self) -> bool:
+        """True for a finished run with an epoch of adaptation. Lists ask it of hundreds of runs: only the last line is parsed."""
+        try:
+            return self.status()["state"] == "finished" and _read(_ADAPTED, self.folder / "epochs.jsonl", _has_adapted)
+        except OSError:
+            return False
 
     def version(self) -> str:
         """Changes whenever there are new epochs or maps; the status changes more often."""
@@ -207,6 +222,19 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     """Changes whenever the file does; clocks tick every few milliseconds, so that the time alone misses quick changes."""
     stat = path.stat()
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _read(cache: Cache[Value], path: Path, read: Callable[[Path], Value]) -> Value:
+    """What ``read`` makes of a file, read again only when the file has changed."""
+    return cache.get(str(path), lambda: read(path), _stamp(path))
+
+
+def _has_adapted(path: Path) -> bool:
+    """Whether any line is of adaptation, which is the last phase."""
+    try:
+        return json.loads(path.read_bytes().rstrip(b"\n").rpartition(b"\n")[2])["phase"] == "adapt"
+    except ValueError:  # the line a crash cut short, or none
+        return any(line["phase"] == "adapt" for line in _read_lines(path))
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -58,8 +58,8 @@ def records() -> list[Record]:
     """The newest `LISTED` of one's own runs, newest first, then the shipped ones."""
     found = [r for r in map(Record, runs_folder().glob("*")) if _ID.fullmatch(r.id)]
     found.sort(key=lambda r: _modified(r.folder / "experiment.json"), reverse=True)
-    own = list(islice((r for r in found if r.exists), LISTED))
-    return own + [r for r in shipped() if r.id not in {r.id for r in found}]
+    own, ids = islice((r for r in found if r.exists), LISTED), {r.id for r in found}
+    return [*own, *(r for r in shipped() if r.id not in ids)]
 
 
 def _modified(path: Path) -> float:

@@ -6,7 +6,7 @@ A plain class without Streamlit. Pages give it experiments and ids, and get ids 
 from __future__ import annotations
 
 import contextlib
-import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,20 +17,22 @@ from core import devices
 from core.errors import InputError
 from core.experiment import Experiment
 from core.runs import store
-from core.runs.execute import CLOSED, Closed, Control, execute
+from core.runs.control import Closed, Control
+from core.runs.execute import CLOSED, execute
+from core.runs.queue import Executor, Job, Queue
 from core.runs.record import ACTIVE, Writer
 
 WAITING = 8  # experiments that may wait per device
 ENDING = 10.0  # seconds to wait for the end of a cancelled run that is launched anew
 
 
-@dataclass
-class Job:
+@dataclass(kw_only=True)
+class RunJob(Job):
+    """A run; its lane is the device."""
+
     experiment: Experiment
     record: Writer
-    device: str
     control: Control = field(default_factory=Control)
-    state: str = "queued"
 
     @property
     def shown_state(self) -> str:
@@ -40,13 +42,13 @@ class Job:
 
 
 @cache
-def worker() -> Worker:
-    """The one worker of this process. It survives reruns, reloads and closed tabs, as modules do."""
+def worker() -> Executor:
+    """The one `Executor` of this process. It survives reruns, reloads and closed tabs, as modules do."""
     return Worker()
 
 
 class Worker:
-    """Executes experiments in the background.
+    """Executes experiments in the background: an `Executor`.
 
     Parameters
     ----------
@@ -55,11 +57,7 @@ class Worker:
     """
 
     def __init__(self, waiting: int = WAITING):
-        self._changed = threading.Condition()  # guards all below
-        self._jobs: dict[str, Job] = {}  # in the order of arrival: those queued are the queues
-        self._threads: dict[str, threading.Thread] = {}
-        self._waiting = waiting
-        self._closing = False
+        self._queue: Queue[RunJob] = Queue(waiting)
 
     def submit(self, experiment: Experiment, device: str | None = None) -> str:
         """Queue an experiment unless it is finished or already under way; returns the run's id.
@@ -71,18 +69,17 @@ class Worker:
         """
         device = devices.choose(device)
         record = store.writer(experiment.id)
-        with self._changed:
+        with self._queue.changed:
             if store.finished(record.id):
                 return record.id
             self._let_end(record.id)
-            if record.id in self._jobs:
+            if self._queue.find(record.id):
                 return record.id
-            if self._closing:
+            if self._queue.closed:
                 raise InputError("queue", "the server is being stopped.", "Start it again, then launch this again.")
-            if sum(job.device == device and job.state == "queued" for job in self._jobs.values()) >= self._waiting:
-                raise InputError(
-                    "queue", f"{self._waiting} experiments are already waiting for {device}.", "Wait until one is finished, or cancel one."
-                )
+            if self._queue.full(device):
+                what = f"{self._queue.waiting} experiments are already waiting for {device}."
+                raise InputError("queue", what, "Wait until one is finished, or cancel one.")
             try:
                 record.open(experiment.canonical_json())
             except Timeout:  # another process is at it; its record can be watched all the same
@@ -92,94 +89,70 @@ class Worker:
                     record.close()
                     return record.id
                 record.update(state="queued", device=device, error=None, message="Waiting for its turn.")
-                self._jobs[record.id] = Job(experiment, record, device)
-                if device not in self._threads:
-                    self._threads[device] = threading.Thread(target=self._work, args=(device,), name=f"worker-{device}", daemon=True)
-                    self._threads[device].start()
+                self._queue.serve(device, lambda: self._work(device))
+                self._queue.add(RunJob(id=record.id, lane=device, experiment=experiment, record=record))
             except BaseException:
-                self._jobs.pop(record.id, None)
                 record.close()
                 raise
-            self._changed.notify_all()
         return record.id
 
     def _let_end(self, run_id: str) -> None:
         """Wait for a run that was cancelled, or that ends at this instant, to be let go, so that it can be launched anew."""
-        job = self._jobs.get(run_id)
+        job = self._queue.find(run_id)
         if job is None or not (job.control.cancelled or job.record.status()["state"] not in ACTIVE):
             return
-        if not self._changed.wait_for(lambda: self._jobs.get(run_id) is not job, ENDING):
+        if not self._queue.changed.wait_for(lambda: self._queue.find(run_id) is not job, ENDING):
             raise InputError("run", f"{run_id} is still being cancelled.", "Launch it again in a moment.")
 
     def control(self, run_id: str, action: str) -> None:
         """``action`` is pause, step, resume or cancel; raises `InputError` for a run that is not under way here."""
         if action not in ("pause", "step", "resume", "cancel"):
             raise ValueError(f"{action!r} is no action.")
-        with self._changed:
-            job = self._jobs.get(run_id)
+        with self._queue.changed:
+            job = self._queue.find(run_id)
             if job is not None and action == "cancel" and job.state == "queued":
                 self._drop(job, "cancelled", "Cancelled while waiting.")
                 return
         if job is None:
             raise InputError("run", f"{run_id[:40]} is not running here.", "Launch it again; finished epochs are kept.")
         getattr(job.control, action)()
+        self._queue.touch()
 
     def jobs(self) -> list[dict[str, Any]]:
         """What is under way, in the order of arrival: ``id``, ``device``, ``state`` (queued, running, pausing, paused)."""
-        with self._changed:
-            return [
-                {
-                    "id": run_id,
-                    "device": job.device,
-                    "method": job.experiment.method.name,
-                    "state": job.shown_state,
-                }
-                for run_id, job in self._jobs.items()
-            ]
+        return [
+            {"id": job.id, "device": job.lane, "method": job.experiment.method.name, "state": job.shown_state} for job in self._queue.jobs()
+        ]
+
+    def events(self, timeout: float | None = None) -> Iterator[list[dict[str, Any]]]:
+        """`jobs` now, and again after every change, notes of progress among them; after ``timeout`` seconds without one, too."""
+        return (self.jobs() for _ in self._queue.changes(timeout))
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop all threads after the batch they are in; their runs are interrupted and can be resumed."""
-        with self._changed:
-            self._closing = True
-            for job in list(self._jobs.values()):
+        with self._queue.changed:
+            self._queue.close()
+            for job in self._queue.jobs():
                 if job.state == "queued":
                     self._drop(job, "interrupted", CLOSED)
                 else:
                     job.control.cancel(Closed)
-            self._changed.notify_all()
-        for thread in self._threads.values():
-            thread.join(timeout)
+        self._queue.join(timeout)
 
     def _work(self, device: str) -> None:
-        while job := self._next(device):
+        while job := self._queue.take(device, "running"):
             # What went wrong, and that it was cancelled, stands in the record; the thread lives on.
             with contextlib.suppress(BaseException):
-                execute(job.experiment, job.record, job.device, job.control)
-            with self._changed:
-                self._forget(job)
+                execute(job.experiment, job.record, device, job.control, lambda _: self._queue.touch())
+            self._queue.remove(job)
 
-    def _next(self, device: str) -> Job | None:
-        """The job that has waited longest, now running; None when the program stops."""
-        with self._changed:
-            while not self._closing:
-                for job in self._jobs.values():
-                    if job.device == device and job.state == "queued":
-                        job.state = "running"
-                        return job
-                self._changed.wait()
-        return None
-
-    def _drop(self, job: Job, state: str, message: str) -> None:
+    def _drop(self, job: RunJob, state: str, message: str) -> None:
         """End a job that waits."""
         try:
             job.record.update(state=state, message=message)
         finally:
             job.record.close()
-            self._forget(job)
-
-    def _forget(self, job: Job) -> None:
-        del self._jobs[job.record.id]
-        self._changed.notify_all()
+            self._queue.remove(job)
 
 
 worker()  # made at import, which happens once: two first visitors at the same time must not make two

@@ -1,10 +1,11 @@
-"""What a page shows of samples that are no pictures: texts, sounds to play, names of columns."""
+"""Samples as they are: what a page shows of those that are no pictures (texts, sounds, names of columns), and what is measured on them."""
 
 from __future__ import annotations
 
 import io
 import wave
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,6 +59,8 @@ class Originals:
 
     def wav(self, i: int) -> bytes:
         """One sound as a WAV file, 16 bits, one channel."""
+        if self.waves is None:
+            raise TypeError("These samples are no sounds.")
         buffer = io.BytesIO()
         with wave.open(buffer, "wb") as file:
             file.setnchannels(1)
@@ -65,3 +68,34 @@ class Originals:
             file.setframerate(self.rate)
             file.writeframes(np.ascontiguousarray(self.waves[i], "<i2").tobytes())
         return buffer.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """N samples of one domain, of which one can say how bright, long or loud they are.
+
+    Attributes
+    ----------
+    kind : str
+        "image", "features", "text" or "sound".
+    inputs : ndarray
+        What a network reads: images uint8 N×C×H×W, rows of numbers N×D.
+    originals : Originals
+        Texts, sounds and names of columns; empty of images.
+    """
+
+    kind: str
+    inputs: np.ndarray
+    originals: Originals = Originals()
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        """Of images: float64 N×H×W, 0 black to 1 white."""
+        return self.inputs.mean(1, dtype=np.float64) / 255
+
+    @cached_property
+    def ink(self) -> np.ndarray:
+        """Of images: N×H×W, pixels a quarter of the value range away from the median of the border, so that they stand out."""
+        grey = self.grey
+        border = np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
+        return np.abs(grey - np.median(border, axis=1)[:, None, None]) > 0.25

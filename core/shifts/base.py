@@ -131,15 +131,16 @@ def apply_shift(
         raise InputError(
             "shift", f"{name} has no meaning for {noun}.", f"Choose one of: {', '.join(s.name for s in SHIFTS if kind in s.kinds)}."
         )
-    if severity == 0 or entry.of_labels or entry.choose or len(x) == 0:
+    change = {"image": entry.image, "features": entry.features}.get(kind)
+    if severity == 0 or change is None or len(x) == 0:
         return x
     rows = np.arange(len(x)) if rows is None else rows
     if kind == "features":
-        return entry.features(x, severity, Draws(seed, rows, x.device))
+        return change(x, severity, Draws(seed, rows, x.device))
     parts = []
     for start in range(0, len(x), chunk):
         part = x[start : start + chunk].float() / 255
-        shifted = entry.image(part, severity, Draws(seed, rows[start : start + chunk], x.device))
+        shifted = change(part, severity, Draws(seed, rows[start : start + chunk], x.device))
         parts.append(shifted.clamp(0, 1).mul(255).round().to(torch.uint8))
     return torch.cat(parts)
 
@@ -192,10 +193,10 @@ def choose_samples(name: str, x: Tensor, parts: tuple[Tensor, Tensor], severity:
     InputError
         The severity is outside [0, 1].
     """
-    entry = _checked(name, severity)
-    if severity == 0:
+    choose = _checked(name, severity).choose
+    if severity == 0 or choose is None:
         return parts
-    stay = (entry.choose(x[part], severity, np.random.default_rng([seed, 0x5E1, i])) for i, part in enumerate(parts))
+    stay = (choose(x[part], severity, np.random.default_rng([seed, 0x5E1, i])) for i, part in enumerate(parts))
     first, second = (part[torch.from_numpy(kept)] for part, kept in zip(parts, stay, strict=True))
     return first, second
 

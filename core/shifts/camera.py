@@ -37,7 +37,8 @@ def photograph(x: Tensor, severity: float, draws: Draws) -> Tensor:
 
     Ganin et al. 2016 (JMLR 17) blend with patches of BSDS500; here they are cut from the two photographs that scikit-learn ships.
     """
-    return (_coloured(x) - severity * patches(x.shape[-2:], draws.uniform(3), x.device)).abs()
+    height, width = x.shape[-2:]
+    return (_coloured(x) - severity * patches((height, width), draws.uniform(3), x.device)).abs()
 
 
 def patches(size: tuple[int, int], places: Tensor, device: torch.device) -> Tensor:

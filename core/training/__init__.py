@@ -1,5 +1,6 @@
-"""From a question to its epochs: the `loop` and what it needs, an experiment's data, network and evaluation on a device."""
+"""From a question to its epochs: the `loop`; `data`, `build` and `evaluation`, of which it is made; `checkpoint`, from which it goes on."""
 
-from core.training.loop import Checkpoint, Epoch, Reference, train
+from core.training.checkpoint import Checkpoint, Reference
+from core.training.loop import Epoch, train
 
 __all__ = ["Checkpoint", "Epoch", "Reference", "train"]

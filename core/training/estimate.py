@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TypeVar
 
 import torch
 
 from core.domains.pair import load_pair
 from core.experiment import Experiment
 from core.methods import Batch, Method
-from core.training.evaluation import Bench, batches
+from core.training.build import make_method
+from core.training.data import Data, batches
+from core.training.evaluation import predict
+
+T = TypeVar("T")
 
 BATCHES = 3
 TRIED = 16  # samples of each part that pass through a frozen network
@@ -42,45 +50,38 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     InputError
         The experiment cannot be run; the text says why.
     """
-    pair = load_pair(*experiment.pair)
-    bench = Bench(experiment, pair, device)
-    sides, size = (bench.source, bench.target), experiment.budget.batch_size
-    few = min(TRIED, *(len(part) for side in sides for part in (side.inputs, side.held_out)))
-    samples = sum(len(part) for side in sides for part in (side.inputs, side.held_out))
-    # A frozen backbone sees every sample once.
-    once = _time(lambda: bench.freeze(samples=few), device) * samples / (4 * few) if bench.freezes else 0.0
-    method = bench.method(experiment.method.name, experiment.method.params, "adapt")
-    info, seen, budget = method.info, bench.seen(method), experiment.budget
-    method.begin(seen)
-    per_batch = per_epoch = 0.0
-    if not info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
-        per_epoch = _time(lambda: method.epoch(seen, 0.0), device)
-        per_batch = _seconds_per_batch(method, next(batches(seen, size, 1, bench.generator("estimate"))), device)
-    reference = bench.method("source-only", {}, "reference")
-    per_labelled_batch = _seconds_per_batch(reference, next(batches(bench.seen(reference), size, 1, bench.generator("estimate"))), device)
+    inputs = Data.of(experiment, load_pair(*experiment.pair), device)
+    sides, budget = (inputs.source, inputs.target), experiment.budget
+    parts = [part for side in sides for part in (side.inputs, side.held_out)]
+    few, samples = min(TRIED, *map(len, parts)), sum(map(len, parts))
+    once, data = _time(lambda: inputs.embedded(samples=few), device)
+    once *= samples / (len(parts) * few)  # a frozen backbone sees every sample once
+    method = make_method(data, experiment.method.name, experiment.method.params, "adapt")
+    per_epoch, per_batch = _seconds_of_adaptation(data, method)
+    reference = make_method(data, "source-only", {}, "reference")
+    per_labelled_batch = _seconds_per_batch(reference, _batch(data, reference), device)
     method.eval()
-    shown = bench.target.held_out[:size]
-    per_sample = _time(lambda: bench.predict(method, shown, "target"), device) / len(shown)
-    evaluation = per_sample * sum(len(side.held_out) for side in sides)
+    shown = data.target.held_out[: budget.batch_size]
+    evaluation = _time(lambda: predict(method, shown, "target"), device)[0] / len(shown) * sum(len(side.held_out) for side in sides)
     source, target = (len(side.inputs) for side in sides)
-    larger = max(source, target) if info.sees_source else target
+    larger = max(source, target) if method.info.sees_source else target
     seconds = once + experiment.epochs * (per_epoch + per_batch * (larger // budget.batch_size) + evaluation + 0.06)  # MMD and AUC
-    rows = {"source": source} | ({} if pair.target.labels is None else {"oracle": target, "joint": source + target})
+    rows = {"source": source} | ({} if data.target.labels is None else {"oracle": target, "joint": source + target})
     for phase in rows.keys() & experiment.phases.keys():
         seconds += experiment.phases[phase] * (rows[phase] // budget.batch_size * per_labelled_batch + evaluation)
     warnings = _about_the_backbone(experiment, seconds)
-    if pair.target.labels is None:
+    if data.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
-    if bench.shown < 100:
-        warnings.append(f"Only {bench.shown} held-out samples per domain: intervals will be wide.")
+    if data.shown < 100:
+        warnings.append(f"Only {data.shown} held-out samples per domain: intervals will be wide.")
     return Estimate(
-        seconds,
-        tuple(len(side.inputs) for side in sides),
-        tuple(len(side.held_out) for side in sides),
-        bench.shown,
-        sum(p.numel() for p in method.parameters()),
-        sum(t.nbytes for side in sides for t in (side.inputs, side.held_out)),
-        tuple(warnings),
+        seconds=seconds,
+        train=(source, target),
+        held_out=(len(data.source.held_out), len(data.target.held_out)),
+        shown=data.shown,
+        weights=sum(p.numel() for p in method.parameters()),
+        data_bytes=sum(part.nbytes for part in parts),
+        warnings=tuple(warnings),
     )
 
 
@@ -104,23 +105,39 @@ def _about_the_backbone(experiment: Experiment, seconds: float) -> list[str]:
     return found
 
 
+def _seconds_of_adaptation(data: Data, method: Method) -> tuple[float, float]:
+    """Of what a method does once an epoch, and of one of its batches; it has begun then."""
+    seen, device = data.seen(method.info), str(data.device)
+    method.begin(seen)
+    if method.info.instant:  # a closed form takes seconds: too long to try it first, and too short to tell
+        return 0.0, 0.0
+    per_epoch, _ = _time(lambda: method.epoch(seen, 0.0), device)
+    return per_epoch, _seconds_per_batch(method, _batch(data, method), device)
+
+
+def _batch(data: Data, method: Method) -> Batch:
+    return next(batches(data.seen(method.info), data.experiment.budget.batch_size, 1, data.generator("estimate")))
+
+
 def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
     def step() -> None:
         for update in method.steps(batch, 0.5):
             method.zero_grad()
-            sum(update.losses.values()).backward(inputs=update.trains)
+            reduce(add, update.losses.values()).backward(inputs=update.trains)
 
-    first = _time(step, device)  # it also allocates
+    first, _ = _time(step, device)  # it also allocates
     if first > SLOW:  # then that does not count, and the user waits
         return 1.15 * first
-    return 1.15 * _time(lambda: [step() for _ in range(BATCHES)], device) / BATCHES  # the optimiser's share is about 15 %
+    tried, _ = _time(lambda: [step() for _ in range(BATCHES)], device)
+    return 1.15 * tried / BATCHES  # the optimiser's share is about 15 %
 
 
-def _time(work, device: str) -> float:
+def _time(work: Callable[[], T], device: str) -> tuple[float, T]:
+    """Seconds that something takes, and what it returns."""
     if device.startswith("cuda"):
         torch.cuda.synchronize()
     started = time.perf_counter()
-    work()
+    found = work()
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, found

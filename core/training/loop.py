@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -21,24 +21,17 @@ from core.domains import Pair
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Budget, Experiment
+from core.measures import Evaluation, measure_all
 from core.measures.gauges import feature_gauges, prediction_gauges
 from core.methods import Method, Step
-from core.training.evaluation import Bench, Snapshot, batch_count, batches
+from core.training.build import make_method
+from core.training.checkpoint import Checkpoint, Line, Phase, Reference, Role
+from core.training.data import Data, batch_count, batches
+from core.training.evaluation import Evaluator, Measures, Snapshot, evaluate
 
-Phase = Literal["source", "oracle", "joint", "adapt"]
+ROLES: tuple[Role, ...] = ("source", "oracle", "joint")  # of networks that are trained on labels alone, in the order of their training
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Everything that the rest of a run depends on, after epoch ``number`` of ``phase``.
-
-    ``past`` holds the numbers of the phase so far, so that a reference phase ends with its whole history.
-    """
-
-    phase: Phase
-    number: int
-    tensors: dict[str, Tensor]
-    past: list[dict[str, Any]]
+OnBatch = Callable[[Phase, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -54,25 +47,14 @@ class Epoch:
     total: int
     losses: dict[str, float]
     gauges: dict[str, float]
-    measures: dict[str, float | None]
+    measures: Measures
     seconds: float
     snapshot: Snapshot | None = field(default=None, repr=False)
     checkpoint: Callable[[], Checkpoint] | None = field(default=None, repr=False)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Line:
         """The plain numbers, as they are written to ``epochs.jsonl``."""
         return {name: getattr(self, name) for name in ("phase", "number", "total", "losses", "gauges", "measures", "seconds")}
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A network trained on labels alone, and how that went."""
-
-    model: dict[str, Tensor]
-    epochs: list[dict[str, Any]]
-
-
-OnBatch = Callable[[Phase, int, float], None]
 
 
 def train(
@@ -82,6 +64,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     on_batch: OnBatch | None = None,
     pair: Pair | None = None,
+    measure: Callable[[Evaluation], Measures] = measure_all,
 ) -> Iterator[Epoch]:
     """Run an experiment, epoch by epoch.
 
@@ -95,69 +78,99 @@ def train(
     checkpoint : Checkpoint, optional
         Continue after it. On the CPU the rest equals an uninterrupted run bit for bit.
     on_batch : callable, optional
-        Told ``(phase, epoch, fraction)`` after each batch; an exception that it raises ends the run.
+        Told ``(phase, epoch, fraction)`` after each batch; an exception that it raises ends the run. Epoch 0 of the source
+        is the computing of a frozen backbone's features.
     pair : Pair, optional
         The experiment's data, where the caller has loaded them already.
+    measure : callable, optional
+        What is measured after each epoch of the adaptation, beside the gain: all registered measures, or a few where those are too slow.
 
     Yields
     ------
     Epoch
     """
     references = {} if references is None else references
-    bench = Bench(experiment, pair or load_pair(*experiment.pair), device)
-    bench.freeze(on_batch and (lambda share: on_batch("source", 0, share)))
-    resumed = list(experiment.phases).index(checkpoint.phase) if checkpoint else -1
-    for position, (phase, epochs) in enumerate(experiment.phases.items()):
-        if phase in ("oracle", "joint") and (bench.target.labels is None or position < resumed):
-            continue
+    data = Data.of(experiment, pair or load_pair(*experiment.pair), device)
+    data = data.embedded(on_batch and (lambda share: on_batch("source", 0, share)))
+    phases = _phases(data)
+    if checkpoint:
+        phases = phases[phases.index(checkpoint.phase) :]
+        if checkpoint.phase != "source":  # adaptation starts from that network, which may be stored no more
+            deque(_reference(data, "source", references, None, on_batch), maxlen=0)
+    for phase in phases:
+        resumed = checkpoint if checkpoint and checkpoint.phase == phase else None
         if phase == "adapt":
-            trained = references[experiment.reference_id("source")].model
-            start = trained if experiment.start == "source-model" else None
-            method = bench.method(experiment.method.name, experiment.method.params, "adapt", start)
-            method.begin(bench.seen(method))
-            bench.fix_before(method if method.info.instant else bench.method("source-only", {}, "reference", trained))
+            yield from _adaptation(data, references, resumed, on_batch, measure)
         else:
-            key = experiment.reference_id(phase)
-            if key in references:
-                done = checkpoint.number if position == resumed else 0
-                if position >= resumed:
-                    yield from (Epoch(**line) for line in references[key].epochs if line["number"] > done)
-                continue
-            method = bench.method("source-only" if phase == "source" else phase, {}, "reference")
-        mine = checkpoint if position == resumed else None
-        past = list(mine.past) if mine else []
-        for epoch in _fit(bench, method, phase, epochs, mine, on_batch, past):
-            if position >= resumed:
-                yield epoch
-        if phase != "adapt":
-            model = {name: tensor.cpu().clone() for name, tensor in method.network.state_dict().items()}
-            references[key] = Reference(model, past)
+            yield from _reference(data, phase, references, resumed, on_batch)
+
+
+def _phases(data: Data) -> list[Phase]:
+    """The phases of a run, in order. A target without labels has no oracle and no joint reference."""
+    roles = ROLES if data.target.labels is not None else ROLES[:1]
+    return [*(role for role in roles if role in data.experiment.phases), "adapt"]
+
+
+def _reference(
+    data: Data, role: Role, references: MutableMapping[str, Reference], resumed: Checkpoint | None, on_batch: OnBatch | None
+) -> Iterator[Epoch]:
+    """Train a network on labels alone and put it into ``references``; where it is there already, the epochs are read.
+
+    ``resumed`` is the checkpoint after which these epochs begin.
+    """
+    key = data.experiment.reference_id(role)
+    stored = references.get(key)
+    if stored:
+        done = resumed.number if resumed else 0
+        yield from (Epoch(**line) for line in stored.epochs if line["number"] > done)
+        return
+    method = make_method(data, "source-only" if role == "source" else role, {}, "reference")
+    past = list(resumed.past) if resumed else []
+    yield from _fit(data, method, role, Evaluator(data), resumed, past, on_batch)
+    references[key] = Reference.of(method, past)
+
+
+def _adaptation(
+    data: Data,
+    references: MutableMapping[str, Reference],
+    resumed: Checkpoint | None,
+    on_batch: OnBatch | None,
+    measure: Callable[[Evaluation], Measures],
+) -> Iterator[Epoch]:
+    """Train the experiment's method. Epoch 0, without ``resumed``, is what the source-trained network says."""
+    experiment, asked = data.experiment, data.experiment.method
+    trained = references[experiment.reference_id("source")].model
+    method = make_method(data, asked.name, asked.params, "adapt", trained if experiment.start == "source-model" else None)
+    method.begin(data.seen(method.info))
+    unadapted = method if method.info.instant else make_method(data, "source-only", {}, "reference", trained)
+    evaluator = Evaluator(data, measure, before=evaluate(data, unadapted))
+    yield from _fit(data, method, "adapt", evaluator, resumed, list(resumed.past) if resumed else [], on_batch)
 
 
 def _fit(
-    bench: Bench,
+    data: Data,
     method: Method,
     phase: Phase,
-    epochs: int,
-    checkpoint: Checkpoint | None,
+    evaluator: Evaluator,
+    resumed: Checkpoint | None,
+    past: list[Line],
     on_batch: OnBatch | None,
-    past: list[dict[str, Any]],
 ) -> Iterator[Epoch]:
-    """Train one method for some epochs, each of which is also added to ``past``. This is the loop."""
-    budget = bench.experiment.budget
+    """Train one method for the epochs of a phase, each of which is also added to ``past``. This is the loop."""
+    budget, epochs = data.experiment.budget, data.experiment.phases[phase]
     optimizer = _optimizer(method, budget)
-    generator = bench.generator(phase, "batches")
-    first = 0 if phase == "adapt" else 1
-    if checkpoint:
-        _restore(checkpoint, method, optimizer, generator)
-        first = checkpoint.number + 1
-    seen = bench.seen(method)
+    generator = data.generator(phase, "batches")
+    before, first = evaluator.before, 0 if evaluator.before else 1
+    if resumed:
+        resumed.restore(method, optimizer, generator)
+        first = resumed.number + 1
+    seen = data.seen(method.info)
     count = 0 if method.info.instant else batch_count(seen, budget.batch_size, phase == "adapt")
 
     for number in range(first, epochs + 1):
         started = time.perf_counter()
-        if number == 0:
-            evaluation, losses, gauges = bench.before, {}, {}
+        if number == 0 and before:
+            evaluation, losses, gauges = before, {}, {}
         else:
             method.train()
             losses, gauges, pulls = _Means(), _Means(), {}
@@ -165,7 +178,7 @@ def _fit(
             for i, batch in enumerate(batches(seen, budget.batch_size, count, generator)):
                 progress = ((number - 1) * count + i) / (epochs * count)
                 for group in optimizer.param_groups:
-                    group["lr"] = budget.lr * _decay(budget.schedule, progress)
+                    group["lr"] = budget.lr * decay(budget.schedule, progress)
                 for step in method.steps(batch, progress):
                     if i == count - 1:
                         pulls |= _pulls(step)
@@ -181,8 +194,8 @@ def _fit(
             losses, gauges = losses.values(), whole | gauges.values() | _gradient_ratio(pulls)
             if not all(map(math.isfinite, losses.values())):
                 raise InputError("training", f"the loss became {losses} in epoch {number}.", "Lower the learning rate or the trade-off.")
-            evaluation = bench.evaluate(method)
-        measures, snapshot = bench.measure(evaluation, phase)
+            evaluation = evaluator.evaluate(method)
+        measures, snapshot = evaluator.measure(evaluation)
         gauges = gauges | prediction_gauges(evaluation.target_probabilities) | feature_gauges(evaluation.target_features)
         epoch = Epoch(
             phase,
@@ -193,13 +206,14 @@ def _fit(
             measures,
             time.perf_counter() - started,
             snapshot,
-            lambda number=number: _checkpoint(phase, number, method, optimizer, generator, past),
+            lambda number=number: Checkpoint.of(phase, number, method, optimizer, generator, past),
         )
         past.append(epoch.as_dict())
         yield epoch
 
 
-def _decay(schedule: str, progress: float) -> float:
+def decay(schedule: str, progress: float) -> float:
+    """What is left of the learning rate: constant, inverse (Ganin et al. 2016), or half a cosine."""
     if schedule == "inverse":
         return (1 + 10 * progress) ** -0.75
     return (1 + math.cos(math.pi * progress)) / 2 if schedule == "cosine" else 1.0
@@ -232,7 +246,7 @@ def _pulls(step: Step) -> dict[str, Tensor]:
     if not step.features.requires_grad:
         return {}
     others = [loss for name, loss in step.losses.items() if name != "task" and loss.requires_grad]
-    parts = {"others": sum(others)} if others else {}
+    parts = {"others": reduce(add, others)} if others else {}
     if "task" in step.losses:
         parts["task"] = step.losses["task"]
     return {name: torch.autograd.grad(loss, step.features, retain_graph=True)[0].norm() for name, loss in parts.items()}
@@ -243,28 +257,3 @@ def _gradient_ratio(pulls: dict[str, Tensor]) -> dict[str, float]:
     if pulls.keys() != {"task", "others"}:
         return {}
     return {"gradient_ratio": float(pulls["others"] / pulls["task"].clamp_min(1e-12))}
-
-
-def _checkpoint(
-    phase: Phase, number: int, method: Method, optimizer: torch.optim.Optimizer, generator: torch.Generator, past: list[dict[str, Any]]
-) -> Checkpoint:
-    tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items() if value is not None}
-    tensors["generator"] = generator.get_state()
-    return Checkpoint(phase, number, {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}, list(past))
-
-
-def _restore(checkpoint: Checkpoint, method: Method, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    weights = {}
-    for name, tensor in checkpoint.tensors.items():
-        kind, _, rest = name.partition("/")
-        if kind == "method":
-            weights[rest] = tensor
-        elif kind == "optimizer":
-            index, key = rest.split("/")
-            state.setdefault(int(index), {})[key] = tensor.clone()
-    method.load_state_dict(weights)
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    generator.set_state(checkpoint.tensors["generator"])

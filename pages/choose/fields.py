@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Iterable
+from typing import Literal, Protocol, get_args, get_origin
 
 import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from pages.elements.link import bound
+
 LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "lr": "Learning rate"}
 
 
-def titles(registry) -> dict[str, str]:
-    return {entry.name: getattr(entry, "title", None) or entry.info.title for entry in registry}
+class Titled(Protocol):
+    """An entry of a registry: by what name it is stored, and what the user reads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
 
 
-def choose(label: str, options: dict[str, str], key: str, default: str, **more: Any) -> str:
+def titles(registry: Iterable[Titled]) -> dict[str, str]:
+    return {entry.name: entry.title for entry in registry}
+
+
+def choose(label: str, options: dict[str, str], key: str, default: str, help: str | None = None) -> str:
     """A bound selectbox over names shown by their titles. The URL holds the title."""
     return st.selectbox(
-        label, list(options), index=list(options).index(default), key=key, bind="query-params", format_func=options.__getitem__, **more
+        label,
+        list(options),
+        index=list(options).index(default),
+        key=bound(key, options.values()),
+        bind="query-params",
+        format_func=options.__getitem__,
+        help=help,
     )
 
 
@@ -34,29 +53,30 @@ def widgets(model: type[BaseModel], prefix: str) -> None:
         field(name, info, prefix + name)
 
 
-def field(name: str, info: FieldInfo, key: str, default: Any = None) -> None:
+def field(name: str, info: FieldInfo, key: str, default: float | None = None) -> None:
     """One bound widget for one field of a model: its range and meaning come from the model, and its default unless one is given."""
     label, help_text = LABELS.get(name) or name.replace("_", " ").capitalize(), info.description
     kind = info.annotation
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
-        st.selectbox(label, options, index=options.index(info.default), key=key, bind="query-params", help=help_text)
+        st.selectbox(label, options, index=options.index(info.default), key=bound(key, options), bind="query-params", help=help_text)
     elif kind is bool:
-        st.toggle(label, info.default, key=key, bind="query-params", help=help_text)
-    else:
+        st.toggle(label, info.default, key=bound(key, ["true", "false"]), bind="query-params", help=help_text)
+    elif kind is int or kind is float:
         low, high = limits(info)
-        step = 1 if kind is int else None
         st.number_input(
             label,
             kind(low),
             kind(high),
             info.default if default is None else default,
-            step,
-            key=key,
+            1 if kind is int else None,
+            key=bound(key, limits=(low, high)),
             bind="query-params",
             help=help_text,
             format="%d" if kind is int else "%g",
         )
+    else:
+        raise TypeError(f"There is no widget for {key}, which is {kind}.")
 
 
 def limits(info: FieldInfo) -> tuple[float, float]:

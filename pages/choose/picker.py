@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from pages.choose import catalogue, shifts, upload
-from pages.choose.fields import choose, field, form, limits, titles, widgets
+from pages.choose.fields import choose, field, form, titles, widgets
 from pages.elements.text import literal
 
 DEFAULT = Experiment().model_dump(mode="json")
@@ -26,25 +26,6 @@ FROZEN = {
     "part": "The last third of its layers is trained, the others stay as they came: slow without a GPU.",
     "none": "All its layers are trained: hours without a GPU.",
 }
-# Parameters of the URL that are no part of an experiment.
-PAGE_KEYS = {
-    "run",
-    "view",
-    "story",
-    "compare",
-    "map",
-    "layout",
-    "epoch",
-    "selected",
-    "panel",
-    "landed",
-    "blind",
-    "runs",
-    "gauges",
-    "embed",
-    "embed_options",
-}
-
 
 DOMAIN_TITLES = {entry.name: entry.title for entry in DOMAINS if entry.listed}
 OWN = "own:"  # begins the name under which own data are chosen; their digest follows
@@ -172,6 +153,11 @@ def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
     return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
 
 
+def data_link() -> dict[str, str]:
+    """What this page's link says of source, target and backbone, to be said by another page's."""
+    return {key: text for key, text in st.query_params.to_dict().items() if key.startswith(("source", "target", "backbone"))}
+
+
 def fill(data: dict[str, Any], keep_link: bool = True) -> None:
     """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
     values: dict[str, Any] = {}
@@ -191,39 +177,3 @@ def fill(data: dict[str, Any], keep_link: bool = True) -> None:
     for key, value in values.items():
         if not keep_link or key not in st.query_params:
             st.session_state[key] = value
-
-
-def complaints() -> list[str]:
-    """What is wrong with the URL, in plain sentences. Call at the start of a session, before any widget."""
-    options = {
-        "source": domain_titles(),
-        "target": domain_titles(),
-        "backbone": BACKBONE_TITLES,
-        "method": METHOD_TITLES,
-    } | dict.fromkeys(shifts.SHIFT_KEYS, shifts.TITLES)
-    models = {"": Budget} | {f"{b.name}.": b.params for b in BACKBONES} | {f"{m.info.name}.": m.Params for m in METHODS}
-    models |= {f"{side}.{d.name}.": d.params for d in DOMAINS for side in ("source", "target")}
-    fields = {prefix + name: info for prefix, model in models.items() for name, info in model.model_fields.items()}
-    fields |= {name: Experiment.model_fields[name] for name in (*EXTRA, "shots")}
-    found = []
-    for key, text in st.query_params.items():
-        shown = text[:40]
-        if key in options:
-            if text not in options[key].values():
-                found.append(f"{key}: there is no “{shown}”. The default is used. Choose one of: {', '.join(options[key].values())}.")
-        elif key in shifts.SEVERITY_KEYS or (key in fields and fields[key].annotation in (int, float)):
-            low, high = (0, 1) if key in shifts.SEVERITY_KEYS else limits(fields[key])
-            try:
-                good = low <= float(text) <= high
-            except ValueError:
-                good = False
-            if not good:
-                low, high = (f"{int(x):,}" if x == int(x) else f"{x:g}" for x in (low, high))
-                found.append(f"{key}: “{shown}” cannot be used. The default is used. Give a number from {low} to {high}.")
-        elif key in fields:
-            allowed = [str(value) for value in get_args(fields[key].annotation)] or ["true", "false"]
-            if text not in allowed:
-                found.append(f"{key}: “{shown}” cannot be used. The default is used. Choose one of: {', '.join(allowed)}.")
-        elif key not in PAGE_KEYS and not key.endswith(".open"):
-            found.append(f"{key[:40]}: there is no such setting. It is ignored.")
-    return found

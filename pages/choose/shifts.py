@@ -10,6 +10,7 @@ from core.domains.spec import MOST_SHIFTS
 from core.shifts import SHIFTS
 from pages.choose import shift_preview
 from pages.choose.fields import choose, titles
+from pages.elements.link import bound
 
 NO_SHIFT = "none"
 TITLES = {NO_SHIFT: "No shift"} | titles(SHIFTS)
@@ -21,9 +22,6 @@ def keys(side: str, row: int) -> tuple[str, str]:
     """The names of a row's shift and severity, in the session and in the URL; the first row's bear no number."""
     number = f"_{row + 1}" if row else ""
     return f"{side}_shift{number}", f"{side}_severity{number}"
-
-
-SHIFT_KEYS, SEVERITY_KEYS = zip(*(keys(side, row) for side in ("source", "target") for row in range(MOST_SHIFTS)), strict=True)
 
 
 def draw(side: str, domain: dict[str, Any], kind: str | None) -> None:
@@ -48,7 +46,9 @@ def draw(side: str, domain: dict[str, Any], kind: str | None) -> None:
                 )
         if shift == NO_SHIFT:
             continue
-        severity = st.slider("Severity", 0.0, 1.0, MIDDLE, 0.05, key=severity_key, bind="query-params", help=SHIFTS.get(shift).summary)
+        severity = st.slider(
+            "Severity", 0.0, 1.0, MIDDLE, 0.05, key=bound(severity_key, limits=(0, 1)), bind="query-params", help=SHIFTS.get(shift).summary
+        )
         shift_preview.show(domain, above, shift)
         above.append({"name": shift, "severity": severity})
     if above and rows < MOST_SHIFTS:

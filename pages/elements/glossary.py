@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.measures.glossary import WORDS
+import core.reports  # noqa: F401  (some of what has a meaning is a finding of a report)
+from core.measures import MEASURES
 
 
 def words(*names: str, label: str = "What is this?") -> None:
     """A button that opens meaning, formula, reference and limits of some numbers, as they are written beside their code."""
     with st.popover(label, icon=":material/help:", type="tertiary", wrap=False):
         for name in names:
-            entry = WORDS.get(name)
+            entry = MEASURES.get(name)
             st.markdown(f"**{entry.title}.** {entry.meaning}")
             for part in entry.formula.split(r",\quad"):  # one below the other: a popover is narrow
                 st.latex(part)
-            st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.reference}")
+            st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.source}")
 
 
 def tile(name: str, value: str, beside: str) -> None:
     """A number with what stands beside it and its words, in a box."""
     with st.container(border=True, gap="xsmall"):
-        st.metric(WORDS.get(name).title, value, beside, delta_color="off", delta_arrow="off")
+        st.metric(MEASURES.get(name).title, value, beside, delta_color="off", delta_arrow="off")
         words(name)

@@ -18,7 +18,8 @@ from core.cache import Cache
 from core.errors import InputError
 from core.figures import map_script
 from core.maps import run_map
-from core.maps.data import MapData, Sheet, pack, pack_rows, sample_lines, sprite_sheet
+from core.maps.data import MapData
+from core.maps.packing import Sheet, pack, pack_rows, sample_lines, sprite_sheet
 from core.runs import snapshots, store
 from core.runs.blind import Blind
 from core.runs.record import Record

@@ -32,20 +32,17 @@ def show(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
             _numbers(found)
             st.caption(literal(_classes(found)))
             _samples(data, frame, indices, key)
-            if found.confusion_after is not None:
-                _confusion(data, frame, indices, found, key)
+            if found.confusion is not None:
+                _confusion(data, frame, indices, found.confusion, key)
 
 
 def _numbers(found: Selection) -> None:
     entries = []
-    for name, before, after in (
-        ("Target accuracy", found.accuracy_before, found.accuracy_after),
-        ("Source accuracy", found.source_accuracy_before, found.source_accuracy_after),
-    ):
-        if after is not None:
-            entries.append((name, percent(after), f"before {percent(before)}"))
+    for name, accuracy in (("Target accuracy", found.target_accuracy), ("Source accuracy", found.source_accuracy)):
+        if accuracy is not None:
+            entries.append((name, percent(accuracy[1]), f"before {percent(accuracy[0])}"))
     if found.displacement is not None:
-        entries.append(("Mean way on the map", f"{100 * found.displacement:.1f} %", "of the map's width"))
+        entries.append(("Mean way on the map", percent(found.displacement), "of the map's width"))
     if entries:
         with st.container(horizontal=True):
             for name, value, beside in entries:
@@ -73,21 +70,19 @@ def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
     st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
 
 
-def _confusion(data: MapData, frame: int, indices: np.ndarray, found: Selection, key: str) -> None:
+def _confusion(data: MapData, frame: int, indices: np.ndarray, counts: tuple[np.ndarray, np.ndarray], key: str) -> None:
     with st.expander(
-        f"Confusion of the {found.labelled_target:,} selected target samples", key=f"{key}_confusion", on_change="rerun"
+        f"Confusion of the {int(counts[1].sum()):,} selected target samples", key=f"{key}_confusion", on_change="rerun"
     ) as part:
         if not part.open:
             return
         night = dark()
-        for column, (title, counts) in zip(
-            st.columns(2), (("before", found.confusion_before), (data.titles[frame], found.confusion_after)), strict=True
-        ):
+        for column, end, title, table in zip(st.columns(2), ("before", "after"), ("before", data.titles[frame]), counts, strict=True):
             with column:
                 st.markdown(f"**{title.capitalize()}**")
                 chart(
-                    lambda counts=counts: tables.confusion(counts, data.class_names, night),
-                    key=f"{key}_confusion_{'after' if counts is found.confusion_after else 'before'}",
+                    lambda table=table: tables.confusion(table, data.class_names, night),
+                    key=f"{key}_confusion_{end}",
                     version=f"{data.version}-{frame}-{hash(indices.tobytes())}-{night}",
                     revision=data.identity,
                     height=340,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.runs.blind import Blind
 from core.runs.record import Record
+from pages.elements.link import bound
 
 HELP = (
     "Hides everything that is computed from target labels: target accuracy, gain, oracle, true target classes, confusion, the target's "
@@ -18,7 +19,7 @@ def switch() -> None:
     """Draw the switch, and say what it hides. The router does this, so that it is one switch on every page."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="blind_row"):
         said = st.container(width="content")
-        if st.toggle("Blind", key="blind", bind="query-params", help=HELP):
+        if st.toggle("Blind", key=bound("blind", ["true", "false"]), bind="query-params", help=HELP):
             said.caption(HIDDEN)
 
 

@@ -9,17 +9,17 @@ import streamlit as st
 
 from core.domains.titles import domain_title
 from core.experiment.settings import effective, flat
+from core.measures import MEASURES, Measure
+from core.measures.accuracy import gap_closed
 from core.reports.comparison import Group, told, winner
-from core.reports.text import points
+from core.reports.measure_text import interval_of, written
 from core.reports.transfer import transfer_report
-from core.reports.verdict import gap_closed, oracle_accuracy, separate
+from core.reports.verdict import oracle_accuracy, separate
 from core.runs.record import Record
 from pages.choose import picker
 from pages.elements.glossary import words
 from pages.elements.text import literal
 from pages.frame import blind
-
-PERCENT = ("target accuracy", "source accuracy", "source-only", "oracle", "gap closed", "worst class", "calibration error")
 
 
 def names(found: list[Group], chosen: list[str]) -> dict[str, str]:
@@ -55,78 +55,101 @@ def _said(group: Group) -> str:
 
 def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None:
     """A line for each run; bold what is best beyond doubt among those that answered the same question."""
-    best = {} if blind.on() else _best(found)
-    lines = pd.DataFrame([_line(run, named[run.id]) for run in runs])
-    column_of = {name: [run.id in best.get(name, ()) for run in runs] for name in lines}
-    styled = lines.style.apply(lambda column: ["font-weight: bold" if bold else "" for bold in column_of[column.name]])
-    st.dataframe(
-        styled if any(map(any, column_of.values())) else lines,
-        hide_index=True,
-        alt="Final measures of the chosen runs.",
-        column_config={
-            **dict.fromkeys(PERCENT, st.column_config.NumberColumn(format="%.1f")),
-            "InfoMax": st.column_config.NumberColumn(format="%.2f"),
-            "MMD²": st.column_config.NumberColumn(format="%.4f"),
-            "domain AUC": st.column_config.NumberColumn(format="%.2f"),
-            "seconds": st.column_config.NumberColumn(format="%.0f"),
-        },
-    )
-    if blind.on():
-        st.caption("At the last epoch, on held-out samples. None of these needs target labels.")
-        words("infomax", "mmd2", "domain_auc", label="What these numbers mean")
-        return
-    st.caption(
-        "Percent, on held-out target samples, at the last epoch; the calibration error on those whose features were kept. Bold, among runs "
-        "on the same data and backbone only: the target accuracy that the sentence above calls highest, and a gain or calibration error "
-        "whose 95 % interval touches no other's."
-    )
-    words("target_accuracy", "gain", "gap_closed", "target_worst_class", "ece", label="What these numbers mean")
+    hidden = blind.on()
+    above = st.container()
+    measures = _shown(hidden)
+    best = {} if hidden else _best(found)
+    lines = pd.DataFrame([_line(run, named[run.id], measures) for run in runs])
+    bold = {_column(m): [run.id in best[m.name] for run in runs] for m in measures if m.name in best}
+    styled = lines.style.apply(lambda column: ["font-weight: bold" if b else "" for b in bold.get(str(column.name), [False] * len(runs))])
+    config = {_column(m): st.column_config.NumberColumn(format=_format(m)) for m in measures if m.drawing.form != "points"}
+    with above:
+        st.dataframe(
+            styled if any(map(any, bold.values())) else lines,
+            hide_index=True,
+            alt="Final measures of the chosen runs.",
+            column_config={**config, "seconds": st.column_config.NumberColumn(format="%.0f")},
+        )
+        if hidden:
+            st.caption("At the last epoch, on held-out samples. None of these needs target labels.")
+        else:
+            st.caption(
+                "Percent, on held-out target samples, at the last epoch; the calibration error on those whose features were kept. Bold, "
+                "among runs on the same data and backbone only: the target accuracy that the sentence above calls highest, and a gain or "
+                "calibration error whose 95 % interval touches no other's."
+            )
+        words(*(m.name for m in measures), label="What these numbers mean")
 
 
-def _line(record: Record, name: str) -> dict[str, Any]:
-    epochs, last, status = record.epochs(), record.phase("adapt")[-1]["measures"], record.status()
-    shift = {
-        "MMD²": last["mmd2"],
-        "domain AUC": last["domain_auc"],
-        "seconds": status.get("seconds"),
-        "device": status.get("device"),
-    }
+def _shown(hidden: bool) -> list[Measure]:
+    """The measures that are columns from the start, and those that somebody asks for, in the order of their registration."""
+    open_to_see = [m for m in MEASURES if "run" in m.of and not (hidden and m.needs_target_labels)]
+    first = {m.name for m in open_to_see if m.drawing.column == "shown" or (hidden and m.drawing.column == "blind")}
+    more = {m.name: m.title for m in open_to_see if m.kept is not None and m.name not in first}
+    asked = st.multiselect(
+        "More measures",
+        list(more),
+        format_func=more.__getitem__,
+        key="columns",
+        placeholder="More measures: choose columns",
+        label_visibility="collapsed",
+    )
+    return [m for m in open_to_see if m.name in first or m.name in asked]
+
+
+def _column(measure: Measure) -> str:
+    return f"{measure.label} (95 %)" if measure.drawing.form == "points" else measure.label
+
+
+def _format(measure: Measure) -> str:
+    digits = {"share": 1, "chance": 2, "p": 3}.get(measure.drawing.form, measure.drawing.digits)
+    return "%.3g" if digits is None else f"%.{digits}f"
+
+
+def _line(record: Record, name: str, measures: list[Measure]) -> dict[str, Any]:
+    values, status = _values(record), record.status()
+    line: dict[str, Any] = {"run": name}
+    for measure in measures:
+        value, drawing = values.get(measure.name), measure.drawing
+        interval = interval_of(measure, values)
+        if drawing.form == "points":
+            line[_column(measure)] = "" if value is None else f"{written(measure, value)} ({interval.removeprefix('95 % ')})"
+            continue
+        line[_column(measure)] = None if value is None else drawing.factor * value
+        if drawing.form == "share" and drawing.band is not None:
+            line[f"{measure.label}, 95 %"] = interval.removeprefix("95 % ")
+    return line | {"seconds": status.get("seconds"), "device": status.get("device")}
+
+
+def _values(record: Record) -> dict[str, float | None]:
+    """What a run came to, by the names of the measures: its last epoch, and, where target labels may be seen, what reports add to it."""
+    last = record.phase("adapt")[-1]
+    values = {**last["gauges"], **last["measures"]}
     if record.blind:
-        return {"run": name, "source accuracy": 100 * last["source_accuracy"], "InfoMax": last.get("infomax")} | shift
-    oracle = oracle_accuracy(epochs)
-    closed = gap_closed(last["source_only_target_accuracy"], last["target_accuracy"], oracle)
-    known = last["target_accuracy"] is not None
-    report = transfer_report(record)
+        return values
+    oracle, report = oracle_accuracy(record.epochs()), transfer_report(record)
+    closed = gap_closed(values["source_only_target_accuracy"], values["target_accuracy"], oracle)
     calibrated = None if report is None or report.target is None else report.target[1]
-    return {
-        "run": name,
-        "target accuracy": 100 * last["target_accuracy"] if known else None,
-        "95 % interval": f"{100 * last['target_accuracy_low']:.1f} – {100 * last['target_accuracy_high']:.1f}" if known else "",
-        "source-only": 100 * last["source_only_target_accuracy"] if known else None,
-        "gain (95 %)": f"{points(last['gain'])} ({points(last['gain_low'])} to {points(last['gain_high'])})" if known else "",
-        "oracle": None if oracle is None else 100 * oracle,
-        "gap closed": None if closed is None else 100 * closed,
-        "worst class": None if last["target_worst_class"] is None else 100 * last["target_worst_class"],
-        "calibration error": None if calibrated is None else 100 * calibrated.ece,
-        "its 95 % interval": "" if calibrated is None else f"{100 * calibrated.ece_low:.1f} – {100 * calibrated.ece_high:.1f}",
-    } | shift
+    if calibrated is not None:
+        values |= {"ece": calibrated.ece, "ece_low": calibrated.ece_low, "ece_high": calibrated.ece_high}
+    return values | {"oracle_target_accuracy": oracle, "gap_closed": closed}
 
 
 def _best(found: list[Group]) -> dict[str, set[str]]:
-    """Column → the runs that are best in it beyond doubt, each among those that answered the same question."""
-    best: dict[str, set[str]] = {"target accuracy": set(), "gain (95 %)": set(), "calibration error": set()}
+    """Measure → the runs that are best in it beyond doubt, each among those that answered the same question."""
+    best: dict[str, set[str]] = {"target_accuracy": set(), "gain": set(), "ece": set()}
     for group in found:
         if top := winner(group):
-            best["target accuracy"] |= {run.id for run in top.runs.values()}
-        ends: dict[str, dict[str, tuple[float, float]]] = {"gain (95 %)": {}, "calibration error": {}}
+            best["target_accuracy"] |= {run.id for run in top.runs.values()}
+        ends: dict[str, dict[str, tuple[float, float]]] = {"gain": {}, "ece": {}}
         for run in group.runs if group.labelled else []:
             last, report = run.phase("adapt")[-1]["measures"], transfer_report(run)
-            ends["gain (95 %)"][run.id] = (last["gain_low"], last["gain_high"])
+            ends["gain"][run.id] = (last["gain_low"], last["gain_high"])
             if report is not None and report.target is not None:
-                ends["calibration error"][run.id] = (-report.target[1].ece_high, -report.target[1].ece_low)  # lower is better
-        for column, intervals in ends.items():
+                ends["ece"][run.id] = (-report.target[1].ece_high, -report.target[1].ece_low)  # lower is better
+        for name, intervals in ends.items():
             if (run_id := separate(intervals)) is not None:
-                best[column].add(run_id)
+                best[name].add(run_id)
     return best
 
 

@@ -12,6 +12,7 @@ from core.runs import snapshots
 from core.runs.record import ACTIVE, Record
 from pages.elements import routes, selection
 from pages.elements.embedding import Chosen, embedding, read_selection
+from pages.elements.link import bound
 from pages.elements.text import literal, whole_number
 
 TITLES: dict[str, str] = {"inputs": "Inputs", "pca": "PCA", "umap": "UMAP", "discriminant": "Discriminant"}
@@ -45,6 +46,7 @@ def fragment(record: Record, *, key: str) -> None:
 
 def _panel(record: Record, *, key: str, height: int = 400) -> None:
     """Draw a run's map and answer what is selected on it."""
+    epoch, marked = _from_link(record)
     kinds = sorted(run_map.kinds(record), key=list(TITLES).index)
     options = [TITLES[kind] for kind in kinds]
     for name, allowed in (("map", options), ("layout", list(LAYOUTS))):
@@ -52,10 +54,23 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
             del st.session_state[name]
     with st.container(horizontal=True):
         title = st.segmented_control(
-            "Map", options, default=options[0], key="map", bind="query-params", label_visibility="collapsed", required=True, help=HELP
+            "Map",
+            options,
+            default=options[0],
+            key=bound("map", options),
+            bind="query-params",
+            label_visibility="collapsed",
+            required=True,
+            help=HELP,
         )
         layout = st.segmented_control(
-            "Layout", list(LAYOUTS), default="Side by side", key="layout", bind="query-params", label_visibility="collapsed", required=True
+            "Layout",
+            list(LAYOUTS),
+            default="Side by side",
+            key=bound("layout", LAYOUTS),
+            bind="query-params",
+            label_visibility="collapsed",
+            required=True,
         )
     asked = kinds[options.index(title)]
     kind, note = (asked, "") if asked != "umap" else _umap(record)
@@ -64,7 +79,6 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
         st.info("The map appears when the source model is trained.", icon=":material/scatter_plot:")
         return
     running = record.status()["state"] in ACTIVE
-    epoch, marked = _from_link(record)
     chosen = embedding(
         routes.address_of(record, kind),
         key=key,
@@ -123,7 +137,7 @@ def _from_link(record: Record) -> tuple[int | None, str]:
         st.session_state["mapped"] = record.id
         for name in ("epoch", "selected"):
             st.query_params.pop(name, None)
-    return whole_number(st.query_params.get("epoch", "")), st.query_params.get("selected", "")
+    return whole_number(st.query_params.get(bound("epoch"), "")), st.query_params.get(bound("selected"), "")
 
 
 def _to_link(chosen: Chosen) -> None:

@@ -8,13 +8,14 @@ import streamlit as st
 
 from core.experiment.settings import method_title
 from core.figures import curves
-from core.measures import MEASURED
-from core.reports.shift_text import auc_words
-from core.reports.text import p_value, percent, points
+from core.measures import MEASURED, MEASURES, in_runs
+from core.reports.measure_text import interval_of
+from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import oracle_accuracy, verdict
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.link import bound
 from pages.elements.theme import dark
 
 THUMBNAILS = 12
@@ -28,69 +29,35 @@ def headline(record: Record) -> None:
 def tiles(record: Record) -> None:
     """Target accuracy, gain, MMD² and domain AUC of the last epoch; each says what it is made of."""
     adapt = record.phase("adapt")
-    latest = adapt[-1]["measures"] if adapt else {}
-    before = adapt[0]["measures"] if adapt else {}
     with st.container(horizontal=True, key="tiles"):
-        accuracy, gain = latest.get("target_accuracy"), latest.get("gain")
-        if adapt and accuracy is None:
+        if adapt:
+            first, last = adapt[0]["measures"], adapt[-1]["measures"]
+            accuracy, gain = MEASURES.get("target_accuracy"), MEASURES.get("gain")
             hidden, why = ("hidden", "blind") if record.blind else ("unknown", "no target labels")
-            st.metric("Target accuracy", hidden, border=True, delta=why, delta_color="off", delta_arrow="off")
+            known = last.get("target_accuracy")
+            _tile("Target accuracy", hidden if known is None else percent(known), interval_of(accuracy, last) or why)
+            known = last.get("gain")
+            _tile("Gain over source-only", None if known is None else f"{points(known)} points", interval_of(gain, last) or why)
+            _tile("MMD²", fixed(last["mmd2"], 4), f"from {fixed(first['mmd2'], 4)} · {short_p(last['mmd2_p'])}", p_value(last["mmd2_p"]))
+            ends = auc_words(last["domain_auc_low"], last["domain_auc_high"])
+            _tile("Domain AUC", auc_value(last["domain_auc"]), f"{ends} · 0.5 is no shift")
         else:
-            st.metric(
-                "Target accuracy",
-                percent(accuracy) if adapt else None,
-                border=True,
-                delta=_interval(latest, "target_accuracy") if adapt else "after source training",
-                delta_color="off",
-                delta_arrow="off",
-                help="Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
-            )
-        st.metric(
-            "Gain over source-only",
-            None if gain is None else f"{points(gain)} points",
-            border=True,
-            delta="95 % " + points(latest["gain_low"]) + " to " + points(latest["gain_high"])
-            if gain is not None
-            else "blind"
-            if record.blind
-            else "not known yet",
-            delta_color="off",
-            delta_arrow="off",
-            help="Paired on the same held-out samples; 95 % score interval (Tango).",
-        )
-        st.metric(
-            "MMD²",
-            _minus(f"{latest['mmd2']:.4f}") if adapt else None,
-            border=True,
-            delta=_minus(f"from {before['mmd2']:.4f} · {_short_p(latest['mmd2_p'])}") if adapt else "not known yet",
-            delta_color="off",
-            delta_arrow="off",
-            help="Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation. "
-            + (f"Permutation {p_value(latest['mmd2_p'])}." if adapt else ""),
-        )
-        st.metric(
-            "Domain AUC",
-            f"{latest['domain_auc']:.2f}" if adapt else None,
-            border=True,
-            delta=f"{auc_words(latest['domain_auc_low'], latest['domain_auc_high'])} · 0.5 is no shift" if adapt else "not known yet",
-            delta_color="off",
-            delta_arrow="off",
-            help="How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
-        )
+            for title in _MADE_OF:
+                _tile(title, None, "after source training" if title == "Target accuracy" else "not known yet")
     words("target_accuracy", "gain", label="What these numbers mean")
 
 
-def _interval(measures: dict[str, Any], name: str) -> str:
-    low, high = (100 * measures[f"{name}_{end}"] for end in ("low", "high"))
-    return f"95 % {low:.1f} to {high:.1f} %"
+_MADE_OF = {
+    "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
+    "Gain over source-only": "Paired on the same held-out samples; 95 % score interval (Tango).",
+    "MMD²": "Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation.",
+    "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
+}
 
 
-def _minus(text: str) -> str:
-    return text.replace("-", "−")
-
-
-def _short_p(p: float) -> str:
-    return "p = 0.002 (smallest)" if p <= 0.00201 else f"p = {p:.3f}"
+def _tile(title: str, value: str | None, under: str, permuted: str = "") -> None:
+    made_of = _MADE_OF[title] + (f" Permutation {permuted}." if permuted else "")
+    st.metric(title, value, under, border=True, delta_color="off", delta_arrow="off", help=made_of)
 
 
 def main_curves(record: Record) -> None:
@@ -108,8 +75,46 @@ def main_curves(record: Record) -> None:
     with right:
         st.markdown("**MMD² between source and target features**")
         alt = "MMD² over the epochs of adaptation with the band expected without a shift."
-        chart(lambda: curves.mmd(epochs, night), key="mmd", version=version, revision=run_id, alt=alt, cursor=True)
+        chart(
+            lambda: curves.measure(epochs, MEASURES.get("mmd2"), night), key="mmd", version=version, revision=run_id, alt=alt, cursor=True
+        )
         st.caption(f"Inside the band there is no evidence of a shift. B = 499 permutations. {_sizes(record)}")
+    _more_measures(record, version)
+
+
+def _more_measures(record: Record, version: str) -> None:
+    """The curve of any other registered measure, for those who ask for it."""
+    offered = {m.name: m.title for m in in_runs(record.blind) if m.kept == "measures" and not m.drawing.picture}
+    with st.container(key="more_measures"):
+        name = st.selectbox(
+            "More measures",
+            list(offered),
+            index=None,
+            format_func=offered.__getitem__,
+            key="measure",
+            placeholder="More measures: choose one to see its curve",
+            label_visibility="collapsed",
+        )
+        if name is None:
+            return
+        measure, epochs, night = MEASURES.get(name), record.epochs(), dark()
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{measure.title}**")
+            words(name)
+        if all(measure.value(epoch) is None for epoch in record.phase("adapt")):
+            st.caption("This run has no value of it: it was stored before there was this measure, or it cannot be computed here.")
+            return
+        chart(
+            lambda: curves.measure(epochs, measure, night),
+            key="more_chart",
+            version=f"{version}-{name}",
+            revision=f"{record.id}-{name}",
+            alt=f"{measure.title} over the epochs of adaptation.",
+            height=280,
+            cursor=True,
+        )
+        good = f" The {measure.better} the better." if measure.better else ""
+        st.caption(f"{measure.meaning}{good} Range: {measure.range}. {_sizes(record)}")
 
 
 def _sizes(record: Record) -> str:
@@ -147,8 +152,8 @@ def losses_and_gauges(record: Record) -> None:
             offered,
             selection_mode="multi",
             default=[name for name in ("gradient_ratio", "discriminator_accuracy", "largest_class") if name in offered],
-            format_func=curves.GAUGE_NAMES.get,
-            key="gauges",
+            format_func=lambda name: MEASURES.get(name).label,
+            key=bound("gauges"),
             bind="query-params",
             label_visibility="collapsed",
         )

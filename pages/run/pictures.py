@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.figures import tables
 from core.measures.accuracy import confusion
+from core.reports.text import fixed
 from core.runs import snapshots
 from core.runs.record import Record
 from pages.elements import samples
@@ -17,24 +18,22 @@ from pages.elements.theme import dark
 THUMBNAILS = 12
 
 
-def _labelled_target(record: Record) -> tuple[snapshots.Frames | None, np.ndarray | None]:
+def _labelled_target(record: Record) -> tuple[snapshots.Frames, np.ndarray] | None:
     """The predictions so far and which samples are labelled target ones; says why there is nothing, and gives None, where there is none."""
     frames = snapshots.frames(record)
-    target = None if frames is None else (frames.domain == 1) & (frames.labels >= 0)
-    if target is None or not target.any():
-        needed = (
-            "Blind: this needs target labels." if record.blind else "This appears when the source model is trained, for a labelled target."
-        )
-        st.info(needed, icon=":material/visibility_off:" if record.blind else ":material/hourglass_empty:")
-        return frames, None
-    return frames, target
+    if frames is not None and (target := (frames.domain == 1) & (frames.labels >= 0)).any():
+        return frames, target
+    needed = "Blind: this needs target labels." if record.blind else "This appears when the source model is trained, for a labelled target."
+    st.info(needed, icon=":material/visibility_off:" if record.blind else ":material/hourglass_empty:")
+    return None
 
 
 def confusion_panel(record: Record) -> None:
     """Confusion on the snapshot's target samples before, after, and the difference."""
-    frames, target = _labelled_target(record)
-    if target is None:
+    known = _labelled_target(record)
+    if known is None:
         return
+    frames, target = known
     names = snapshots.class_names(record)
     before, after = (confusion(frames.labels[target], frames.predictions[i][target], len(names)) for i in (0, -1))
     night = dark()
@@ -72,7 +71,7 @@ def _open_cell(frames: snapshots.Frames, target: np.ndarray, names: tuple[str, .
         index=None,
         key="cell",
         placeholder="Choose a cell: true class → prediction",
-        format_func=lambda cell: f"{names[cell[0]]} → {names[cell[1]]}: {before[cell]} before, {after[cell]} after",
+        format_func=lambda cell: f"{names[cell[0]]} → {names[cell[1]]}: {before[cell]:,} before, {after[cell]:,} after",
     )
     if cell is None:
         return
@@ -86,9 +85,10 @@ def _open_cell(frames: snapshots.Frames, target: np.ndarray, names: tuple[str, .
 
 def samples_panel(record: Record) -> None:
     """Target samples that adaptation put right, and ones that it broke."""
-    frames, target = _labelled_target(record)
-    if target is None:
+    known = _labelled_target(record)
+    if known is None:
         return
+    frames, target = known
     names = snapshots.class_names(record)
     right = [(frames.predictions[i] == frames.labels) & target for i in (0, -1)]
     for title, chosen in (("Fixed", ~right[0] & right[1]), ("Broken", right[0] & ~right[1] & target)):
@@ -103,7 +103,7 @@ def samples_panel(record: Record) -> None:
 
 def _change(frames: snapshots.Frames, names: tuple[str, ...], i: int) -> str:
     """ "8 → 3 (0.91)": prediction before, after, and the confidence after."""
-    return f"{names[frames.predictions[0][i]]} → {names[frames.predictions[-1][i]]} ({frames.confidence[-1][i]:.2f})"
+    return f"{names[frames.predictions[0][i]]} → {names[frames.predictions[-1][i]]} ({fixed(frames.confidence[-1][i], 2)})"
 
 
 def both_domains(record: Record) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from core.figures import transfer as figures
-from core.measures.glossary import WORDS
-from core.measures.validators import VALIDATORS
+from core.measures import MEASURES
+from core.measures.accuracy import Gain, gap_closed
+from core.measures.alignment import Alignment
+from core.measures.base import validators
 from core.reports import transfer as transfer_module
 from core.reports.health import findings
-from core.reports.text import percent, points
-from core.reports.transfer import Choice, TransferReport
+from core.reports.text import fixed, in_percent, interval, n_of_m, percent, points
+from core.reports.transfer import Choice, TransferReport, outcomes
 from core.reports.transfer_text import chosen_sentence, told
-from core.reports.verdict import gap_closed, oracle_accuracy
+from core.reports.verdict import oracle_accuracy
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.link import bound
 from pages.elements.text import literal
 from pages.elements.theme import dark
 
 SIGNS = {"good": ":material/check_circle:", "look": ":material/visibility:", "bad": ":material/warning:"}
-COLOURS = {"good": "green", "look": "orange", "bad": "red"}
+COLOURS: dict[str, Literal["green", "orange", "red"]] = {"good": "green", "look": "orange", "bad": "red"}
 
 
 def transfer_panel(record: Record) -> None:
@@ -38,12 +43,12 @@ def transfer_panel(record: Record) -> None:
     st.markdown("\n".join(f"- {literal(sentence)}" for sentence in sentences))
     _tiles(report, last, gap, seeds, len(gains))
     version = f"{record.id}-{record.version()}-{dark()}"
-    if report.classes:
+    if report.alignment is not None:
         left, right = st.columns(2)
         with left:
             _classes(report, record.id, version)
         with right:
-            _alignment(report, record.id, version)
+            _alignment(report.alignment, report.class_names, record.id, version)
     elif record.blind:
         st.caption("Blind: classes, alignment and the target's calibration need target labels.")
     else:
@@ -56,28 +61,26 @@ def transfer_panel(record: Record) -> None:
         )
 
 
-def _tiles(report: TransferReport, last: dict, gap: float | None, seeds, runs: int) -> None:
-    plain = {"border": True, "delta_color": "off", "delta_arrow": "off"}
+def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | None, runs: int) -> None:
     with st.container(horizontal=True, key="transfer_tiles"):
         if last.get("gain") is not None:
-            interval = f"95 % {points(last['gain_low'])} to {points(last['gain_high'])}"
-            st.metric("Gain over source-only", f"{points(last['gain'])} points", interval, **plain)
+            _tile("Gain over source-only", f"{points(last['gain'])} points", interval(last["gain_low"], last["gain_high"], points))
         if seeds is not None:
-            interval = f"95 % {points(seeds.low)} to {points(seeds.high)}"
-            st.metric(f"Gain over {runs} seeds", f"{points(seeds.mean)} points", interval, **plain)
+            _tile(f"Gain over {runs} seeds", f"{points(seeds.mean)} points", interval(seeds.low, seeds.high, points))
         if gap is not None:
-            st.metric(
-                "Gap closed", f"{100 * gap:.0f} %" if gap >= 0 else "none", "to the oracle" if gap >= 0 else "it became wider", **plain
-            )
+            _tile("Gap closed", *((percent(gap, 0), "to the oracle") if gap >= 0 else ("none", "it became wider")))
         if report.classes:
             worst = min(report.classes, key=lambda c: c.after[0])
-            before = f"n = {worst.n} · before {percent(worst.before[0])}"
-            st.metric("Worst class", f"{worst.name}: {percent(worst.after[0])}", before, **plain)
+            _tile("Worst class", f"{worst.name}: {percent(worst.after[0])}", f"n = {worst.n} · before {percent(worst.before[0])}")
         for side, found in (("target", report.target), ("source", report.source)):
             if found is not None:
-                ends = f"95 % {100 * found[1].ece_low:.1f} to {100 * found[1].ece_high:.1f} %"
-                st.metric(f"Calibration error, {side}", percent(found[1].ece), ends, **plain)
+                ends = f"{interval(found[1].ece_low, found[1].ece_high, in_percent)} %"
+                _tile(f"Calibration error, {side}", percent(found[1].ece), ends)
     words("gain", "gain_over_seeds", "gap_closed", "target_worst_class", "ece", label="What these numbers mean")
+
+
+def _tile(title: str, value: str, beside: str) -> None:
+    st.metric(title, value, beside, border=True, delta_color="off", delta_arrow="off")
 
 
 def _classes(report: TransferReport, run_id: str, version: str) -> None:
@@ -92,17 +95,23 @@ def _classes(report: TransferReport, run_id: str, version: str) -> None:
     st.caption("95 % Wilson intervals. * better or worse beyond chance: q < 0.05, McNemar's test corrected over the classes.")
 
 
-def _alignment(report: TransferReport, run_id: str, version: str) -> None:
+def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id: str, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Where each source class landed** · evaluation only")
         words("class_alignment")
     when = st.segmented_control(
-        "When", ["Before", "After"], default="After", key="landed", bind="query-params", label_visibility="collapsed", required=True
+        "When",
+        ["Before", "After"],
+        default="After",
+        key=bound("landed", ["Before", "After"]),
+        bind="query-params",
+        label_visibility="collapsed",
+        required=True,
     )
-    found = report.alignment[when == "After"]
+    found = ends[when == "After"]
     alt = f"For each source class, the share of each target class among its neighbours, {when.lower()} adaptation."
     chart(
-        lambda: figures.alignment(found, report.class_names, dark()),
+        lambda: figures.alignment(found, names, dark()),
         key="alignment",
         version=f"{version}-{when}",
         revision=run_id,
@@ -135,7 +144,7 @@ def _calibration(report: TransferReport, run_id: str, version: str) -> None:
             )
             st.caption(
                 f"{side.capitalize()}, n = {after.n}, {len(after.counts)} bins of equal mass, 95 % Wilson intervals. Below the line: too "
-                f"sure. Calibration error {percent(after.ece)} (95 % {100 * after.ece_low:.1f} to {100 * after.ece_high:.1f}); the "
+                f"sure. Calibration error {percent(after.ece)} ({interval(after.ece_low, after.ece_high, in_percent)}); the "
                 f"usual sum over bins, which chance makes too large, says {percent(after.plain)}."
             )
 
@@ -148,7 +157,7 @@ def without_labels_panel(record: Record) -> None:
     if not found or len(adapt) < 2:
         st.info("This appears after the first epochs of adaptation.", icon=":material/hourglass_empty:")
         return
-    titles = {name: WORDS.get(name).title for name in VALIDATORS}
+    titles = {measure.name: measure.title for measure in validators()}
     known = adapt[-1]["measures"].get("target_accuracy") is not None
     if known:
         st.markdown(literal(chosen_sentence(found, adapt[-1]["measures"]["target_accuracy"], titles)))
@@ -164,8 +173,8 @@ def without_labels_panel(record: Record) -> None:
     version = f"{record.id}-{record.version()}-{dark()}"
     left, right = st.columns(2)
     with left:
-        _table(found, titles, known)
-        words("choice", *VALIDATORS, label="What these measures are")
+        _table(found, titles)
+        words("choice", *titles, label="What these measures are")
     with right:
         if known:
             alt = "Target accuracy over the epochs, with the epoch that each label-free measure would have chosen."
@@ -178,16 +187,16 @@ def without_labels_panel(record: Record) -> None:
                 height=340,
             )
             m = adapt[-1]["measures"]
-            half = 50 * (m["target_accuracy_high"] - m["target_accuracy_low"])
+            half = (m["target_accuracy_high"] - m["target_accuracy_low"]) / 2
             st.caption(
                 "The curve needs target labels: evaluation only. The choices do not. The accuracy is known to about "
-                f"± {half:.1f} points (95 %): smaller costs mean little."
+                f"± {in_percent(half)} points (95 %): smaller costs mean little."
             )
     name = st.segmented_control(
         "Measure",
         [choice.validator for choice in found],
         default="infomax",
-        format_func=titles.get,
+        format_func=lambda name: titles[name],
         key="validator",
         label_visibility="collapsed",
         required=True,
@@ -203,28 +212,25 @@ def without_labels_panel(record: Record) -> None:
         height=260,
         cursor=True,
     )
-    resting = "" if shown.samples is None else f" There it rests on about {shown.samples:.0f} equally weighted source samples."
-    st.caption(f"{WORDS.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
+    resting = "" if shown.samples is None else f" There it rests on about {fixed(shown.samples, 0)} equally weighted source samples."
+    st.caption(f"{MEASURES.get(name).meaning} Chosen: epoch {shown.epoch}.{resting}")
 
 
 def _named_accuracies(adapt: list[dict], found: list[Choice]) -> None:
-    plain = {"border": True, "delta_color": "off", "delta_arrow": "off"}
-    infomax = next((choice for choice in found if choice.validator == "infomax"), found[0])
-    best = max(adapt, key=lambda e: e["measures"]["target_accuracy"])
+    infomax, outcome = next((one for one in outcomes(found) if one[0].validator == "infomax"), outcomes(found)[0])
+    last, best = adapt[-1], max(adapt, key=lambda e: e["measures"]["target_accuracy"])
     with st.container(horizontal=True, key="named_accuracies"):
-        last = adapt[-1]
-        st.metric("Last epoch", percent(last["measures"]["target_accuracy"]), f"epoch {last['number']}", **plain)
-        st.metric("Label-free choice", percent(infomax.accuracy), f"epoch {infomax.epoch}, by InfoMax", **plain)
-        oracle = percent(best["measures"]["target_accuracy"])
-        st.metric("Oracle's choice", oracle, f"epoch {best['number']}, by target labels", **plain)
+        _tile("Last epoch", percent(last["measures"]["target_accuracy"]), f"epoch {last['number']}")
+        _tile("Label-free choice", percent(outcome.accuracy), f"epoch {infomax.epoch}, by InfoMax")
+        _tile("Oracle's choice", percent(best["measures"]["target_accuracy"]), f"epoch {best['number']}, by target labels")
 
 
-def _table(found: list[Choice], titles: dict[str, str], known: bool) -> None:
+def _table(found: list[Choice], titles: dict[str, str]) -> None:
     rows = []
     for choice in found:
         row = {"measure": titles[choice.validator], "epoch": choice.epoch, "chosen from": len(choice.values)}
-        if known:
-            row |= {"accuracy there": 100 * choice.accuracy, "cost": 100 * choice.cost}
+        if choice.outcome is not None:
+            row |= {"accuracy there": 100 * choice.outcome.accuracy, "cost": 100 * choice.outcome.cost}
         rows.append(row)
     config = {
         "accuracy there": st.column_config.NumberColumn(format="%.1f", help="Target accuracy in percent; evaluation only."),
@@ -242,7 +248,7 @@ def health_panel(record: Record) -> None:
         st.info("This appears after the first epoch of adaptation.", icon=":material/monitor_heart:")
         return
     trouble = [finding for finding in found if finding.level != "good"]
-    st.markdown("**Nothing looks wrong.**" if not trouble else f"**{len(trouble)} of {len(found)} gauges look unusual.**")
+    st.markdown("**Nothing looks wrong.**" if not trouble else f"**{n_of_m(len(trouble), len(found))} gauges look unusual.**")
     for finding in sorted(found, key=lambda f: ("bad", "look", "good").index(f.level)):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(f"{finding.title}: {literal(finding.shown)}", icon=SIGNS[finding.level], color=COLOURS[finding.level])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from core.figures import shifts, tables
-from core.reports.shift import ShiftReport, report_map
-from core.reports.shift_text import auc_words, direction, number
-from core.reports.text import p_value
+from core.reports.measure_text import beside, written
+from core.reports.shift import Classes, Classifier, Explanation, Kernel, Number, Samples, ShiftReport, report_map
+from core.reports.shift_text import direction
+from core.reports.text import p_value, percent
 from pages.elements import routes, selection
 from pages.elements.chart import chart
 from pages.elements.embedding import embedding, read_selection
@@ -18,36 +21,36 @@ from pages.elements.text import literal
 from pages.elements.theme import dark
 
 SHOWN = 6
-DISTANCES = ("sliced_wasserstein", "energy_distance", "coral_distance")
 
 
-def classifier_tiles(r: ShiftReport) -> None:
-    tile("domain_auc", f"{r.auc.auc:.2f}", f"{auc_words(r.auc.low, r.auc.high)} · A/A {r.auc_control.auc:.2f}")
-    tile("domain_p", f"{r.ridge.p:.3f}", f"A/A control {r.ridge_control.p:.3f}")
+def tiles(numbers: Sequence[Number]) -> None:
+    """Each number with its interval and the A/A control."""
+    for number in numbers:
+        measure, name = number.measure, number.measure.name
+        control = f"A/A {written(measure, number.control[name])}"
+        under = " · ".join(part for part in (beside(measure, number.values), control) if part)
+        tile(name, written(measure, number.values[name]), under.removeprefix("95 % "))
 
 
-def kernel_tile(r: ShiftReport) -> None:
-    tile("mmd2", number(round(r.mmd.mmd2, 4)), f"p = {r.mmd.p:.3f} · A/A {number(round(r.mmd_control.mmd2, 4))}")
-
-
-def gauge(r: ShiftReport, version: str) -> None:
+def gauge(r: Classifier, version: str) -> None:
     st.markdown("**How well a classifier tells them apart**")
-    alt = f"Domain AUC {r.auc.auc:.2f} on a scale from 0.5 to 1; A/A control {r.auc_control.auc:.2f}."
+    alt = f"Domain AUC {r.auc.auc:.2f} on a scale from 0.5 to 1; A/A control {r.control.auc:.2f}."
     night = dark()
-    chart(lambda: shifts.auc_gauge(r.auc, r.auc_control, night), key="gauge", version=version, revision="gauge", height=150, alt=alt)
+    chart(lambda: shifts.auc_gauge(r.auc, r.control, night), key="gauge", version=version, revision="gauge", height=150, alt=alt)
     st.caption("Bars: 95 % intervals. A/A control: two random sets of source samples, which is what no shift looks like.")
 
 
-def null(r: ShiftReport, version: str) -> None:
+def null(r: Kernel, version: str) -> None:
     st.markdown("**MMD² if there were no shift**")
-    night, alt = dark(), f"Null distribution of MMD²; observed {r.mmd.mmd2:.4f}."
-    chart(lambda: tables.null_histogram(r.mmd.null, r.mmd.mmd2, night), key="null", version=version, revision="null", height=220, alt=alt)
-    st.caption(f"Domain labels permuted at random: {p_value(r.mmd.p)}.")
+    test, night = r.test, dark()
+    alt = f"Null distribution of MMD²; observed {test.mmd2:.4f}."
+    chart(lambda: tables.null_histogram(test.null, test.mmd2, night), key="null", version=version, revision="null", height=220, alt=alt)
+    st.caption(f"Domain labels permuted at random: {p_value(test.p)}.")
 
 
-def samples(r: ShiftReport) -> None:
+def samples(r: Samples, classifier: Classifier) -> None:
     """Random samples of each domain, and those that its classifier finds most typical of it."""
-    for column, title, start, typical in zip(st.columns(2), ("Source", "Target"), (0, r.n), r.typical, strict=True):
+    for column, title, start, typical in zip(st.columns(2), ("Source", "Target"), (0, r.n), classifier.typical, strict=True):
         with column:
             other = "target" if title == "Source" else "source"
             st.markdown(f"**{title} samples**")
@@ -56,11 +59,11 @@ def samples(r: ShiftReport) -> None:
             _strip(r, typical, f"{title}-like")
 
 
-def _strip(r: ShiftReport, where: np.ndarray, key: str) -> None:
+def _strip(r: Samples, where: np.ndarray, key: str) -> None:
     show(r, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], key, width=56)
 
 
-def properties(r: ShiftReport, version: str) -> None:
+def properties(r: Explanation, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**What explains the difference**")
         words("explained")
@@ -73,20 +76,20 @@ def properties(r: ShiftReport, version: str) -> None:
         )
         return
     rows, night = r.properties, dark()
-    alt = "Share of the difference that each property explains alone: " + ", ".join(f"{e.title} {100 * e.share:.0f} %" for e in rows[:5])
+    alt = "Share of the difference that each property explains alone: " + ", ".join(f"{e.title} {percent(e.share, 0)}" for e in rows[:5])
     height = 90 + 30 * min(len(rows), shifts.SHOWN)
     chart(lambda: shifts.explained_bars(rows, night), key="explained", version=version, revision="explained", height=height, alt=alt)
     strong = [row for row in rows[:3] if row.share_low > 0]
     st.caption(literal("; ".join(f"{row.title}: {direction(row)}" for row in strong)) + ". Medians. Shares overlap, so they do not add up.")
 
 
-def classes(r: ShiftReport, version: str) -> None:
+def classes(r: Classes, names: Sequence[str], version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**Class shares, estimated without target labels**")
         words("label_shift")
-    found, night = r.label_shift, dark()
+    found, night = r.shift, dark()
     alt = "Share of each class in the source, estimated in the target, and true where it is known."
-    figure = lambda: shifts.class_shares(found, r.truth, r.class_names, night)  # noqa: E731
+    figure = lambda: shifts.class_shares(found, r.truth, names, night)  # noqa: E731
     chart(figure, key="classes", version=version, revision="classes", height=260, alt=alt)
     if found.refusal:
         st.info(found.refusal, icon=":material/block:")
@@ -101,26 +104,21 @@ def classes(r: ShiftReport, version: str) -> None:
             words("condition", label="Condition number?")
 
 
-def kind(r: ShiftReport) -> None:
+def kind(r: Classes) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{r.kind_of_shift.headline}**")
+            st.markdown(f"**{r.kind.headline}**")
             words("kind")
-        for sentence in r.kind_of_shift.evidence:
+        for sentence in r.kind.evidence:
             st.markdown(f"- {literal(sentence)}")
-        for sentence in r.kind_of_shift.needed:
+        for sentence in r.kind.needed:
             st.markdown(f"- *To know more:* {literal(sentence)}")
 
 
-def more_numbers(r: ShiftReport) -> None:
+def more_numbers(r: Samples, numbers: Sequence[Number]) -> None:
     """The companions of AUC and MMD², each with its control."""
     with st.container(horizontal=True):
-        tile("a_distance", f"{r.auc.a_distance:.2f}", f"A/A control {r.auc_control.a_distance:.2f}")
-        for name in DISTANCES:
-            value, control = r.distances[name]
-            tile(name, number(value), f"A/A control {number(control)}")
-        share, control = r.column_tests.share, r.column_control.share
-        tile("columns_shifted", f"{100 * share:.0f} %", f"A/A control {100 * control:.0f} % · of {len(r.column_tests.q):,} that vary")
+        tiles(numbers)
     if r.control_n < r.measured:
         st.caption(
             f"The A/A control has {r.control_n} samples a side, the comparison {r.measured}: fewer samples lie farther apart by chance."
@@ -129,7 +127,7 @@ def more_numbers(r: ShiftReport) -> None:
 
 @st.fragment
 def chart_map(r: ShiftReport, name: str) -> None:
-    what = "raw inputs" if r.view == "raw" else "features"
+    what = "raw inputs" if r.samples.view == "raw" else "features"
     st.markdown(f"**Map of the {what} (PCA)**")
     data = report_map(r, name)
     chosen = embedding(
@@ -141,6 +139,6 @@ def chart_map(r: ShiftReport, name: str) -> None:
         height=420,
         alt=f"PCA map of the {what} of both domains. {data.captions[0]}.",
     )
-    if r.columns > 2:
+    if r.samples.columns > 2:
         st.caption("A 2-D map cannot show all of a space with many dimensions: trust the AUC under it more than the picture.")
     selection.show(data, 0, read_selection(chosen.selection, len(data.domain)), key="raw")

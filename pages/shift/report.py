@@ -13,17 +13,30 @@ from core.domains import kind_of
 from core.errors import InputError
 from core.experiment import Experiment
 from core.figures.shift_page import page as html_page
-from core.reports.shift import STAGES, ShiftReport, shift_reports
-from core.reports.shift_data import VIEWS
+from core.reports.shift import (
+    STAGES,
+    Classes,
+    Classifier,
+    Distances,
+    Explanation,
+    Kernel,
+    Samples,
+    ShiftReport,
+    Stage,
+    only,
+    shift_stages,
+)
+from core.reports.shift_data import VIEWS, View
 from core.reports.shift_text import conditions, facts, verdict
 from core.runs import store
 from pages.choose import fields, picker
+from pages.elements.link import bound, go_to_adapt
 from pages.elements.text import literal
 from pages.elements.theme import dark
 from pages.frame import blind, header
 from pages.shift import panels
 
-CHOICES = {"Inputs": "raw", "Untrained": "fresh", "Trained": "trained", "Pretrained": "pretrained"}
+CHOICES: dict[str, View] = {"Inputs": "raw", "Untrained": "fresh", "Trained": "trained", "Pretrained": "pretrained"}
 
 
 def choices() -> None:
@@ -35,7 +48,7 @@ def choices() -> None:
         "Compare",
         list(CHOICES),
         default="Inputs",
-        key="compare",
+        key=bound("compare", CHOICES),
         bind="query-params",
         required=True,
         help="Inputs, or a network's features.",
@@ -52,14 +65,15 @@ def choices() -> None:
 
 
 class _Growing:
-    """A report that is computed once, by whoever asks first, and watched by everybody."""
+    """The stages of a report, each computed once, by whoever asks first, and watched by everybody."""
 
-    def __init__(self, reports: Iterator[ShiftReport]):
-        self._reports, self._done, self._lock = reports, [], threading.Lock()
+    def __init__(self, stages: Iterator[Stage]):
+        self._stages, self._lock = stages, threading.Lock()
+        self._done: list[Stage | str] = []
 
-    def __iter__(self) -> Iterator[ShiftReport | str]:
-        """The report as it grows; or what is wrong, as the only item."""
-        for i in range(1 + len(STAGES)):
+    def __iter__(self) -> Iterator[Stage | str]:
+        """Stage after stage; what is wrong as the last item, where something is."""
+        for i in range(len(STAGES)):
             with self._lock:
                 if i == len(self._done):
                     self._done.append(self._next())
@@ -67,19 +81,64 @@ class _Growing:
             if isinstance(self._done[i], str):
                 return
 
-    def _next(self) -> ShiftReport | str:
+    def _next(self) -> Stage | str:
         try:
-            return next(self._reports)
+            return next(self._stages)
         except InputError as error:
             return str(error)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _growing(experiment_json: str, view: str, born: str | None, hidden: bool) -> _Growing:
+def _growing(experiment_json: str, view: View, born: str | None, hidden: bool) -> _Growing:
     """``hidden``: without target labels. ``born`` names the stored network, so that one which is trained later is looked at anew."""
     experiment = Experiment.parse(experiment_json)
     reference = store.ReferenceStore().get(born) if born else None
-    return _Growing(shift_reports(experiment, view, None if reference is None else reference.model, hidden))
+    return _Growing(shift_stages(experiment, view, None if reference is None else reference.model, hidden))
+
+
+class _Places:
+    """Where each part of the report stands, whichever comes first."""
+
+    def __init__(self, version: str):
+        self.version = version
+        self.top, self.progress, self.said = st.empty(), st.empty(), st.empty()
+        self.tiles = st.container(horizontal=True)
+        self.left, self.right = st.columns(2)
+        self.strips, self.explains = st.container(), st.columns(2)
+        self.kind, self.more, self.below = st.container(), st.container(), st.container()
+
+    def draw(self, stage: Stage, before: list[Stage]) -> None:
+        """The parts that a stage adds to those ``before`` it."""
+        match stage:
+            case Samples():
+                self.top.markdown("#### Comparing the two domains…")
+                self.said.caption(conditions(stage))
+            case Classifier():
+                with self.tiles:
+                    panels.tiles(stage.numbers)
+                with self.left:
+                    panels.gauge(stage, self.version)
+                with self.strips:
+                    panels.samples(only(before, Samples), stage)
+            case Kernel():
+                with self.tiles:
+                    panels.tiles(stage.numbers)
+                with self.right:
+                    panels.null(stage, self.version)
+            case Explanation():
+                self.top.markdown(f"#### {literal(verdict(only(before, Samples), only(before, Classifier), stage))}")
+                with self.explains[0]:
+                    panels.properties(stage, self.version)
+            case Distances():
+                with self.more.expander("More distances, with their A/A control"):
+                    panels.more_numbers(only(before, Samples), stage.numbers)
+            case Classes():
+                with self.explains[1]:
+                    panels.classes(stage, only(before, Samples).class_names, self.version)
+                with self.kind:
+                    panels.kind(stage)
+            case _:
+                pass  # the map is drawn when all is done
 
 
 def report() -> None:
@@ -91,53 +150,25 @@ def report() -> None:
     address = experiment.reference_id("source")
     born = address if view == "trained" and address in store.ReferenceStore() else None
     growing = _growing(experiment.canonical_json(), view, born, blind.on())
-    version = f"{experiment.id}-{view}-{born}-{dark()}-{blind.on()}"
-    top, progress, said = st.empty(), st.empty(), st.empty()
-    tiles = st.container(horizontal=True)
-    left, right = st.columns(2)
-    strips, explains = st.container(), st.columns(2)
-    kind, more, below = st.container(), st.container(), st.container()
-    for done, r in enumerate(growing):
-        if isinstance(r, str):
-            progress.empty()
-            top.error(literal(r), title="These cannot be compared", icon=":material/error:")
+    places = _Places(f"{experiment.id}-{view}-{born}-{dark()}-{blind.on()}")
+    done: list[Stage] = []
+    for stage in growing:
+        if isinstance(stage, str):
+            places.progress.empty()
+            places.top.error(literal(stage), title="These cannot be compared", icon=":material/error:")
             return
-        if done == 0:
-            top.markdown("#### Comparing the two domains…")
-            said.caption(conditions(r))
-        elif done == 1:
-            with tiles:
-                panels.classifier_tiles(r)
-            with left:
-                panels.gauge(r, version)
-            with strips:
-                panels.samples(r)
-        elif done == 2:
-            with tiles:
-                panels.kernel_tile(r)
-            with right:
-                panels.null(r, version)
-        elif done == 3:
-            top.markdown(f"#### {literal(verdict(r))}")
-            with explains[0]:
-                panels.properties(r, version)
-        elif done == 4:
-            with more.expander("More distances, with their A/A control"):
-                panels.more_numbers(r)
-        elif done == 5:
-            with explains[1]:
-                panels.classes(r, version)
-            with kind:
-                panels.kind(r)
-        if done < len(STAGES):
-            progress.progress((done + 1) / (len(STAGES) + 1), f"{list(STAGES)[done]}…")
-    progress.empty()
-    with below:
+        places.draw(stage, done)
+        done.append(stage)
+        if len(done) < len(STAGES):
+            places.progress.progress(len(done) / len(STAGES), f"{STAGES[len(done)].doing}…")
+    places.progress.empty()
+    with places.below:
+        r = ShiftReport.of(done)
         panels.chart_map(r, experiment.id)
         _take_along(experiment, r)
 
 
-def _experiment() -> tuple[Experiment | None, str]:
+def _experiment() -> tuple[Experiment | None, View]:
     """What the widgets ask; None, with a message on the page, where it does not fit together."""
     data = {side: picker.chosen()[side] for side in ("source", "target")}
     kind, view = kind_of(data["source"]["name"], data["source"]["params"]), CHOICES[st.session_state["compare"]]
@@ -156,10 +187,9 @@ def _take_along(experiment: Experiment, r: ShiftReport) -> None:
     """Adapt these domains, or keep the report."""
     with st.container(horizontal=True):
         if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
-            keep = {key: value for key, value in st.query_params.to_dict().items() if key not in ("view", "story", "run", "compare")}
-            more = {} if r.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.kind)]}
-            st.switch_page("pages/adapt.py", query_params=keep | more)
-        name = f"shift-{experiment.id}-{VIEWS[r.view].replace(' ', '-')}"
+            more = {} if r.samples.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.samples.kind)]}
+            go_to_adapt(picker.data_link() | more)
+        name = f"shift-{experiment.id}-{VIEWS[r.samples.view].replace(' ', '-')}"
         st.download_button(
             "Report as a page",
             lambda: html_page(facts(experiment, r), r),

@@ -25,7 +25,7 @@ from core.experiment import Experiment
 from core.measures import MEASURES
 from core.runs.execute import run_here
 from core.training import loop
-from core.training.evaluation import Bench
+from core.training.evaluation import Evaluator
 
 RUNS = {
     "default: DAN, small CNN, 16×16": {},
@@ -58,21 +58,21 @@ class Watch:
 def watching() -> Iterator[Watch]:
     """Every run in this context is watched."""
     watch = Watch()
-    places = [(Bench, "measure", "measures"), (Bench, "evaluate", "forward passes")]
+    places = [(Evaluator, "measure", "measures"), (Evaluator, "evaluate", "forward passes")]
     places += [(loop, name, "gauges") for name in ("prediction_gauges", "feature_gauges")]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
-    computed = {entry.name: entry.compute for entry in MEASURES}
+    computed = {entry.name: entry.of_run for entry in MEASURES if entry.of_run is not None}
     for owner, name, title in places:
         setattr(owner, name, watch.watched(title, getattr(owner, name)))
-    for entry in MEASURES:
-        object.__setattr__(entry, "compute", watch.watched(f"of it {entry.name}", entry.compute))
+    for name, compute in computed.items():
+        object.__setattr__(MEASURES.get(name), "of_run", watch.watched(f"of it {name}", compute))
     try:
         yield watch
     finally:
         for owner, name, work in kept:
             setattr(owner, name, work)
-        for entry in MEASURES:
-            object.__setattr__(entry, "compute", computed[entry.name])
+        for name, compute in computed.items():
+            object.__setattr__(MEASURES.get(name), "of_run", compute)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from core.methods.conditional import multilinear
 from core.methods.kernels import mk_mmd2
 from core.methods.moments import coral
 from core.training import train
-from core.training.evaluation import Bench
+from core.training.data import Data
 
 ROUNDS, STEPS, SIZE = 30, 31, 64
 METHODS = ("source-only", "dann", "dan", "deepcoral", "cdan")
@@ -58,12 +58,12 @@ def quick(times: list[float]) -> float:
     return float(np.quantile(np.diff(times), 0.1))
 
 
-def parts(bench: Bench, seed: int = 0) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
+def parts(data: Data, seed: int = 0) -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
     """A network, a discriminator of what the method shows it, and their optimiser."""
-    spec, generator = bench.experiment, torch.Generator().manual_seed(seed)
-    backbone, shape, classes = spec.backbone, tuple(bench.source.inputs.shape[1:]), len(bench.pair.class_names)
+    spec, generator = data.experiment, torch.Generator().manual_seed(seed)
+    backbone, shape, classes = spec.backbone, tuple(data.source.inputs.shape[1:]), len(data.pair.class_names)
     params = BACKBONES.get(backbone.name).params(**backbone.params)
-    network = build_network(backbone.name, params, shape, classes, generator, bench.pair.source.kind).train()
+    network = build_network(backbone.name, params, shape, classes, generator, data.pair.source.kind).train()
     seen, hidden = (params.bottleneck * 10, 32) if spec.method.name == "cdan" else (params.bottleneck, 128)
     discriminator = perceptron(seen, hidden, generator)
     weights = [*network.parameters(), *(discriminator.parameters() if spec.method.name in ("dann", "cdan") else [])]
@@ -90,7 +90,7 @@ class Done(Exception):
     """The last batch has been trained on."""
 
 
-def ours(bench: Bench, references: dict) -> float:
+def ours(data: Data, references: dict) -> float:
     """The product's own loop, between two batches of the adaptation."""
     times: list[float] = []
 
@@ -101,14 +101,14 @@ def ours(bench: Bench, references: dict) -> float:
                 raise Done
 
     with suppress(Done):
-        for _ in train(bench.experiment, references=references, on_batch=on_batch, pair=bench.pair):
+        for _ in train(data.experiment, references=references, on_batch=on_batch, pair=data.pair):
             pass
     return quick(times[:-1])  # the gradients' ratio is taken at the last
 
 
-def by_hand(bench: Bench, references: dict) -> float:
-    network, discriminator, optimizer = parts(bench)
-    x, y, t, name = bench.source.inputs, bench.source.labels, bench.target.inputs, bench.experiment.method.name
+def by_hand(data: Data, references: dict) -> float:
+    network, discriminator, optimizer = parts(data)
+    x, y, t, name = data.source.inputs, data.source.labels, data.target.inputs, data.experiment.method.name
     generator, times = torch.Generator().manual_seed(0), [time.process_time()]
     orders = [torch.randperm(len(one), generator=generator) for one in (x, t)]
     for i in range(STEPS):
@@ -125,12 +125,12 @@ def by_hand(bench: Bench, references: dict) -> float:
     return quick(times)
 
 
-def with_data_loader(bench: Bench, references: dict) -> float:
-    network, discriminator, optimizer = parts(bench)
-    name = bench.experiment.method.name
+def with_data_loader(data: Data, references: dict) -> float:
+    network, discriminator, optimizer = parts(data)
+    name = data.experiment.method.name
     loaders = [
         DataLoader(TensorDataset(*tensors), SIZE, shuffle=True, drop_last=True)
-        for tensors in ((bench.source.inputs, bench.source.labels), (bench.target.inputs,))
+        for tensors in ((data.source.inputs, data.source.labels), (data.target.inputs,))
     ]
     times = [time.process_time()]
     for i, ((x, y), (t,)) in enumerate(zip(*loaders, strict=False)):
@@ -141,15 +141,15 @@ def with_data_loader(bench: Bench, references: dict) -> float:
     return quick(times)
 
 
-def pytorch_adapt(bench: Bench, references: dict) -> float:
+def pytorch_adapt(data: Data, references: dict) -> float:
     from pytorch_adapt.hooks import AlignerPlusCHook, ClassifierHook, DANNHook
     from pytorch_adapt.layers import CORALLoss, MMDLoss
     from pytorch_adapt.layers.utils import get_kernel_scales
 
-    network, discriminator, _ = parts(bench)
+    network, discriminator, _ = parts(data)
     features = nn.Sequential(network.prepare, network.body, network.bottleneck)
     models = {"G": features, "C": network.head, "D": discriminator}
-    name = bench.experiment.method.name
+    name = data.experiment.method.name
     trained = ["G", "C", "D"] if name == "dann" else ["G", "C"]
     optimizers = [torch.optim.Adam(models[key].parameters(), lr=2e-3, weight_decay=5e-4) for key in trained]
     hook = {
@@ -158,7 +158,7 @@ def pytorch_adapt(bench: Bench, references: dict) -> float:
         "dan": lambda: AlignerPlusCHook(optimizers, loss_fn=MMDLoss(kernel_scales=get_kernel_scales(-2, 2, 5))),
         "deepcoral": lambda: AlignerPlusCHook(optimizers, loss_fn=CORALLoss()),
     }[name]()
-    x, y, t = bench.source.inputs, bench.source.labels, bench.target.inputs
+    x, y, t = data.source.inputs, data.source.labels, data.target.inputs
     generator, times = torch.Generator().manual_seed(0), [time.process_time()]
     orders = [torch.randperm(len(one), generator=generator) for one in (x, t)]
     for i in range(STEPS):
@@ -169,7 +169,7 @@ def pytorch_adapt(bench: Bench, references: dict) -> float:
     return quick(times)
 
 
-def skada(bench: Bench, references: dict) -> float:
+def skada(data: Data, references: dict) -> float:
     from skada.deep import CDAN, DANN, DeepCoral, SourceOnly
     from skorch.callbacks import Callback
 
@@ -177,18 +177,18 @@ def skada(bench: Bench, references: dict) -> float:
         def on_batch_end(self, net, training=False, **kwargs):
             times.append(time.process_time())
 
-    name = bench.experiment.method.name
+    name = data.experiment.method.name
     if name == "dan":  # its kernel exponentiates the distance, not its square: another method
         raise ImportError
-    network, discriminator, _ = parts(bench)
+    network, discriminator, _ = parts(data)
     module = nn.Sequential(Scale(), network.body, network.bottleneck, network.head)
     more = {} if name in ("source-only", "deepcoral") else {"domain_classifier": nn.Sequential(discriminator, nn.Sigmoid())}
     make = {"source-only": SourceOnly, "dann": DANN, "deepcoral": DeepCoral, "cdan": CDAN}[name]
     common = {"max_epochs": 1, "batch_size": SIZE, "train_split": None, "verbose": 0, "optimizer": torch.optim.Adam, "lr": 2e-3}
     net = make(module, **({} if name == "source-only" else {"layer_name": "2"}), **more, **common)
-    n = min(len(bench.source.inputs), len(bench.target.inputs)) // SIZE * SIZE
-    inputs = torch.cat([bench.source.inputs[:n], bench.target.inputs[:n]]).float().numpy() / 127.5 - 1
-    labels = np.concatenate([bench.source.labels[:n].numpy(), np.full(n, -1)])
+    n = min(len(data.source.inputs), len(data.target.inputs)) // SIZE * SIZE
+    inputs = torch.cat([data.source.inputs[:n], data.target.inputs[:n]]).float().numpy() / 127.5 - 1
+    labels = np.concatenate([data.source.labels[:n].numpy(), np.full(n, -1)])
     domains = np.concatenate([np.ones(n), np.full(n, -2)]).astype(int)
     times: list[float] = []
     net.set_params(callbacks=[Clock()])
@@ -256,14 +256,14 @@ def main() -> None:
     references: dict = {}
     for name in METHODS:
         experiment = Experiment.parse({"method": {"name": name}, "budget": {"source_epochs": 1, "epochs": 1}})
-        bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
+        data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
         loops = {"ours": ours, "by hand": by_hand, "DataLoader": with_data_loader, "pytorch-adapt": pytorch_adapt, "skada": skada}
         if name == "cdan":  # pytorch-adapt's takes turns between the networks instead of reversing a gradient: another algorithm
             del loops["pytorch-adapt"]
-        print(f"| {name} | {compare({key: partial(loop, bench, references) for key, loop in loops.items()})} |", flush=True)
+        print(f"| {name} | {compare({key: partial(loop, data, references) for key, loop in loops.items()})} |", flush=True)
     print(f"| MK-MMD, 64 + 64 × 128, forward and backward | {compare(mmd_alone())} |")
-    bench = Bench(TINY, load_pair(*TINY.pair), "cpu")
-    loops = {"ours": partial(ours, bench, {}), "by hand": partial(by_hand, bench, {})}
+    data = Data.of(TINY, load_pair(*TINY.pair), "cpu")
+    loops = {"ours": partial(ours, data, {}), "by hand": partial(by_hand, data, {})}
     print(f"| source-only with next to no arithmetic: the loop alone | {compare(loops)} |")
 
 

@@ -10,10 +10,19 @@ def page(name: str = "", **query: str) -> AppTest:
     at = AppTest.from_file("../../pages/router.py", default_timeout=120)
     for key, value in query.items():
         at.query_params[key] = value
-    at.run()
-    return at.switch_page(f"{name}.py").run() if name else at
+    return (at.switch_page(f"{name}.py") if name else at).run()
 
 
 def texts(at: AppTest) -> str:
     """All sentences on the page, as they are read: without the backslashes that guard user text."""
     return " ".join(str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind)).replace("\\", "")
+
+
+def everything(at: AppTest) -> str:
+    """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told."""
+    parts = [texts(at)]
+    parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
+    parts += [table.value.to_csv() for table in at.dataframe]
+    parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]
+    parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs") for e in at.get(kind)]
+    return " ".join(parts).replace("\\", "")

@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 
 from core.cache import Cache
 from core.maps import run_map
-from core.maps.data import MapData, pack
+from core.maps.data import MapData
+from core.maps.packing import pack
 from core.runs import store
 from core.runs.blind import Blind
 from core.runs.record import Writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from page_tools import page, texts
 
-from core.measures.glossary import WORDS
+from core.measures import MEASURES
 from core.runs import store
 
 
@@ -83,7 +83,7 @@ def test_a_cell_of_the_confusion_opens_its_samples(shipped):
 def test_the_words_of_a_number_are_one_click_away(shipped):
     said = texts(page("adapt", run=shipped, panel="Transfer"))
     for name in ("gain", "gap_closed", "target_worst_class", "ece", "class_alignment", "class_change"):
-        entry = WORDS.get(name)
+        entry = MEASURES.get(name)
         assert entry.meaning.replace("\\", "") in said
         assert entry.limits.replace("\\", "") in said
 
@@ -94,4 +94,4 @@ def test_compare_shows_calibration_and_the_gap():
     assert not at.exception
     table = at.dataframe[0].value
     assert table["calibration error"].between(0, 100).all()
-    assert {"gap closed", "worst class", "its 95 % interval"} <= set(table.columns)
+    assert {"gap closed", "worst class", "calibration error, 95 %"} <= set(table.columns)

@@ -82,8 +82,8 @@ def read(givens: Sequence[Given], options: dict[str, Any] | None = None, on_prog
 
 def format_of(given: Given) -> str:
     """The name of the format of a file or folder, by its content; its ending decides only between texts."""
-    if given.is_folder:
-        return _by_endings(given, [path.name for path in given.place.rglob("*")])
+    if given.folder:
+        return _by_endings(given, [path.name for path in given.folder.rglob("*")])
     with given.open() as stream:
         start = stream.read(16)
     if not start:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Itera
     InputError
         It is not a folder or zip, damaged, encrypted, would unpack to too much, or names a file outside itself.
     """
-    if given.is_folder:
-        yield _sorted(given, _in_folder(given), suffixes, notes)
+    if given.folder:
+        yield _sorted(given, _in_folder(given, given.folder), suffixes, notes)
         return
     with given.open() as stream:
         check_directory(given, stream)
@@ -91,8 +92,7 @@ def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes:
     return [wanted[path] for path in sorted(wanted)]
 
 
-def _in_folder(given: Given) -> list[Member]:
-    root = given.place
+def _in_folder(given: Given, root: Path) -> list[Member]:
     found = []
     for place, folders, files in os.walk(root, onerror=_raise):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
@@ -164,7 +164,7 @@ def _zip_member(given: Given, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
         try:
             with archive.open(info) as stream:
                 return stream.read(info.file_size)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.zlib.error) as error:
+        except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error) as error:
             raise Unreadable(f"it is damaged ({error})") from error
 
     return Member(tuple(parts[:-1]), parts[-1] if parts else "", info.file_size, read)

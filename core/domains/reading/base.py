@@ -28,7 +28,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     classes: Literal["common", "all"] = Field(
-        "common", description="common: only classes that every labelled domain has. all: every class that any of them has."
+        default="common", description="common: only classes that every labelled domain has. all: every class that any of them has."
     )
 
 
@@ -40,20 +40,21 @@ class Given:
     place: Path | BinaryIO
 
     @property
-    def is_folder(self) -> bool:
-        return isinstance(self.place, Path) and self.place.is_dir()
+    def folder(self) -> Path | None:
+        """Its place, if it is a folder."""
+        return self.place if isinstance(self.place, Path) and self.place.is_dir() else None
 
     @property
     def stem(self) -> str:
         """The name of the domain that it holds, where nothing inside says another one."""
         last = self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-        return clean(last if self.is_folder else re.sub(r"(?<=.)\.[A-Za-z0-9]{1,8}$", "", last)) or "data"
+        return clean(last if self.folder else re.sub(r"(?<=.)\.[A-Za-z0-9]{1,8}$", "", last)) or "data"
 
     @property
     def size(self) -> int:
         """Bytes; 0 for a folder."""
         if isinstance(self.place, Path):
-            return 0 if self.is_folder else self.place.stat().st_size
+            return 0 if self.folder else self.place.stat().st_size
         return self.place.seek(0, os.SEEK_END)
 
     @contextmanager

@@ -82,7 +82,7 @@ def read_csv(given: Given, separator: str, decimal: str, notes: list[Note]) -> t
         sign = _decimal(rows[header:], sep) if decimal == "automatic" else {"point": ".", "comma": ","}[decimal]
         stream.seek(0)
         try:
-            text = io.TextIOWrapper(_Kept(stream), encoding=encoding, newline="")
+            text = io.TextIOWrapper(io.BufferedReader(_Kept(stream)), encoding=encoding, newline="")
             frame = pd.read_csv(text, sep=sep, decimal=sign, header=0 if header else None, low_memory=False, skipinitialspace=True)
             text.detach()
         except (ValueError, csv.Error, OverflowError) as error:  # ParserError among them

@@ -7,16 +7,15 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
 from pydantic import Field
 
-from core.domains.reading.archives import Member, Unreadable, members
+from core.domains.reading.archives import Member, Unreadable
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
-from core.domains.reading.layout import FolderOptions, Labelled, arrange
+from core.domains.reading.layout import FolderOptions, Labelled, files_by_domain
 from core.domains.reading.stream import StreamedImages
 from core.errors import InputError
 
@@ -55,18 +54,13 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
     """
     notes: list[Note] = []
     where = ", ".join(given.name for given in givens)
-    with ExitStack() as stack:
-        groups: dict[str, list[Labelled]] = {}
-        for given in givens:
-            inside = stack.enter_context(members(given, SUFFIXES, notes))
-            for name, files in arrange(given, inside, options.layout, notes).items():
-                groups.setdefault(name, []).extend(files)
+    with files_by_domain(givens, SUFFIXES, options.layout, notes) as groups:
         total = sum(map(len, groups.values()))
         if not total:
             raise InputError(where, "there are no pictures in it.", f"Give files that end in {', '.join(SUFFIXES[:6])}.")
         side, channels = _decide([member for files in groups.values() for member, _ in files], options)
         size = total * channels * side * side
-        stream = size > STREAM_FROM and all(given.is_folder for given in givens)
+        stream = size > STREAM_FROM and all(given.folder for given in givens)
         if size > MAX_BYTES and not stream:
             fitting = int((MAX_BYTES / total / channels) ** 0.5)
             what = f"{total:,} pictures of {side}×{side} pixels are too many."

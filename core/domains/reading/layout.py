@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 from pydantic import Field
 
-from core.domains.reading.archives import Member
+from core.domains.reading.archives import Member, members
 from core.domains.reading.base import Given, Note, Options
 
 Layout = Literal["automatic", "class/file", "domain/class/file", "domain/file"]
@@ -26,18 +27,33 @@ class FolderOptions(Options):
 Labelled = tuple[Member, str | None]
 
 
-def arrange(given: Given, members: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
+@contextmanager
+def files_by_domain(
+    givens: Sequence[Given], suffixes: tuple[str, ...], layout: Layout, notes: list[Note]
+) -> Iterator[dict[str, list[Labelled]]]:
+    """The files of each domain in all that was given, with their classes; they can be read inside the context."""
+    with ExitStack() as stack:
+        groups: dict[str, list[Labelled]] = {}
+        for given in givens:
+            inside = stack.enter_context(members(given, suffixes, notes))
+            for name, files in arrange(given, inside, layout, notes).items():
+                groups.setdefault(name, []).extend(files)
+        yield groups
+
+
+def arrange(given: Given, inside: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
     """The members of each domain with their classes; None for the members of a domain without labels.
 
     Outer folders that hold everything are passed by. Where no folder is a domain, the file itself names it.
     """
-    name, folders = given.stem, [member.folders for member in members]
+    name, folders = given.stem, [member.folders for member in inside]
     while folders and all(len(f) > 1 and f[0] == folders[0][0] for f in folders):
         folders = [f[1:] for f in folders]
     if layout == "automatic":
-        layout = {0: "domain/file", 1: "class/file"}.get(max(map(len, folders), default=0), "domain/class/file")
+        by_depth: dict[int, Layout] = {0: "domain/file", 1: "class/file"}
+        layout = by_depth.get(max(map(len, folders), default=0), "domain/class/file")
     found: dict[str, list[Labelled]] = defaultdict(list)
-    for member, f in zip(members, folders, strict=True):
+    for member, f in zip(inside, folders, strict=True):
         if layout == "class/file":
             found[name].append((member, f[0] if f else None))
         elif layout == "domain/file":
@@ -49,7 +65,7 @@ def arrange(given: Given, members: Sequence[Member], layout: Layout, notes: list
 
 def _one_sort(domain: str, files: list[Labelled], notes: list[Note]) -> list[Labelled]:
     """Files without a class are left out where others of the domain have one."""
-    labelled = [(member, label) for member, label in files if label is not None]
+    labelled: list[Labelled] = [(member, label) for member, label in files if label is not None]
     if labelled and len(labelled) < len(files):
         notes.append(Note(domain, f"Left out: {len(files) - len(labelled)} files that lie in no class folder."))
     return labelled or files

@@ -6,14 +6,13 @@ import io
 import math
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import numpy as np
 from pydantic import Field
 
-from core.domains.reading.archives import Unreadable, members
+from core.domains.reading.archives import Unreadable
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
-from core.domains.reading.layout import FolderOptions, Labelled, arrange
+from core.domains.reading.layout import FolderOptions, Labelled, files_by_domain
 from core.errors import InputError
 from core.samples.spectrogram import RATE
 
@@ -47,52 +46,62 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
     """
     notes: list[Note] = []
     where = ", ".join(given.name for given in givens)
-    found: dict[str, list[tuple[np.ndarray, str | None]]] = {}
-    with ExitStack() as stack:
-        groups: dict[str, list[Labelled]] = {}
-        for given in givens:
-            inside = stack.enter_context(members(given, SUFFIXES, notes))
-            for name, files in arrange(given, inside, options.layout, notes).items():
-                groups.setdefault(name, []).extend(files)
-        total, done, held = sum(map(len, groups.values())), 0, 0
-        if not total:
+    with files_by_domain(givens, SUFFIXES, options.layout, notes) as groups:
+        if not any(groups.values()):
             raise InputError(where, "there are no sounds in it.", "Give files that end in .wav.")
-        for name, files in groups.items():
-            found[name], problems = [], {}
-            for member, label in files:
-                done += 1
-                try:
-                    wave = decode(member.read())
-                except Unreadable as error:
-                    problems.setdefault(str(error), []).append(member.path)
-                    continue
-                wave = wave[: round(RATE * (options.seconds or MAX_SECONDS)) + 1]  # one more, to know that it is longer
-                held += wave.nbytes
-                if held > MAX_BYTES:
-                    raise InputError(where, "its sounds are too long together.", f"Give at most {MAX_BYTES / 2 / RATE / 3600:.0f} hours.")
-                found[name].append((wave, label))
-                if on_progress and done % 50 == 0:
-                    on_progress(done / total)
-            notes += [Note(name, f"Left out: {few(places, 3)}: {reason}.") for reason, places in problems.items()]
+        found = _decoded(where, groups, options.seconds or MAX_SECONDS, notes, on_progress)
     lengths = [len(wave) for waves in found.values() for wave, _ in waves]
     if not lengths:
         raise InputError(where, f"no sound can be read. {notes[-1].what}", "Save the sounds as WAV files with 16 bits.")
     length = round(options.seconds * RATE) or max(RATE // 10, min(round(LONGEST * RATE), round(np.median(lengths))))
     if length * len(lengths) * 2 > MAX_BYTES:
         raise InputError(where, f"{len(lengths):,} sounds of {length / RATE:.1f} s are too many.", "Choose fewer seconds.")
-    raws = []
-    for name, waves in found.items():
-        longer = sum(len(wave) > length for wave, _ in waves)
-        if longer:
-            notes.append(Note(name, f"{longer} sounds are longer than {length / RATE:.2f} s and lose their end."))
-        inputs = np.zeros((len(waves), length), np.int16)
-        for row, (wave, _) in zip(inputs, waves, strict=True):
-            row[: len(wave)] = wave[:length]
-        labels = [label for _, label in waves]
-        raws.append(Raw(name, inputs, None if None in labels else np.array(labels, dtype=object)))
+    raws = [_of_one_length(name, waves, length, notes) for name, waves in found.items()]
     full = options.model_copy(update={"seconds": length / RATE})
     facts = {"Sounds": f"{length / RATE:.2f} s at {RATE:,} samples a second, one channel"}
     return settle(where, "sound", raws, full, notes, facts=facts, rate=RATE)
+
+
+Wave = tuple[np.ndarray, str | None]
+
+
+def _decoded(
+    where: str, groups: dict[str, list[Labelled]], seconds: float, notes: list[Note], on_progress: Progress | None
+) -> dict[str, list[Wave]]:
+    """The waves of each domain, of at most so many seconds and one sample, with their classes; what is damaged is left out and noted."""
+    found: dict[str, list[Wave]] = {}
+    total, done, held = sum(map(len, groups.values())), 0, 0
+    for name, files in groups.items():
+        found[name] = []
+        problems: dict[str, list[str]] = {}
+        for member, label in files:
+            done += 1
+            try:
+                wave = decode(member.read())
+            except Unreadable as error:
+                problems.setdefault(str(error), []).append(member.path)
+                continue
+            wave = wave[: round(RATE * seconds) + 1]  # one more, to know that it is longer
+            held += wave.nbytes
+            if held > MAX_BYTES:
+                raise InputError(where, "its sounds are too long together.", f"Give at most {MAX_BYTES / 2 / RATE / 3600:.0f} hours.")
+            found[name].append((wave, label))
+            if on_progress and done % 50 == 0:
+                on_progress(done / total)
+        notes += [Note(name, f"Left out: {few(places, 3)}: {reason}.") for reason, places in problems.items()]
+    return found
+
+
+def _of_one_length(name: str, waves: list[Wave], length: int, notes: list[Note]) -> Raw:
+    """The waves of one domain, cut or filled up with silence."""
+    longer = sum(len(wave) > length for wave, _ in waves)
+    if longer:
+        notes.append(Note(name, f"{longer} sounds are longer than {length / RATE:.2f} s and lose their end."))
+    inputs = np.zeros((len(waves), length), np.int16)
+    for row, (wave, _) in zip(inputs, waves, strict=True):
+        row[: len(wave)] = wave[:length]
+    labels = [label for _, label in waves]
+    return Raw(name, inputs, None if None in labels else np.array(labels, dtype=object))
 
 
 def decode(content: bytes) -> np.ndarray:

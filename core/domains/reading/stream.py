@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import IO
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from core.domains.reading.archives import Unreadable
 from core.errors import InputError
 from core.home import home
+from core.samples.inputs import Inputs
 from core.shifts import SHIFTS, apply_shift
 
 MAX_KEPT = 40 * 10**9  # bytes of the file with decoded pictures; beyond that every picture is decoded each time
@@ -47,7 +49,8 @@ class StreamedImages:
     def __init__(self, names: Sequence[str], reads: Sequence[Callable[[], bytes]], decode: Decode, side: int, channels: int, fit: str):
         self._names, self._reads, self._decode, self._form = names, reads, decode, (side, channels, fit)
         self._kept = _Kept(len(reads), channels * side * side)
-        self._rows, self._shifts, self._channels = np.arange(len(reads)), (), channels
+        self._rows, self._channels = np.arange(len(reads)), channels
+        self._shifts: tuple[tuple[str, float, int], ...] = ()
         self.device = torch.device("cpu")
 
     def __len__(self) -> int:
@@ -101,11 +104,11 @@ class StreamedImages:
         batch = np.empty((len(rows), *self.shape[1:]), np.uint8)
 
         def fill(places: np.ndarray) -> None:
-            fresh = [i for i in places if not self._kept.load(rows[i], batch[i])]
+            fresh = [i for i in places if not self._kept.load(int(rows[i]), batch[i])]
             if fresh:
                 batch[fresh] = self._fresh(rows[fresh])
             for i in fresh:
-                self._kept.keep(rows[i], batch[i])
+                self._kept.keep(int(rows[i]), batch[i])
 
         step = max(8, -(-len(rows) // (4 * _workers()._max_workers)))
         list(_workers().map(fill, np.split(np.arange(len(rows)), range(step, len(rows), step))))
@@ -135,7 +138,7 @@ class StreamedImages:
 class Joined:
     """The pictures of several sources, at least one of them streamed, one after the other: a batch is asked of each for its share."""
 
-    def __init__(self, parts: Sequence[Tensor | StreamedImages]):
+    def __init__(self, parts: Sequence[Inputs]):
         self._parts, self._starts = parts, np.cumsum([0, *map(len, parts)])
         self.device, self.shape = parts[0].device, torch.Size((int(self._starts[-1]), *parts[0].shape[1:]))
 
@@ -151,9 +154,10 @@ class Joined:
         return batch
 
 
-def joined(parts: Sequence[Tensor | StreamedImages]) -> Tensor | Joined:
+def joined(parts: Sequence[Inputs]) -> Tensor | Joined:
     """The samples of all parts, which have one shape: a tensor where all are in memory."""
-    return torch.cat(list(parts)) if all(isinstance(part, Tensor) for part in parts) else Joined(parts)
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    return torch.cat(tensors) if len(tensors) == len(parts) else Joined(parts)
 
 
 @cache
@@ -167,12 +171,14 @@ class _Kept:
 
     def __init__(self, count: int, size: int):
         self._size, self._known, self._lock = size, np.zeros(count, bool), threading.Lock()
-        self._file = None
+        self._file: IO[bytes] | None = None
         self._used = count * size <= MAX_KEPT
 
     def load(self, row: int, into: np.ndarray) -> bool:
         """Fill ``into`` if the picture has been kept."""
-        return bool(self._known[row]) and os.preadv(self._file.fileno(), [into.data], int(row) * self._size) == self._size
+        if self._file is None or not self._known[row]:
+            return False
+        return os.preadv(self._file.fileno(), [into.data], row * self._size) == self._size
 
     def keep(self, row: int, picture: np.ndarray) -> None:
         if not self._used:
@@ -181,7 +187,7 @@ class _Kept:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=home())  # noqa: SIM115  (open for as long as the pictures live)
         try:
-            os.pwrite(self._file.fileno(), np.ascontiguousarray(picture).data, int(row) * self._size)
+            os.pwrite(self._file.fileno(), np.ascontiguousarray(picture).data, row * self._size)
         except OSError:  # the disk is full: what is kept stays, the rest is decoded each time
             self._used = False
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from pydantic import Field
@@ -32,8 +32,7 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
     InputError
         A file is no svmlight file, or too large.
     """
-    from scipy.sparse import vstack
-    from sklearn.datasets import load_svmlight_file
+    from scipy.sparse import csr_matrix, vstack
     from sklearn.preprocessing import normalize
 
     loaded = []
@@ -42,7 +41,7 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
             raise InputError(given.name, f"it has {given.size / 1e6:,.0f} MB.", f"Give at most {MAX_FILE >> 20} MB; keep fewer rows.")
         try:
             with given.open() as stream:
-                loaded.append(load_svmlight_file(stream, dtype=np.float32, zero_based=True))
+                loaded.append(_loaded(stream))
         except (ValueError, OverflowError, IndexError, TypeError, UnicodeDecodeError) as error:
             raise InputError(given.name, f"it cannot be read as svmlight ({str(error)[:80]}).", FORM) from error
     widest = max(x.shape[1] for x, _ in loaded)
@@ -58,9 +57,17 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
             raise InputError(given.name, "some of its values are missing or infinite.", "Remove these rows or fill in the values.")
         if (y != np.floor(y)).any():
             raise InputError(given.name, "its labels are not whole numbers.", "Labels are classes: give whole numbers.")
-        scaled = normalize(x) if options.scale == "rows" else x
+        scaled = csr_matrix(normalize(x)) if options.scale == "rows" else x
         raws.append(Raw(given.stem, scaled.toarray(), np.array([f"{int(v)}" for v in y], dtype=object)))
     share = vstack([x for x, _ in loaded]).nnz / max(rows * columns, 1)
     full = options.model_copy(update={"columns": columns})
     facts = {"Columns": f"{columns:,}", "Values that are not zero": f"{share:.1%}"}
     return settle(givens[0].name, "features", raws, full, [], facts=facts)
+
+
+def _loaded(stream: BinaryIO):
+    """float32 rows as a sparse matrix, and what stands before them."""
+    from sklearn.datasets import load_svmlight_file
+
+    # scikit-learn declares no types, and its defaults are of others than these.
+    return load_svmlight_file(stream, dtype=np.float32, zero_based=True)[:2]  # pyright: ignore[reportArgumentType]

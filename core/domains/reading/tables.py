@@ -72,20 +72,20 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
     domains = frame[_FILE] if full.domain == NONE else frame[full.domain].astype(str).map(clean)
     facts = {"Rows": f"{len(frame):,}"} | facts
     choices = dict.fromkeys(("label", "domain", "text", "ignored", "categories"), tuple(c for c in frame.columns if c != _FILE))
-    more = {"choices": choices}
+    columns = None
     if full.text != NONE:
         values, kind = _texts(where, frame[full.text], full.text, notes), "text"
         kept = values.ne("").to_numpy()
     else:
         (values, kept), kind = _numbers(where, frame, full, notes), "features"
-        more["columns"] = tuple(values.columns)
-        facts["Columns"] = few(list(values.columns), 12)
+        columns = tuple(values.columns)
+        facts["Columns"] = few(columns, 12)
     raws = []
     for name in sorted(domains.unique()):
         rows = kept & (domains == name).to_numpy()
         inputs = tuple(values[rows]) if kind == "text" else values.to_numpy(np.float32)[rows]
         raws.append(_raw(name, inputs, None if labels is None else labels[rows], notes))
-    return settle(where, kind, raws, full, notes, facts=facts, **more)
+    return settle(where, kind, raws, full, notes, facts=facts, choices=choices, columns=columns)
 
 
 _FILE = "\0file"
@@ -153,7 +153,7 @@ def _looks_like_text(column: pd.Series, name: str) -> bool:
     sample = column.dropna().head(500).astype(str)
     if not len(sample):
         return False
-    several = (sample.str.split().str.len() >= 3).mean()
+    several = (sample.str.split().map(len) >= 3).mean()
     return bool(several > 0.5 and sample.nunique() > len(sample) / 2) or (name.lower() in TEXT_NAMES and sample.nunique() > MOST_KINDS)
 
 
@@ -226,8 +226,10 @@ def _texts(where: str, column: pd.Series, name: str, notes: list[Note]) -> pd.Se
     """Each text with its white space made plain; empty where there is none."""
     if pd.api.types.is_numeric_dtype(column):
         raise InputError(where, f"the column {name} holds numbers, not texts.", "Choose the column with the texts, or none.")
-    texts = column.fillna("").astype(str).map(lambda t: " ".join(t[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").split()))
-    empty, longer = int((texts == "").sum()), int((column.fillna("").astype(str).str.len() > MAX_TEXT).sum())
+    written = [str(text) for text in column.fillna("").astype(str)]
+    plain = [" ".join(text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").split()) for text in written]
+    texts = pd.Series(plain, index=column.index, dtype=object)
+    empty, longer = plain.count(""), sum(len(text) > MAX_TEXT for text in written)
     if empty:
         notes.append(Note(name, f"Left out: {empty:,} rows without a text."))
     if longer:
@@ -242,9 +244,9 @@ def _numbers(where: str, frame: pd.DataFrame, options: TableOptions, notes: list
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    special = {options.label, options.domain, _FILE, *options.ignored}
+    special = {options.label, options.domain, _FILE, *(options.ignored or ())}
     used = [c for c in frame.columns if c not in special]
-    kinds = [c for c in used if c in options.categories]
+    kinds = [c for c in used if c in (options.categories or ())]
     amounts = [c for c in used if c not in kinds]
     if not used:
         raise InputError(where, "no column is left to learn from.", "Choose fewer columns to leave out, or another label.")
@@ -263,15 +265,17 @@ def _numbers(where: str, frame: pd.DataFrame, options: TableOptions, notes: list
         notes.append(Note(c, f"{share:,} missing values: {how}."))
     numeric = [SimpleImputer(strategy=options.missing if options.missing != "drop" else "median")]
     numeric += [StandardScaler()] if options.scale == "standard" else []
-    encoder = OneHotEncoder(sparse_output=False, max_categories=MOST_KINDS, dtype=np.float32)
+    encoder = OneHotEncoder(sparse_output=False, max_categories=MOST_KINDS)
     steps = [("amounts", make_pipeline(*numeric), amounts)] if amounts else []
     if kinds:
-        steps.append(("kinds", make_pipeline(SimpleImputer(missing_values=None, strategy="most_frequent"), encoder), kinds))
+        # scikit-learn declares no types, and its default for what is missing is a number.
+        usual = SimpleImputer(missing_values=None, strategy="most_frequent")  # pyright: ignore[reportArgumentType]
+        steps.append(("kinds", make_pipeline(usual, encoder), kinds))
     whole = table.notna().all(axis=1).to_numpy() if options.missing == "drop" else np.ones(len(table), bool)
     if not whole.any():
         raise InputError(where, "every row has a missing value.", "Choose another way to treat missing values.")
     change = ColumnTransformer(steps, verbose_feature_names_out=False).fit(table[whole])
-    return pd.DataFrame(change.transform(table), columns=change.get_feature_names_out(), dtype=np.float32), whole
+    return pd.DataFrame(np.asarray(change.transform(table)), columns=change.get_feature_names_out(), dtype=np.float32), whole
 
 
 def _amounts(where: str, column: pd.Series, name: str, notes: list[Note]) -> pd.Series:

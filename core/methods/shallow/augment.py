@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.methods.base import MethodInfo, Seen, Side, method
-from core.methods.shallow.base import Shallow
+from core.methods.shallow.base import Shallow, ShallowParams
 
 
 def augment(x: np.ndarray, side: Side) -> np.ndarray:
@@ -29,7 +29,7 @@ def augment(x: np.ndarray, side: Side) -> np.ndarray:
 
 
 @method
-class EasyAdapt(Shallow):
+class EasyAdapt(Shallow[ShallowParams]):
     """One head on tripled features, trained on the source and the shots."""
 
     info = MethodInfo(

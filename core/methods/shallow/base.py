@@ -8,7 +8,7 @@ the head that was fitted on the source. So the source-only line of such a run is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from core.samples.drawing import proportional_order
 
 Scaling = Literal["domain", "source"]
 HEAD = "Classifier on the features: 1-nearest neighbour, logistic regression or linear SVM."
-SCALING = Field("domain", description="z-scores by each domain's own mean and deviation, or by the source's for both.")
+SCALING: Scaling = Field("domain", description="z-scores by each domain's own mean and deviation, or by the source's for both.")
 
 
 class ShallowParams(MethodParams):
@@ -40,10 +40,11 @@ class NearestParams(ShallowParams):
     head: HeadName = Field("nearest-neighbour", description=HEAD)
 
 
-class Shallow(Method):
-    """Frozen features, a head, and how features of each side are shown. Subclasses write ``epoch``."""
+S = TypeVar("S", bound=ShallowParams)
 
-    Params = ShallowParams
+
+class Shallow(Method[S]):
+    """Frozen features, a head, and how features of each side are shown. Subclasses write ``epoch``."""
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         self.rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
@@ -59,8 +60,9 @@ class Shallow(Method):
                 "Choose a source in which every class has samples, or use more samples than there are classes.",
             )
         others = np.sort(self.rng.permutation(len(seen.target))[: self.params.samples])
-        self.source, self.labels = self.frozen(seen.source, rows), labels[rows]
-        self.target, self.shots = self.frozen(seen.target, others), self.frozen(seen.shots)
+        device = seen.labels.device
+        self.source, self.labels = self.frozen(seen.source[torch.from_numpy(rows).to(device)]), labels[rows]
+        self.target, self.shots = self.frozen(seen.target[torch.from_numpy(others).to(device)]), self.frozen(seen.shots)
         self.width = self.columns(self.source.shape[1])
         self.scale = scaler(self.source)
         self.show({"source": self.scale, "target": self.scale}, self.scale(self.source))
@@ -69,17 +71,16 @@ class Shallow(Method):
         """Columns of the features that are shown, of so many frozen ones; narrower ones are filled up with zeros."""
         return given
 
-    def frozen(self, inputs: Tensor, rows: np.ndarray | None = None) -> np.ndarray:
-        """Features of samples, or of some of their rows, as float64; the network stays as it is."""
+    def frozen(self, inputs: Tensor) -> np.ndarray:
+        """Features of samples as float64; the network stays as it is."""
         self.network.eval()
-        chosen = inputs if rows is None else inputs[torch.from_numpy(rows).to(inputs.device)]
-        if not len(chosen):
+        if not len(inputs):
             return np.empty((0, 0))
         compute: Callable[[Tensor], Tensor] = self.network.features
         if self.params.layer == "backbone":
             compute = torch.nn.Sequential(self.network.prepare, self.network.body)
         with torch.no_grad():
-            found = torch.cat([compute(part) for part in chosen.split(512)]).double().cpu().numpy()
+            found = torch.cat([compute(part) for part in inputs.split(512)]).double().cpu().numpy()
         if not np.isfinite(found).all():
             raise InputError(
                 "features", "the network gives values that are not finite numbers.", "Lower the learning rate, or repair the data."
@@ -104,10 +105,12 @@ class Shallow(Method):
         How a head comes by its probabilities is said in `core.methods.shallow.heads`.
         """
         shown = fill(self.maps[side](self.frozen(inputs)), self.width)
-        return tuple(torch.from_numpy(part).float().to(inputs.device) for part in (shown, self.log_probabilities(shown, side)))
+        parts = shown, self.log_probabilities(shown, side)
+        features, logits = (torch.from_numpy(part).float().to(inputs.device) for part in parts)
+        return features, logits
 
 
-class Feature(Shallow):
+class Feature(Shallow[S]):
     """Methods that move the features. Subclasses write ``align``; the head is fitted on the source's images."""
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import fminbound
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -87,7 +87,7 @@ class LinearSVM:
         if np.bincount(labels).min() >= FOLDS:
             folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
             params = None if weights is None else {"sample_weight": weights}
-            values = cross_val_predict(self.model, x, labels, cv=folds, method="decision_function", params=params)
+            values = np.asarray(cross_val_predict(self.model, x, labels, cv=folds, method="decision_function", params=params))
             self.model.fit(x, labels, weights)
         else:
             values = self.model.fit(x, labels, weights).decision_function(x)
@@ -111,7 +111,7 @@ def temperature(values: np.ndarray, labels: np.ndarray, weights: np.ndarray | No
         right = log_softmax(values / (spread * np.exp(log_tau)), axis=1)[np.arange(len(labels)), labels]
         return -float(np.average(right, weights=weights))
 
-    return spread * float(np.exp(minimize_scalar(loss, bounds=(np.log(1e-3), np.log(1e3)), method="bounded").x))
+    return spread * float(np.exp(fminbound(loss, np.log(1e-3), np.log(1e3))))
 
 
 HEADS: dict[str, type[Head]] = {"nearest-neighbour": NearestNeighbour, "logistic": Logistic, "linear-svm": LinearSVM}

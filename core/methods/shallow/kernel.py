@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -179,7 +179,10 @@ class KernelParams(NearestParams):
     scaling: Scaling = SCALING
 
 
-class KernelMethod(Feature):
+K = TypeVar("K", bound=KernelParams)
+
+
+class KernelMethod(Feature[K]):
     def columns(self, given: int) -> int:
         return max(given, self.dimensions(given))
 
@@ -192,7 +195,7 @@ class KernelMethod(Feature):
 
 
 @method
-class TransferComponents(KernelMethod):
+class TransferComponents(KernelMethod[KernelParams]):
     """Directions in which the domains have one mean and still spread."""
 
     info = MethodInfo(
@@ -209,14 +212,17 @@ class TransferComponents(KernelMethod):
         paper="Pan et al., Domain Adaptation via Transfer Component Analysis",
         year=2011,
     )
-    Params = KernelParams
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return tca(source, target, **self.settings(source.shape[1]))
 
 
+class JointDistributionsParams(KernelParams):
+    rounds: int = Field(10, ge=1, le=50, description="How often the space is found; from the second on with predictions by 1-NN.")
+
+
 @method
-class JointDistributions(KernelMethod):
+class JointDistributions(KernelMethod[JointDistributionsParams]):
     """TCA that aligns the classes as well, by pseudo-labels."""
 
     info = MethodInfo(
@@ -234,9 +240,6 @@ class JointDistributions(KernelMethod):
         paper="Long et al., Transfer Feature Learning with Joint Distribution Adaptation",
         year=2013,
     )
-
-    class Params(KernelParams):
-        rounds: int = Field(10, ge=1, le=50, description="How often the space is found; from the second on with predictions by 1-NN.")
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         def classify(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -56,7 +56,7 @@ def gaussian_transport(source: np.ndarray, target: np.ndarray, regulariser: floa
 
     check(source, target)
     centres = source.mean(0), target.mean(0)
-    matrix, _ = bures_wasserstein_mapping(*centres, covariance(source, regulariser), covariance(target, regulariser))
+    matrix = bures_wasserstein_mapping(*centres, covariance(source, regulariser), covariance(target, regulariser))[0]
     return Alignment.of(source, target, linear(matrix, *centres), _stay)
 
 
@@ -102,10 +102,11 @@ def transport(
     with warnings.catch_warnings():  # what they warn of is checked below
         warnings.simplefilter("ignore")
         model.fit(Xs=source, ys=labels, Xt=target)
-    mass = model.coupling_.sum(1, keepdims=True)
+    pairs = np.asarray(model.coupling_)
+    mass = pairs.sum(1, keepdims=True)
     if not np.isfinite(mass).all() or mass.min() <= 0:
         raise InputError("entropy", f"with {entropy:g} the transport plan cannot be computed.", "Choose a larger value, say 0.05.")
-    way = (model.coupling_ / mass) @ target - source
+    way = (pairs / mass) @ target - source
 
     def map_source(x: np.ndarray) -> np.ndarray:
         return x + way[pairwise_distances_argmin(x, source)]
@@ -113,8 +114,14 @@ def transport(
     return Alignment(source + way, target, map_source, _stay)
 
 
+class ShallowCoralParams(ShallowParams):
+    head: HeadName = Field("linear-svm", description=HEAD)
+    regulariser: float = Field(1.0, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
+    scaling: Scaling = SCALING
+
+
 @method
-class ShallowCoral(Feature):
+class ShallowCoral(Feature[ShallowCoralParams]):
     """Second moments in closed form."""
 
     info = MethodInfo(
@@ -133,23 +140,8 @@ class ShallowCoral(Feature):
         arxiv="1511.05547",
     )
 
-    class Params(ShallowParams):
-        head: HeadName = Field("linear-svm", description=HEAD)
-        regulariser: float = Field(1.0, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
-        scaling: Scaling = SCALING
-
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return coral(source, target, self.params.regulariser)
-
-
-class Transport(Feature):
-    """Optimal transport between the samples. Subclasses name their plan."""
-
-    plan: ClassVar[PlanName]
-
-    def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
-        weights = self.params.model_dump(include={"entropy", "classes"})
-        return transport(source, target, self.plan, self.labels, **weights)
 
 
 class TransportParams(NearestParams):
@@ -157,6 +149,19 @@ class TransportParams(NearestParams):
         1000, ge=20, le=3000, description="Training samples of each domain that are used, at most; the plan is their product."
     )
     scaling: Scaling = SCALING
+
+
+T = TypeVar("T", bound=TransportParams)
+
+
+class Transport(Feature[T]):
+    """Optimal transport between the samples. Subclasses name their plan."""
+
+    plan: ClassVar[PlanName]
+
+    def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
+        weights = self.params.model_dump(include={"entropy", "classes"})
+        return transport(source, target, self.plan, self.labels, **weights)
 
 
 class EntropicParams(TransportParams):
@@ -169,7 +174,7 @@ ARTICLE = {"paper": "Courty et al., Optimal Transport for Domain Adaptation", "y
 
 
 @method
-class ExactTransport(Transport):
+class ExactTransport(Transport[TransportParams]):
     """The cheapest plan."""
 
     info = MethodInfo(
@@ -185,11 +190,11 @@ class ExactTransport(Transport):
         formula=r"\min_{P\in\Pi} \sum_{ij} P_{ij}\lVert x_i^S - x_j^T\rVert^2,\quad x_i^S \mapsto n \sum_j P_{ij}\, x_j^T",
         **ARTICLE,
     )
-    Params, plan = TransportParams, "exact"
+    plan = "exact"
 
 
 @method
-class EntropicTransport(Transport):
+class EntropicTransport(Transport[EntropicParams]):
     """Sinkhorn's plan."""
 
     info = MethodInfo(
@@ -206,11 +211,15 @@ class EntropicTransport(Transport):
         r"\quad x_i^S \mapsto n \sum_j P_{ij}\, x_j^T",
         **ARTICLE,
     )
-    Params, plan = EntropicParams, "entropic"
+    plan = "entropic"
+
+
+class ClassTransportParams(EntropicParams):
+    classes: float = Field(0.1, ge=0, le=100, description="Weight η of the term that keeps classes apart.")
 
 
 @method
-class ClassTransport(Transport):
+class ClassTransport(Transport[ClassTransportParams]):
     """Sinkhorn's plan that keeps classes together."""
 
     info = MethodInfo(
@@ -229,12 +238,14 @@ class ClassTransport(Transport):
     )
     plan = "class-regularised"
 
-    class Params(EntropicParams):
-        classes: float = Field(0.1, ge=0, le=100, description="Weight η of the term that keeps classes apart.")
+
+class GaussianTransportParams(ShallowParams):
+    regulariser: float = Field(0.01, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
+    scaling: Scaling = SCALING
 
 
 @method
-class GaussianTransport(Feature):
+class GaussianTransport(Feature[GaussianTransportParams]):
     """The optimal map between two Gaussians."""
 
     info = MethodInfo(
@@ -252,10 +263,6 @@ class GaussianTransport(Feature):
         year=2019,
         arxiv="1905.10155",
     )
-
-    class Params(ShallowParams):
-        regulariser: float = Field(0.01, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
-        scaling: Scaling = SCALING
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return gaussian_transport(source, target, self.params.regulariser)

@@ -51,7 +51,7 @@ def bounded_quadratic(
 
     x = np.full(n, (max(0.0, least) + min(n * upper, most)) / 2 / n)
     slack = bounds - constrain(x)
-    dual = np.ones(len(bounds))
+    dual, gap = np.ones(len(bounds)), np.inf
     for _ in range(ROUNDS):
         stationary = matrix @ x - linear + gather(dual)
         feasible = constrain(x) + slack - bounds

@@ -88,7 +88,7 @@ def principal_directions(x: np.ndarray, dimensions: int) -> np.ndarray:
 
 
 @method
-class Standardise(Feature):
+class Standardise(Feature[ShallowParams]):
     """z-scores per domain, nothing else."""
 
     info = MethodInfo(
@@ -105,7 +105,6 @@ class Standardise(Feature):
         paper="The usual z-score, taken for each domain alone",
         year=2007,
     )
-    Params = ShallowParams
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return standardise(source, target)
@@ -116,7 +115,7 @@ class SubspaceParams(NearestParams):
 
 
 @method
-class SubspaceAlignment(Feature):
+class SubspaceAlignment(Feature[SubspaceParams]):
     """The source's principal directions turned onto the target's."""
 
     info = MethodInfo(
@@ -134,14 +133,13 @@ class SubspaceAlignment(Feature):
         year=2014,
         arxiv="1409.5241",
     )
-    Params = SubspaceParams
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return subspace_alignment(source, target, min(self.params.dimensions, source.shape[1]))
 
 
 @method
-class GeodesicFlowKernel(Feature):
+class GeodesicFlowKernel(Feature[SubspaceParams]):
     """All subspaces between the domains at once."""
 
     info = MethodInfo(
@@ -158,7 +156,6 @@ class GeodesicFlowKernel(Feature):
         paper="Gong et al., Geodesic Flow Kernel for Unsupervised Domain Adaptation",
         year=2012,
     )
-    Params = SubspaceParams
 
     def align(self, source: np.ndarray, target: np.ndarray) -> Alignment:
         return geodesic_flow(source, target, min(self.params.dimensions, source.shape[1]))

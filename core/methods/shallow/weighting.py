@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from core.methods.base import MethodInfo, Seen, method
 from core.methods.shallow.alignment import check, gaussian, median_distance
-from core.methods.shallow.base import Shallow, ShallowParams
+from core.methods.shallow.base import S, Shallow, ShallowParams
 from core.methods.shallow.quadratic import bounded_quadratic
 from core.samples.drawing import effective_samples
 
@@ -119,7 +119,7 @@ def classifier_weights(source: np.ndarray, target: np.ndarray, strength: float, 
     return weights / weights.mean()
 
 
-class Weighting(Shallow):
+class Weighting(Shallow[S]):
     """Methods that leave the features and weigh the source's samples. Subclasses write ``weigh``.
 
     Both domains are scaled by the source's mean and deviation: a scale of its own for each would hide what the weights are to undo.
@@ -140,8 +140,14 @@ WIDTH = Field(1.0, gt=0, le=100, description="Width σ of the Gaussian kernel, a
 BOUND = Field(10.0, gt=1, le=1000, description="Largest weight of a sample; the mean is 1. A large one leaves few samples that count.")
 
 
+class KernelMeanMatchingParams(ShallowParams):
+    bandwidth: float = WIDTH
+    bound: float = BOUND
+    ridge: float = Field(1.0, ge=0, le=100, description="Price ρ of uneven weights; 0 is the paper's program, whose weights are few.")
+
+
 @method
-class KernelMeanMatching(Weighting):
+class KernelMeanMatching(Weighting[KernelMeanMatchingParams]):
     """Weights by an exact quadratic program."""
 
     info = MethodInfo(
@@ -161,18 +167,18 @@ class KernelMeanMatching(Weighting):
         year=2006,
     )
 
-    class Params(ShallowParams):
-        bandwidth: float = WIDTH
-        bound: float = BOUND
-        ridge: float = Field(1.0, ge=0, le=100, description="Price ρ of uneven weights; 0 is the paper's program, whose weights are few.")
-
     def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         width = self.params.bandwidth * median_distance(source, target)
         return kernel_mean_matching(source, target, width, self.params.bound, self.params.ridge)
 
 
+class KliepParams(ShallowParams):
+    bandwidth: float = Field(0.5, gt=0, le=100, description="Width σ of the bumps, as a factor of the median distance of samples.")
+    centres: int = Field(100, ge=2, le=1000, description="Bumps, around randomly drawn target samples.")
+
+
 @method
-class Kliep(Weighting):
+class Kliep(Weighting[KliepParams]):
     """Weights by the likelihood of the target."""
 
     info = MethodInfo(
@@ -191,17 +197,18 @@ class Kliep(Weighting):
         year=2007,
     )
 
-    class Params(ShallowParams):
-        bandwidth: float = Field(0.5, gt=0, le=100, description="Width σ of the bumps, as a factor of the median distance of samples.")
-        centres: int = Field(100, ge=2, le=1000, description="Bumps, around randomly drawn target samples.")
-
     def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         width = self.params.bandwidth * median_distance(source, target)
         return kliep(source, target, width, self.params.centres, self.rng)
 
 
+class DomainClassifierWeightsParams(ShallowParams):
+    strength: float = Field(0.1, gt=0, le=1000, description="Inverse regularisation C of the domain classifier.")
+    bound: float = BOUND
+
+
 @method
-class DomainClassifierWeights(Weighting):
+class DomainClassifierWeights(Weighting[DomainClassifierWeightsParams]):
     """Weights by the odds of a classifier that tells the domains apart."""
 
     info = MethodInfo(
@@ -219,10 +226,6 @@ class DomainClassifierWeights(Weighting):
         paper="Bickel et al., Discriminative Learning Under Covariate Shift",
         year=2009,
     )
-
-    class Params(ShallowParams):
-        strength: float = Field(0.1, gt=0, le=1000, description="Inverse regularisation C of the domain classifier.")
-        bound: float = BOUND
 
     def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         return classifier_weights(source, target, self.params.strength, self.params.bound)

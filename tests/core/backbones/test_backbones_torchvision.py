@@ -16,8 +16,9 @@ from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.training import train
+from core.training.build import make_method
+from core.training.data import Data
 from core.training.estimate import estimate
-from core.training.evaluation import Bench
 
 LIGHT = ("resnet18", "mobilenet-v2", "mobilenet-v3", "efficientnet-b0", "squeezenet")
 
@@ -129,13 +130,12 @@ class TestComputedOnce:
 
     def test_features_are_the_bodys(self):
         experiment = self.experiment()
-        bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
-        whole = bench.method("source-only", {}, "adapt").network.eval()
-        expected = whole.body(whole.prepare(bench.target.held_out))
-        shares = []
-        bench.freeze(shares.append)
-        torch.testing.assert_close(bench.target.held_out, expected, rtol=1e-4, atol=1e-5)
-        assert bench.target.inputs.shape == (len(bench.pair.target.train), 512)
+        data, shares = Data.of(experiment, load_pair(*experiment.pair), "cpu"), []
+        whole = make_method(data, "source-only", {}, "adapt").network.eval()
+        expected = whole.body(whole.prepare(data.target.held_out))
+        found = data.embedded(shares.append)
+        torch.testing.assert_close(found.target.held_out, expected, rtol=1e-4, atol=1e-5)
+        assert found.target.inputs.shape == (len(data.pair.target.train), 512)
         assert shares == sorted(shares)
         assert shares[-1] == 1
 
@@ -150,9 +150,9 @@ class TestComputedOnce:
 
     def test_a_part_is_trained_every_time(self):
         experiment = self.experiment("part")
-        bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
-        bench.freeze()
-        assert bench.target.inputs.ndim == 4
+        data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
+        assert data.embedded() is data
+        assert data.target.inputs.ndim == 4
         assert list(train(self.experiment("part", "dann")))[-1].measures["target_accuracy"] is not None
 
 

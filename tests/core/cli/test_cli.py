@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.__main__ import LISTS, main
+from core.cli.arguments import LISTS
+from core.cli.main import main
 from core.domains import examples
 from core.runs import store
 from core.runs.execute import run_here
@@ -262,6 +263,14 @@ def test_a_home_that_cannot_be_used_is_refused(core, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SHIFTSCOPE_HOME", str(tmp_path / "file"))
     refused(core("run", *SMALL), "SHIFTSCOPE_HOME")
+
+
+def test_help_names_every_command_and_loads_no_torch():
+    code = "import sys\nfrom core.cli.main import main\ntry: main(['--help'])\nfinally: sys.stderr.write(str('torch' in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in ("list", "run", "measure", "resume", "show", "project", "gallery"):
+        assert f"\n    {name} " in done.stdout
+    assert done.stderr == "False"
 
 
 def test_a_refusal_in_a_process_of_its_own(home):

@@ -15,7 +15,7 @@ from core.experiment import Experiment
 from core.figures import shifts, svg
 from core.figures.formula import formula_svg
 from core.figures.shift_page import page
-from core.measures import WORDS
+from core.measures import MEASURES
 from core.reports.shift import shift_report
 from core.reports.shift_text import facts
 from core.runs.execute import run_here
@@ -118,11 +118,11 @@ class Reader(HTMLParser):
             del self.open[len(self.open) - 1 - self.open[::-1].index(tag)]
 
 
-@pytest.mark.parametrize("source", ["moons", "handwritten-digits"])
+@pytest.mark.parametrize("source", ["moons", "handwritten-digits", "opinions-reviews"])
 def test_the_page_is_small_and_loads_nothing(home, capsys, tmp_path, source):
     file = tmp_path / "report.html"
-    shift = "translation:0.3"
-    code, _, err = measured(capsys, "--source", source, "--target", source, "--target-shift", shift, "--html", str(file))
+    target = ["opinions-chat"] if source.startswith("opinions") else [source, "--target-shift", "translation:0.3"]
+    code, _, err = measured(capsys, "--source", source, "--target", *target, "--html", str(file))
     assert code == 0, err
     text = file.read_text("utf-8")
     assert len(text.encode()) < 3e6
@@ -144,7 +144,7 @@ def test_the_page_of_no_shift_says_so():
     assert "There is no difference to explain." in page(facts(experiment, report), report)
 
 
-@pytest.mark.parametrize("words", WORDS, ids=lambda words: words.name)
+@pytest.mark.parametrize("words", MEASURES, ids=lambda words: words.name)
 def test_formulas_of_the_report_are_drawn(words):
     for part in words.formula.split(r",\quad"):
         drawn = formula_svg(part)
@@ -155,8 +155,7 @@ def test_formulas_of_the_report_are_drawn(words):
 
 
 def facts_names() -> set[str]:
-    distances = {"sliced_wasserstein", "energy_distance", "coral_distance", "columns_shifted"}
-    return {"domain_auc", "domain_p", "a_distance", "mmd2", "explained", "label_shift", "condition", "kind"} | distances
+    return {entry.name for entry in MEASURES if "pair" in entry.of}
 
 
 def test_a_formula_that_cannot_be_drawn_is_none():
@@ -190,11 +189,11 @@ def test_plotly_figures_show_the_reports_numbers(dark):
     side = {"name": "moons", "params": {"n": 900}}
     moved = side | {"shifts": [{"name": "translation", "severity": 0.6}]}
     report = shift_report(Experiment.parse({"source": side, "target": moved, "backbone": {"name": "mlp"}}))
-    gauge = shifts.auc_gauge(report.auc, report.auc_control, dark)
-    assert report.auc.auc in [trace.x[0] for trace in gauge.data]
-    bars = shifts.explained_bars(report.properties, dark)
-    assert list(bars.data[0].y)[-1] == report.properties[0].title
-    assert bars.data[0].x[-1] == pytest.approx(100 * report.properties[0].share, rel=1e-5)
-    shares = shifts.class_shares(report.label_shift, report.truth, report.class_names, dark)
+    gauge = shifts.auc_gauge(report.classifier.auc, report.classifier.control, dark)
+    assert report.classifier.auc.auc in [trace.x[0] for trace in gauge.data]
+    bars = shifts.explained_bars(report.explanation.properties, dark)
+    assert list(bars.data[0].y)[-1] == report.explanation.properties[0].title
+    assert bars.data[0].x[-1] == pytest.approx(100 * report.explanation.properties[0].share, rel=1e-5)
+    shares = shifts.class_shares(report.classes.shift, report.classes.truth, report.samples.class_names, dark)
     assert [trace.name for trace in shares.data] == ["source", "target, estimated", "target, true (evaluation only)"]
-    np.testing.assert_allclose(shares.data[1].y, 100 * report.label_shift.estimated, rtol=1e-4)
+    np.testing.assert_allclose(shares.data[1].y, 100 * report.classes.shift.estimated, rtol=1e-4)

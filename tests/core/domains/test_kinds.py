@@ -57,7 +57,23 @@ class TestDomain:
             sound(rate=0)
 
     def test_columns_may_be_named(self):
-        assert made(torch.zeros((4, 3)), originals=("x", "y", "z")).originals == ("x", "y", "z")
+        assert made(torch.zeros((4, 3)), originals=("x", "y", "z")).columns == ("x", "y", "z")
+        assert made(torch.zeros((4, 3))).columns == text().columns == ()
+
+    def test_originals_are_read_by_kind(self):
+        assert text().texts == TEXTS
+        assert sound().waves.shape == (6, 4000)
+        with pytest.raises(TypeError, match="holds sounds, not texts"):
+            _ = sound().texts
+        with pytest.raises(TypeError, match="holds rows of numbers, not sounds"):
+            _ = made(torch.zeros((4, 3))).waves
+
+    def test_what_is_missing_is_said(self):
+        d = made(torch.zeros((4, 3)))
+        assert torch.equal(d.known_labels, torch.arange(4) % 2)
+        assert d.tensor is d.inputs
+        with pytest.raises(TypeError, match="d has no labels"):
+            _ = replace(d, labels=None).known_labels
 
 
 class TestPair:

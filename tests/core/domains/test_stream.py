@@ -16,7 +16,9 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.shifts import SHIFTS, apply_shift
 from core.training import train
-from core.training.evaluation import Bench
+from core.training.build import make_method
+from core.training.data import Data
+from core.training.evaluation import evaluate
 
 RNG = np.random.default_rng(0)
 
@@ -102,15 +104,15 @@ def read_anew(folder) -> dict:
     return {side: {"name": "file", "params": {"path": str(folder), "domain": d}} for side, d in (("source", "a"), ("target", "b"))}
 
 
-def test_a_bench_measures_the_same(folder, monkeypatch):
-    def bench():
+def test_the_same_is_measured(folder, monkeypatch):
+    def evaluated():
         experiment = Experiment.parse(read_anew(folder) | {"backbone": {"name": "lenet"}, "budget": {"batch_size": 16}, "snapshot": 20})
-        found = Bench(experiment, load_pair(*experiment.pair), "cpu")
-        method = found.method("source-only", {}, "adapt")
-        return found, found.evaluate(method)
+        data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
+        return data, evaluate(data, make_method(data, "source-only", {}, "adapt"))
 
-    (memory, a), (_, b) = bench(), (monkeypatch.setattr(images, "STREAM_FROM", 0), bench())[1]
-    streamed = bench()[0]
+    memory, a = evaluated()
+    monkeypatch.setattr(images, "STREAM_FROM", 0)
+    streamed, b = evaluated()
     assert isinstance(streamed.source.inputs, stream.StreamedImages)
     assert isinstance(streamed.source.held_out, torch.Tensor)
     np.testing.assert_array_equal(a.target_probabilities, b.target_probabilities)

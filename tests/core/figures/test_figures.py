@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 import pytest
 
 from core.figures import curves, style, tables
+from core.measures import MEASURES
+
+MMD = MEASURES.get("mmd2")
 
 
 def adapt(number: int, labelled: bool = True, total: int = 4) -> dict:
@@ -60,9 +63,9 @@ RUNS = {
 }
 BUILDERS = {
     "accuracy": lambda epochs, dark: curves.accuracy(epochs, dark, oracle=0.9),
-    "mmd": lambda epochs, dark: curves.mmd(epochs, dark),
+    "mmd": lambda epochs, dark: curves.measure(epochs, MMD, dark),
     "losses": curves.losses,
-    "gauges": lambda epochs, dark: curves.gauges(epochs, list(curves.GAUGE_NAMES), dark),
+    "gauges": lambda epochs, dark: curves.gauges(epochs, curves.gauge_names(epochs), dark),
     "compare": lambda epochs, dark: curves.compare([(f"run {i}", epochs) for i in range(6)], "target_accuracy", "accuracy (%)", dark, 100),
     "accuracy_against_mmd": lambda epochs, dark: curves.accuracy_against_mmd([("a", epochs), ("b", epochs)], dark),
 }
@@ -152,7 +155,7 @@ def test_the_interval_is_drawn_only_where_it_is_known():
 
 
 def test_mmd_has_its_null_band_and_p_value():
-    figure = curves.mmd(RUNS["whole"])
+    figure = curves.measure(RUNS["whole"], MMD)
     high, low = named(figure, "no shift (95 %)")
     np.testing.assert_allclose(low.y, [-0.01] * 4)
     np.testing.assert_allclose(high.y, [0.02] * 4)
@@ -169,7 +172,7 @@ def test_losses_have_a_gap_before_adaptation_and_readable_names():
 
 def test_only_gauges_that_the_run_has_are_drawn():
     figure = curves.gauges(RUNS["whole"], ["entropy", "largest_class", "discriminator_accuracy"])
-    assert [trace.name for trace in figure.data] == [curves.GAUGE_NAMES["largest_class"], curves.GAUGE_NAMES["discriminator_accuracy"]]
+    assert [trace.name for trace in figure.data] == ["largest class", "discriminator accuracy"]
     assert lines(figure) == {"chance": 0.5}
 
 
@@ -181,8 +184,8 @@ def test_runs_are_told_apart_without_colour():
 
 
 def test_ticks_are_whole_epochs_while_there_are_few():
-    assert curves.mmd(RUNS["whole"]).layout.xaxis.dtick == 1
-    assert curves.mmd([adapt(n) for n in range(40)]).layout.xaxis.dtick is None
+    assert curves.measure(RUNS["whole"], MMD).layout.xaxis.dtick == 1
+    assert curves.measure([adapt(n) for n in range(40)], MMD).layout.xaxis.dtick is None
 
 
 def test_source_and_target_keep_their_colours():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.maps.data import COLUMNS, LARGEST_SHEET, Ground, MapData, pack, pack_rows, sprite_sheet
+from core.maps.data import Ground, MapData
+from core.maps.packing import COLUMNS, LARGEST_SHEET, pack, pack_rows, sprite_sheet
 
 E, N, K, G = 4, 7, 3, 5
 GROUND = ("groundClasses", "groundConfidence")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.maps import process as module
-from core.maps.process import WAITING, Mapper, mapper
+from core.maps.process import Mapper, mapper
 from core.runs import store
 
 # Stands for the process: answers at once, waits for a file, says no, breaks off, or dies, by the run's name.
@@ -42,19 +41,29 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def folder(home, tmp_path, monkeypatch):
+def folder(home, tmp_path):
     """Where the stand-in notes what it was asked; `starts` has a line per process."""
-    script = tmp_path / "standin.py"
-    script.write_text(STANDIN)
-    monkeypatch.setattr(module, "COMMAND", [sys.executable, str(script), str(tmp_path)])
+    (tmp_path / "standin.py").write_text(STANDIN)
     return tmp_path
 
 
 @pytest.fixture
-def made():
-    one = Mapper()
-    yield one
-    one.close()
+def make(folder):
+    """``make(**options)`` makes a mapper whose process is the stand-in; it is closed afterwards."""
+    all_made = []
+
+    def new(**options) -> Mapper:
+        all_made.append(Mapper(**{"command": [sys.executable, str(folder / "standin.py"), str(folder)]} | options))
+        return all_made[-1]
+
+    yield new
+    for one in all_made:
+        one.close()
+
+
+@pytest.fixture
+def made(make):
+    return make()
 
 
 def lines(path) -> list[str]:
@@ -78,14 +87,15 @@ def test_runs_are_computed_in_order_by_one_process(folder, made, until):
     until(lambda: len(lines(folder / "asked")) == 4)
 
 
-def test_the_queue_is_bounded(folder, made, until):
+def test_the_queue_is_bounded(make, until):
+    made = make(waiting=3)
     made.submit("wait")
     until(lambda: made.state("wait")[0] == "computing")
-    for i in range(WAITING):
+    for i in range(3):
         made.submit(f"r{i}")
-    with pytest.raises(InputError, match="16 maps are already waiting"):
+    with pytest.raises(InputError, match="3 maps are already waiting"):
         made.submit("one-more")
-    made.submit("r3")  # is waiting already
+    made.submit("r1")  # is waiting already
     assert made.state("one-more") == ("unknown", 0.0)
 
 
@@ -112,31 +122,31 @@ def test_a_process_that_dies_fails_its_run_and_the_next_gets_a_new_one(folder, m
 def test_a_process_that_ended_while_idle_is_replaced(folder, made, until):
     made.submit("last")
     until(lambda: made.state("last")[0] == "ready")
-    made._process.wait()
+    os.waitid(os.P_PID, made.pid, os.WEXITED | os.WNOWAIT)
     made.submit("good")
     until(lambda: made.state("good")[0] == "ready")
     assert len(lines(folder / "starts")) == 2
 
 
-def test_an_idle_process_gives_its_memory_back(folder, made, until, monkeypatch):
-    monkeypatch.setattr(module, "IDLE", 0.05)
+def test_an_idle_process_gives_its_memory_back(folder, make, until):
+    made = make(idle=0.05)
     made.submit("a")
-    until(lambda: made.state("a")[0] == "ready" and made._process is None)
+    until(lambda: made.state("a")[0] == "ready" and made.pid is None)
     with pytest.raises(ProcessLookupError):
         os.kill(int(lines(folder / "starts")[0]), 0)
     made.submit("b")
     until(lambda: made.state("b")[0] == "ready")
 
 
-def test_a_process_that_cannot_be_started_is_said(folder, made, until, monkeypatch):
-    monkeypatch.setattr(module, "COMMAND", [str(folder / "nothing")])
+def test_a_process_that_cannot_be_started_is_said(folder, make, until):
+    made = make(command=[str(folder / "nothing")])
     made.submit("a")
     until(lambda: made.state("a")[0] == "failed")
     assert "could not be started" in made.reason("a")
 
 
-def test_closing_ends_everything_at_once(folder, until):
-    one = Mapper()
+def test_closing_ends_everything_at_once(folder, make, until):
+    others, one = set(threading.enumerate()), make()
     one.submit("wait")
     one.submit("b")
     until(lambda: one.state("wait") == ("computing", 0.25))
@@ -144,9 +154,8 @@ def test_closing_ends_everything_at_once(folder, until):
     for closer in closers:
         closer.start()
     for closer in closers:
-        closer.join(5)
-        assert not closer.is_alive()
-    assert not one._thread.is_alive()
+        closer.join()
+    assert set(threading.enumerate()) <= others
     assert one.state("wait")[0] == one.state("b")[0] == "failed"
     with pytest.raises(ProcessLookupError):
         os.kill(int(lines(folder / "starts")[0]), 0)
@@ -175,9 +184,9 @@ SERVER = """
 import sys, time
 from core.maps.process import mapper
 mapper().submit(sys.argv[1])
-while mapper()._process is None:
+while mapper().pid is None:
     time.sleep(0.01)
-print(mapper()._process.pid, flush=True)
+print(mapper().pid, flush=True)
 while True:
     state = mapper().state(sys.argv[1])[0]
     if state in ("ready", "failed"):

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.maps import process as mapper_module
 from core.maps import run_map
 from core.maps.positions import LIVE as LIVE_MAPS
-from core.maps.process import WAITING, Mapper
+from core.maps.process import Mapper
 from core.runs import store
 from core.runs.execute import run_here
 from core.runs.record import Record, Writer
@@ -302,30 +301,29 @@ class FakeMapper:
 
 
 @pytest.mark.parametrize("state", [("queued", 0.0), ("computing", 0.4), ("failed", 0.2)])
-def test_a_umap_that_is_known_is_not_asked_for_again(record, monkeypatch, state):
+def test_a_umap_that_is_known_is_not_asked_for_again(record, state):
     fake = FakeMapper(state)
-    monkeypatch.setattr(run_map, "mapper", lambda: fake)
-    assert run_map.umap_state(record) == state
+    assert run_map.umap_state(record, fake) == state
     assert fake.asked == []
 
 
 @pytest.mark.parametrize("state", [("unknown", 0.0), ("ready", 1.0)])
-def test_a_umap_that_is_missing_is_asked_for(record, monkeypatch, state):
+def test_a_umap_that_is_missing_is_asked_for(record, state):
     """Never asked for, or deleted with its run since."""
     fake = FakeMapper(state, ("queued", 0.0))
-    monkeypatch.setattr(run_map, "mapper", lambda: fake)
-    assert run_map.umap_state(record) == run_map.umap_state(record) == ("queued", 0.0)
+    assert run_map.umap_state(record, fake) == run_map.umap_state(record, fake) == ("queued", 0.0)
     assert fake.asked == [record.id]
 
 
-def test_a_umap_that_is_stored_is_ready_and_drawn(record, monkeypatch):
-    monkeypatch.setattr(run_map, "mapper", None)  # nobody is asked
+def test_a_umap_that_is_stored_is_ready_and_drawn(record):
+    nobody = FakeMapper(("unknown", 0.0))
     add(record, 0, 1, 2)
     finish(record)
     assert run_map.run_map(record, "umap") is None
     stored = np.random.default_rng(0).uniform(-1, 1, (2, 2 * N, 2)).astype(np.float32)
     record.write_map("umap", {"epochs": np.array([0, 2]), "positions": stored})
-    assert run_map.umap_state(record) == ("ready", 1.0)
+    assert run_map.umap_state(record, nobody) == ("ready", 1.0)
+    assert nobody.asked == []
     found = run_map.run_map(record, "umap")
     assert found.epochs == (0, 2)
     np.testing.assert_array_equal(found.positions, stored)
@@ -333,14 +331,10 @@ def test_a_umap_that_is_stored_is_ready_and_drawn(record, monkeypatch):
     assert set(run_map.quality(record, "umap", [0, 1, 2])) == {0, 2}
 
 
-def test_a_full_queue_says_so(record, monkeypatch):
-    full = Mapper()
-    monkeypatch.setattr(full, "start", lambda: None)
-    monkeypatch.setattr(run_map, "mapper", lambda: full)
-    for i in range(WAITING):
-        full.submit(f"r{i}")
-    with pytest.raises(InputError, match=f"{mapper_module.WAITING} maps are already waiting"):
-        run_map.umap_state(record)
+def test_a_full_queue_says_so(record):
+    full = Mapper(waiting=0)
+    with pytest.raises(InputError, match="0 maps are already waiting"):
+        run_map.umap_state(record, full)
     assert full.state(record.id) == ("unknown", 0.0)
 
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
 from core.measures.base import Evaluation
-from core.measures.classifier import _folds, a_a_control, auc_interval, domain_auc, domain_auc_measure
+from core.measures.classifier import _folds, a_a_control, auc_interval, domain_auc, domain_auc_of_run
 
 
 def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -170,5 +170,5 @@ def test_refuses_what_it_cannot_compare(x, y, where):
 def test_measure_reports_the_same_numbers():
     x, y = sample(80, 80, shift=0.5)
     result = domain_auc(x, y, seed=4)
-    values = domain_auc_measure(Evaluation(None, None, None, None, x, y, 1.0, seed=4))
+    values = domain_auc_of_run(Evaluation(None, None, None, None, x, y, 1.0, seed=4))
     assert values == {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from core.errors import InputError
 from core.measures import mmd
 from core.measures.base import Evaluation
-from core.measures.mmd import a_a_control, base_bandwidth, mmd2, mmd2_measure, mmd_test, normalise, random_halves
+from core.measures.mmd import a_a_control, base_bandwidth, mmd2, mmd2_of_run, mmd_test, normalise, random_halves
 
 
 def reference_kernel(rows: np.ndarray, bandwidth: float) -> np.ndarray:
@@ -211,7 +211,7 @@ def test_measure_does_not_depend_on_the_scale_of_the_features():
     x, y = sample(80, 80, d=16, shift=0.5)
 
     def measured(scale: float) -> dict:
-        return mmd2_measure(Evaluation(None, None, None, None, scale * x, scale * y, base_bandwidth(x, y), seed=1))
+        return mmd2_of_run(Evaluation(None, None, None, None, scale * x, scale * y, base_bandwidth(x, y), seed=1))
 
     values = measured(1)
     assert set(values) == {"mmd2", "mmd2_p", "mmd2_null_low", "mmd2_null_high"}

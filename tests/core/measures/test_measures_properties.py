@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from core.measures.explained import explained, single_aucs
-from core.measures.properties import PROPERTIES, Raw, properties
+from core.measures.properties import PROPERTIES, properties
+from core.samples.raw import Originals, Raw
 
 
 def image(values: np.ndarray) -> np.ndarray:
@@ -14,8 +15,8 @@ def image(values: np.ndarray) -> np.ndarray:
     return np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)[:, None]
 
 
-def values(kind: str, inputs, originals=None, rate=0) -> dict[str, np.ndarray]:
-    raw = Raw(kind, inputs, originals, rate)
+def values(kind: str, inputs, originals: Originals | None = None) -> dict[str, np.ndarray]:
+    raw = Raw(kind, inputs, originals or Originals())
     return {entry.name: entry.compute(raw) for entry in PROPERTIES if entry.kind == kind}
 
 
@@ -53,14 +54,14 @@ def test_colour_properties():
 
 def test_text_and_sound_properties_measure_what_they_say():
     texts = ["Good, good film!", "I did not like this rather long book at all"]
-    found = values("text", np.zeros((2, 4), int), texts)
+    found = values("text", np.zeros((2, 4), int), Originals(texts=tuple(texts)))
     assert found["length"].tolist() == [3, 10]
     assert found["word-length"][0] == 4
     assert found["vocabulary"][0] == pytest.approx(2 / np.sqrt(3))
     assert found["punctuation"].tolist() == [2 / 3, 0]
     rate, t = 8000, np.arange(8000) / 8000
     waves = np.stack([np.sin(2 * np.pi * 440 * t), 0.1 * np.sin(2 * np.pi * 1760 * t)])
-    found = values("sound", np.zeros((2, 1, 4, 4), np.uint8), (32767 * waves).astype(np.int16), rate)
+    found = values("sound", np.zeros((2, 1, 4, 4), np.uint8), Originals(waves=(32767 * waves).astype(np.int16), rate=rate))
     np.testing.assert_allclose(found["spectral-centre"], [440, 1760], rtol=0.01)
     np.testing.assert_allclose(found["loudness"], [-3.01, -23.01], atol=0.05)
     assert found["spectral-width"][0] < 50
@@ -70,7 +71,8 @@ def test_columns_of_a_table_are_its_properties_and_constant_ones_are_left_out():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(30, 3)), rng.normal(size=(20, 3))
     x[:, 1] = y[:, 1] = 7
-    entries, (a, b) = properties((Raw("features", x, ("age", "site", "dose")), Raw("features", y, ("age", "site", "dose"))))
+    named = Originals(columns=("age", "site", "dose"))
+    entries, (a, b) = properties((Raw("features", x, named), Raw("features", y, named)))
     assert [e.title for e in entries] == ["age", "dose"]
     np.testing.assert_array_equal(a, x[:, [0, 2]])
     assert b.shape == (20, 2)

@@ -10,7 +10,7 @@ from scipy.stats import entropy, multivariate_normal
 from sklearn.metrics import log_loss
 
 from core.errors import InputError
-from core.measures import measure_all
+from core.measures import gauges, measure_all
 from core.measures.base import Evaluation
 from core.measures.validators import (
     chosen,
@@ -18,7 +18,6 @@ from core.measures.validators import (
     density_ratio,
     dev,
     iwcv,
-    mean_entropy,
     mutual_information,
     nuclear_norm,
     soft_neighbourhood_density,
@@ -31,7 +30,7 @@ def p() -> np.ndarray:
 
 
 def test_entropy_and_infomax_agree_with_scipy(p):
-    assert mean_entropy(p) == pytest.approx(entropy(p, axis=1).mean())
+    assert gauges.entropy(p).mean() == pytest.approx(entropy(p, axis=1).mean())
     assert mutual_information(p) == pytest.approx(entropy(p.mean(0)) - entropy(p, axis=1).mean())
 
 

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from method_tools import ITERATIVE, NAMES, WIDTH, batch, learn, make, updates
 
-from core.figures.curves import GAUGE_NAMES, LOSS_NAMES
-from core.methods import METHODS, Batch, Seen
+from core.figures.curves import LOSS_NAMES
+from core.measures import in_runs
+from core.methods import METHODS, AlignmentMethod, AlignmentParams, Batch, Method, MethodParams, Seen
 from core.methods.base import Draws, ramp
 from core.methods.check import EXCEPTIONS, check_method
 
@@ -30,6 +31,21 @@ def test_every_method_keeps_the_contract(name):
     check_method(name)
 
 
+def test_a_method_s_parameters_are_what_stands_in_its_brackets():
+    class SquaresParams(AlignmentParams):
+        trade_off: float = 2.0
+
+    class Squares(AlignmentMethod[SquaresParams]):
+        pass
+
+    class Cubes(Squares):
+        pass
+
+    assert AlignmentMethod.Params is AlignmentParams, "the bound of a type variable"
+    assert Squares.Params is Cubes.Params is SquaresParams
+    assert Method.Params is MethodParams
+
+
 def test_target_labels_have_no_place_but_the_shots():
     """A test of training.py shows that the shots are the experiment's, and that no other label gets through."""
     assert [field.name for field in dataclasses.fields(Batch)] == ["source", "labels", "target", "index", "shots", "shot_labels"]
@@ -40,7 +56,7 @@ def test_target_labels_have_no_place_but_the_shots():
 def test_charts_have_a_name_for_every_loss_and_gauge(name):
     for step in updates(make(name), batch(name=name), 0.3):
         assert step.losses.keys() <= LOSS_NAMES.keys()
-        assert step.gauges.keys() <= GAUGE_NAMES.keys()
+        assert step.gauges.keys() <= {entry.name for entry in in_runs() if entry.kept == "gauges"}
 
 
 @pytest.mark.parametrize("name", ADDING)

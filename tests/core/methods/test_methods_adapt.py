@@ -15,7 +15,9 @@ from core.experiment.presets import SITUATIONS
 from core.measures import measure_accuracy
 from core.methods import METHODS
 from core.training import train
-from core.training.evaluation import Bench
+from core.training.build import make_method
+from core.training.data import Data
+from core.training.evaluation import predict
 
 DIGITS = {
     "source": {"name": "printed-digits", "params": {"n": 900}},
@@ -63,12 +65,6 @@ def digits(name: str, seed: int, **params) -> Experiment:
     return Experiment.parse(DIGITS | {"method": {"name": name, "params": params}, "shots": shots, "snapshot": 20, "seed": seed})
 
 
-@pytest.fixture(autouse=True)
-def accuracy_alone(monkeypatch):
-    """Nothing else is measured after an epoch: on points it would take half of the time."""
-    monkeypatch.setattr("core.training.evaluation.measure_all", measure_accuracy)
-
-
 @pytest.fixture(scope="module")
 def references():
     """Networks trained on labels alone, shared by all methods."""
@@ -85,7 +81,8 @@ def accuracies(references):
         for seed in range(3):
             params = {"trade_off": 0} if off else {}
             points = ELSEWHERE.get(on, MOONS) | {"method": {"name": name, "params": params}, "snapshot": 20, "seed": seed}
-            *_, last = train(Experiment.parse(points) if on in ELSEWHERE else digits(name, seed, **params), references=references)
+            asked = Experiment.parse(points) if on in ELSEWHERE else digits(name, seed, **params)
+            *_, last = train(asked, references=references, measure=measure_accuracy)  # the others would take half of the time on points
             finals.append((last.measures["source_only_target_accuracy"], last.measures["target_accuracy"]))
         return tuple(np.array(finals).T)
 
@@ -143,13 +140,13 @@ def head_alone(references, accuracies):
     found = []
     for seed in range(3):
         experiment = digits("fine-tuning", seed)
-        bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
-        network = bench.method("source-only", {}, "reference", references[experiment.reference_id("source")].model).eval()
-        given = bench.seen(bench.method("fine-tuning", {}, "adapt"))
-        (shots, _), (held_out, _) = (bench.predict(network, inputs, "target") for inputs in (given.shots, bench.target.held_out))
+        data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
+        network = make_method(data, "source-only", {}, "reference", references[experiment.reference_id("source")].model).eval()
+        given = data.seen(METHODS.get("fine-tuning").info)
+        (shots, _), (held_out, _) = (predict(network, inputs, "target") for inputs in (given.shots, data.target.held_out))
         assert len(shots) == 10 * SHOTS
         head = LogisticRegression(max_iter=2000).fit(shots, given.shot_labels.numpy())
-        found.append(head.score(held_out, bench.target.held_out_labels))
+        found.append(head.score(held_out, data.target.held_out_labels))
     return np.array(found)
 
 

@@ -10,11 +10,12 @@ from core.domains import DOMAINS, Domain, Pair
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
-from core.measures import WORDS
-from core.reports.shift import STAGES, report_map, shift_report, shift_reports
+from core.measures import MEASURES
+from core.reports.shift import STAGES, ShiftReport, report_map, shift_report, shift_stages
 from core.reports.shift_data import material
 from core.reports.shift_text import conditions, facts, verdict
-from core.training.evaluation import Bench
+from core.training.build import make_method
+from core.training.data import Data, Samples
 
 HANDWRITTEN = {"name": "handwritten-digits"}
 
@@ -30,29 +31,31 @@ def digits():
 
 
 def test_report_of_digits(digits):
-    assert (digits.n, digits.measured, digits.control_n, digits.columns) == (200, 200, 100, 256)
-    assert digits.pictures.shape == (400, 16, 16)
-    assert digits.pictures.dtype == np.uint8
-    assert digits.rows is None
-    assert digits.positions.shape == (400, 2)
-    assert digits.differ
-    assert digits.auc.auc > 0.9
-    assert digits.auc.low > digits.auc_control.high
-    assert digits.ridge.p == digits.mmd.p == 1 / 500
-    assert digits.ridge_control.p > 0.01
-    assert digits.mmd.mmd2 > 5 * abs(digits.mmd_control.mmd2)
-    for value, control in digits.distances.values():
-        assert value > 2 * control
-    assert digits.column_tests.share > 0.5 > digits.column_control.share
-    assert len(digits.source_labels) == 400
-    assert len(digits.target_labels) == 1198
-    assert digits.kind_of_shift.name.startswith("covariate")
-    assert digits.truth.sum() == pytest.approx(1)
+    samples, classifier = digits.samples, digits.classifier
+    assert (samples.n, samples.measured, samples.control_n, samples.columns) == (200, 200, 100, 256)
+    assert samples.pictures.shape == (400, 16, 16)
+    assert samples.pictures.dtype == np.uint8
+    assert samples.rows is None
+    assert digits.map.positions.shape == (400, 2)
+    assert digits.explanation.differ
+    assert classifier.auc.auc > 0.9
+    assert classifier.auc.low > classifier.control.high
+    assert classifier.p == digits.kernel.test.p == 1 / 500
+    numbers = {number.measure.name: number for number in digits.numbers}
+    assert numbers["domain_p"].control["domain_p"] > 0.01
+    assert numbers["mmd2"].values["mmd2"] > 5 * abs(numbers["mmd2"].control["mmd2"])
+    for name in ("sliced_wasserstein", "energy_distance", "coral_distance"):
+        assert numbers[name].values[name] > 2 * numbers[name].control[name]
+    assert numbers["columns_shifted"].values["columns_shifted"] > 0.5 > numbers["columns_shifted"].control["columns_shifted"]
+    assert len(samples.source_labels) == 400
+    assert len(samples.target_labels) == 1198
+    assert digits.classes.kind.name.startswith("covariate")
+    assert digits.classes.truth.sum() == pytest.approx(1)
 
 
 def test_typical_samples_are_the_ends_of_the_classifiers_scores(digits):
-    scores = digits.auc.scores
-    ours, theirs = digits.typical
+    scores = digits.classifier.auc.scores
+    ours, theirs = digits.classifier.typical
     assert scores[ours[0]] == scores[:200].min()
     assert scores[theirs[0]] == scores[200:].max()
     assert (ours < 200).all()
@@ -63,45 +66,53 @@ def test_typical_samples_are_the_ends_of_the_classifiers_scores(digits):
 def test_a_change_of_contrast_is_explained_by_contrast():
     dull = HANDWRITTEN | {"shifts": [{"name": "contrast", "severity": 0.4}]}
     report = shift_report(Experiment.parse({"source": HANDWRITTEN, "target": dull}))
-    assert report.properties[0].title == "Contrast"
-    assert report.properties[0].share > 0.9
-    assert report.properties[0].target < report.properties[0].source
-    assert "Contrast alone explains" in verdict(report)
+    assert report.explanation.properties[0].title == "Contrast"
+    assert report.explanation.properties[0].share > 0.9
+    assert report.explanation.properties[0].target < report.explanation.properties[0].source
+    assert "Contrast alone explains" in said(report)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_without_a_shift_it_says_that_there_is_no_evidence(seed):
     report = shift_report(Experiment.parse({"source": HANDWRITTEN, "target": HANDWRITTEN, "seed": seed}))
-    assert not report.differ
-    assert report.properties == ()
-    assert report.kind_of_shift.name == "none"
-    assert verdict(report).startswith("There is no evidence of a shift.")
+    assert not report.explanation.differ
+    assert report.explanation.properties == ()
+    assert report.classes.kind.name == "none"
+    assert said(report).startswith("There is no evidence of a shift.")
 
 
 def test_moved_and_turned_points():
     moved = shift_report(moons(shifts=[{"name": "translation", "severity": 1}]))
-    assert moved.pictures is None
-    assert moved.rows.shape[1] == 2
-    assert moved.auc.low > 0.6
-    assert {row.title for row in moved.properties} == {"x0", "x1"}
+    assert moved.samples.pictures is None
+    assert moved.samples.rows.shape[1] == 2
+    assert moved.classifier.auc.low > 0.6
+    assert {row.title for row in moved.explanation.properties} == {"x0", "x1"}
     # A rotation about the middle moves no mean: a linear classifier is blind to it, the kernel is not.
     turned = shift_report(moons(n=2000, shifts=[{"name": "rotation", "severity": 0.5}]))
-    assert turned.auc.low < 0.5
-    assert turned.mmd.p == 1 / 500
-    assert "kernel test finds a shift, a linear classifier none" in verdict(turned)
+    assert turned.classifier.auc.low < 0.5
+    assert turned.kernel.test.p == 1 / 500
+    assert "kernel test finds a shift, a linear classifier none" in said(turned)
 
 
-def test_it_grows_stage_by_stage():
-    reports = list(shift_reports(moons()))
-    assert len(reports) == 1 + len(STAGES)
-    first, classified, compared = reports[:3]
-    assert first.auc is None
-    assert len(first.labels) == 2 * first.n
-    assert classified.auc is not None
-    assert classified.mmd is None
-    assert compared.mmd is not None
-    assert compared.label_shift is None
-    assert all(value is not None for name, value in vars(reports[-1]).items() if name not in ("pictures", "rows"))
+def test_it_grows_stage_by_stage_and_each_is_complete():
+    stages = list(shift_stages(moons(n=900, shifts=[{"name": "translation", "severity": 0.6}])))
+    assert [type(stage) for stage in stages] == list(STAGES)
+    samples, *rest = stages
+    assert len(samples.labels) == 2 * samples.n
+    for stage in rest:
+        assert all(value is not None for value in vars(stage).values())
+    whole = ShiftReport.of(stages)
+    assert {number.measure.name for number in whole.numbers} == {entry.name for entry in MEASURES if entry.of_pair is not None}
+
+
+def test_a_stage_that_has_not_come_costs_nothing(monkeypatch):
+    monkeypatch.setattr("core.reports.shift.pca_map", lambda *_: pytest.fail("nobody has asked for the map"))
+    stages = shift_stages(moons())
+    assert [type(next(stages)) for _ in STAGES[:-1]] == list(STAGES[:-1])
+
+
+def said(report: ShiftReport) -> str:
+    return verdict(report.samples, report.classifier, report.explanation)
 
 
 def unlabelled(tmp_path) -> dict:
@@ -115,23 +126,23 @@ def test_a_target_without_labels(tmp_path):
         {"source": {"name": "moons", "params": {"n": 400}}, "target": unlabelled(tmp_path), "backbone": {"name": "mlp"}}
     )
     report = shift_report(experiment)
-    assert report.target_labels is None
-    assert report.truth is None
-    assert (report.labels[report.n :] == -1).all()
-    assert "labelled target samples" in " ".join(report.kind_of_shift.needed)
+    assert report.samples.target_labels is None
+    assert report.classes.truth is None
+    assert (report.samples.labels[report.samples.n :] == -1).all()
+    assert "labelled target samples" in " ".join(report.classes.kind.needed)
     assert facts(experiment, report)["label_shift"]["true"] is None
 
 
-def test_samples_are_the_bench_s_own_and_columns_are_standardised():
+def test_samples_are_those_of_a_run_and_columns_are_standardised():
     experiment = Experiment.parse({"source": HANDWRITTEN, "target": HANDWRITTEN})
     m = material(experiment)
-    samples = Bench(experiment, load_pair(*experiment.pair), "cpu").samples()
+    samples = Samples.of(experiment, load_pair(*experiment.pair))
     assert torch.equal(m.samples.inputs, samples.inputs)
     np.testing.assert_array_equal(m.raw[1].inputs, samples.inputs[m.n :].numpy()[: m.measured])
     everything = np.concatenate([m.pool, m.rows[m.n :]])
     np.testing.assert_allclose(everything.mean(0), 0, atol=1e-4)
     np.testing.assert_allclose(everything.std(0), 1, atol=1e-4)
-    first, second = m.control
+    first, second = m.control.source, m.control.target
     assert not {tuple(row) for row in first[:, :20].tolist()} & {tuple(row) for row in second[:, :20].tolist()}
 
 
@@ -151,10 +162,10 @@ def test_label_shift_is_recognised_and_measured(monkeypatch):
     pair = label_shift_pair(0)
     monkeypatch.setattr("core.reports.shift_data.load_pair", lambda _: pair)
     report = shift_report(moons())
-    assert report.kind_of_shift.name == "label"
-    assert report.matched.gone
-    np.testing.assert_allclose(report.label_shift.estimated, report.truth, atol=0.05)
-    assert ((report.label_shift.low <= report.truth) & (report.truth <= report.label_shift.high)).all()
+    assert report.classes.kind.name == "label"
+    assert report.classes.matched.gone
+    np.testing.assert_allclose(report.classes.shift.estimated, report.classes.truth, atol=0.05)
+    assert ((report.classes.shift.low <= report.classes.truth) & (report.classes.truth <= report.classes.shift.high)).all()
 
 
 def test_other_labels_for_the_same_inputs_are_named_concept_shift(monkeypatch):
@@ -165,24 +176,24 @@ def test_other_labels_for_the_same_inputs_are_named_concept_shift(monkeypatch):
     other = Domain("other", same.inputs.flip(0), flipped.flip(0), ("a", "b"), same.train, same.test, "", "")
     monkeypatch.setattr("core.reports.shift_data.load_pair", lambda _: Pair(same, other))
     report = shift_report(moons())
-    assert report.kind_of_shift.name == "concept"
-    assert not report.differ
+    assert report.classes.kind.name == "concept"
+    assert not report.explanation.differ
 
 
 def test_features_of_a_network(tiny):
     experiment = tiny()
     fresh = material(experiment, "fresh")
-    bench = Bench(experiment, load_pair(*experiment.pair), "cpu")
-    network = bench.method("source-only", {}, "reference").eval().network
+    data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
+    network = make_method(data, "source-only", {}, "reference").eval().network
     with torch.inference_mode():
-        expected = network.features(bench.source.held_out[: fresh.n]).numpy()
+        expected = network.features(data.source.held_out[: fresh.n]).numpy()
     used = expected.std(0) > 0
     correlation = [np.corrcoef(expected[:, used][:, j], fresh.rows[: fresh.n, j])[0, 1] for j in range(min(used.sum(), 3))]
     assert fresh.columns == 8
     assert min(correlation) > 0.999
     weights = {name: value * 1.5 for name, value in network.state_dict().items() if value.is_floating_point()}
     weights = network.state_dict() | weights
-    assert shift_report(experiment, "trained", weights).auc is not None
+    assert shift_report(experiment, "trained", weights).samples.view == "trained"
     with pytest.raises(InputError, match="no source-trained"):
         material(experiment, "trained")
     with pytest.raises(InputError, match="no pretrained"):
@@ -193,9 +204,9 @@ def test_facts_are_json_and_every_number_has_words(digits):
     found = facts(Experiment(), digits)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     plain = {"source", "target", "view", "backbone", "samples", "control_samples", "columns", "permutations", "seed", "verdict"}
-    assert set(found) - plain - {"evidence_of_shift"} <= set(WORDS.names())
+    assert set(found) - plain - {"evidence_of_shift"} <= set(MEASURES.names())
     assert found["domain_auc"]["low"] < found["domain_auc"]["value"]
-    assert "B = 499" in conditions(digits)
+    assert "B = 499" in conditions(digits.samples)
     assert DOMAINS.get("printed-digits").title == found["source"]
 
 

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from core.reports.verdict import answer, gap_closed, joint_accuracy, oracle_accuracy, verdict
+from core.measures.accuracy import gap_closed
+from core.reports.verdict import answer, joint_accuracy, oracle_accuracy, verdict
 from core.runs import store
 from core.runs.execute import run_here
 

@@ -12,7 +12,8 @@ import torch
 from core.errors import InputError
 from core.runs import execute as execute_module
 from core.runs import store
-from core.runs.execute import Cancelled, Control, execute, run_here
+from core.runs.control import Cancelled, Control
+from core.runs.execute import execute, run_here
 from core.runs.record import Record
 from core.runs.worker import Worker, worker
 
@@ -73,6 +74,28 @@ def test_a_run_goes_on_in_the_background_to_its_end(background, tiny):
     assert status["class_names"] == ["upper", "lower"]
     assert background.jobs() == []
     assert not record.locked()
+
+
+def test_who_listens_hears_of_every_run(background, tiny):
+    heard = background.events()
+    assert next(heard) == []
+    run_id = background.submit(tiny())
+    seen = []
+    for jobs in heard:
+        assert {job["id"] for job in jobs} <= {run_id}
+        seen.append(jobs[0]["state"] if jobs else "gone")
+        if not jobs:
+            break
+    assert seen[-1] == "gone"
+    assert "running" in seen
+    assert set(seen) <= {"queued", "running", "gone"}
+    assert background.state(run_id) == "finished"
+
+
+def test_who_listens_is_let_go_when_all_is_closed(background):
+    heard = background.events()
+    threading.Thread(target=background.close).start()
+    assert list(heard)[-1] == []
 
 
 def test_the_same_question_is_one_run(background, tiny):

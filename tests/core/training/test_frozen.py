@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from training_tools import data_of
 
-from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.reports.shift_data import material
-from core.training import evaluation as bench_module
-from core.training import train
+from core.training import Epoch, train
+from core.training.build import make_method
 from core.training.estimate import estimate
-from core.training.evaluation import Bench
 from core.training.frozen import FEATURES, frozen_features
 
 
@@ -37,24 +36,23 @@ def experiment(method: str = "mcc", seed: int = 0, lr: float = 2e-3, shots: int 
     )
 
 
-@pytest.fixture
-def embedded(monkeypatch):
-    """The number of samples of each call that computes features."""
-    calls, real = [], bench_module.embed
-    monkeypatch.setattr(bench_module, "embed", lambda *a: calls.append(len(a[2].inputs)) or real(*a))
-    return calls
+def computed(asked: Experiment) -> tuple[list[float], list[Epoch]]:
+    """What is told of the computing of features, and the epochs of the run."""
+    told: list[float] = []
+    epochs = list(train(asked, on_batch=lambda phase, number, share: told.append(share) if number == 0 else None))
+    return told, epochs
 
 
-def test_the_second_method_finds_the_features(embedded):
-    first = [epoch.measures for epoch in train(experiment("mcc"))]
-    assert len(embedded) == 2
-    again = list(train(experiment("mcc")))
-    list(train(experiment("dan", bottleneck=12)))
-    assert len(embedded) == 2
-    assert [epoch.measures for epoch in again] == first
-    list(train(experiment("mcc", seed=1)))
-    list(train(experiment("mcc", side=48)))
-    assert len(embedded) == 6, "other samples, or another size, have other features"
+def test_the_second_method_finds_the_features():
+    shares, first = computed(experiment("mcc"))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    told, again = computed(experiment("mcc"))
+    assert not told
+    assert [epoch.measures for epoch in again] == [epoch.measures for epoch in first]
+    assert not computed(experiment("dan", bottleneck=12))[0]
+    for other in (experiment("mcc", seed=1), experiment("mcc", side=48)):
+        assert computed(other)[0], "other samples, or another size, have other features"
 
 
 def test_the_bytes_of_what_is_kept_are_counted():
@@ -64,14 +62,15 @@ def test_the_bytes_of_what_is_kept_are_counted():
     assert (FEATURES.statistics.size, FEATURES.statistics.unit) == (60 * 16 * 4, "bytes")
 
 
-def test_an_estimate_computes_a_few_and_stands_for_all(embedded):
+def test_an_estimate_computes_a_few_and_stands_for_all():
     one = experiment("mme", shots=2)
-    bench = Bench(one, load_pair(*one.pair), "cpu")
-    sizes = [(len(side.inputs), len(side.held_out)) for side in (bench.source, bench.target)]
-    bench.freeze(samples=3)
-    assert embedded == [6, 6]
-    assert [(len(side.inputs), len(side.held_out)) for side in (bench.source, bench.target)] == sizes
-    assert torch.equal(bench.source.inputs[:3], bench.source.inputs[3:6])
+    raw, shares = data_of(one), []
+    data = raw.embedded(shares.append, samples=3)
+    assert shares == [0.5, 1], "six of each domain are one batch"
+    for side, whole in ((data.source, raw.source), (data.target, raw.target)):
+        assert (len(side.inputs), len(side.held_out)) == (len(whole.inputs), len(whole.held_out))
+        assert torch.equal(side.inputs[:3], side.inputs[3:6])
+        assert not torch.equal(side.inputs[0], side.inputs[1])
     assert estimate(one, "cpu").seconds > 0, "also where a method wants labelled samples of each class"
     assert FEATURES.statistics.held == 0, "a few are not all"
 
@@ -104,11 +103,10 @@ def test_a_frozen_network_that_was_trained_can_be_looked_through():
     list(train(one, references=references))
     found = material(one, "trained", references[one.reference_id("source")].model)
     assert found.rows.shape[1] <= 16
-    bench = Bench(one, load_pair(*one.pair), "cpu")
-    bench.freeze()
-    method = bench.method("source-only", {}, "reference", references[one.reference_id("source")].model).eval()
+    data = data_of(one).embedded()
+    method = make_method(data, "source-only", {}, "reference", references[one.reference_id("source")].model).eval()
     with torch.inference_mode():
-        both = torch.cat([method.network.features(side.held_out[: found.n]).double() for side in (bench.source, bench.target)])
+        both = torch.cat([method.network.features(side.held_out[: found.n]).double() for side in (data.source, data.target)])
     varies = both.std(0, correction=0) > 1e-9
     scaled = ((both - both.mean(0)) / both.std(0, correction=0))[:, varies]
     correlation = (scaled[:, 0] * torch.from_numpy(found.rows[: 2 * found.n, 0]).double()).mean()

@@ -1,0 +1,261 @@
+"""An experiment's data on its device: both sides, what a method may see of them, and its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.backbones import BACKBONES, embed, is_frozen
+from core.domains import Domain, Pair, stratified_order
+from core.domains.base import chosen_from, originals_of
+from core.domains.reading.stream import joined
+from core.errors import InputError
+from core.experiment import Experiment
+from core.methods import Batch, MethodInfo, Seen
+from core.methods import Side as SideName
+from core.samples.raw import Originals
+from core.training.frozen import frozen_features
+
+EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
+MARGIN = 1.15  # the plane that is shown, in half-extents of the samples
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One domain on the device: training samples with labels, held-out samples in the order of `held_out_rows`.
+
+    ``rows`` are the held-out samples' indices in the domain.
+    """
+
+    inputs: Tensor
+    labels: Tensor | None
+    held_out: Tensor
+    held_out_labels: np.ndarray | None
+    rows: Tensor
+
+    @staticmethod
+    def of(d: Domain, rows: Tensor, device: torch.device) -> Side:
+        return Side(
+            (d.inputs[d.train] if isinstance(d.inputs, Tensor) else d.inputs.subset(d.train)).to(device),
+            None if d.labels is None else d.labels[d.train].to(device),
+            d.inputs[rows].to(device),
+            None if d.labels is None else d.labels[rows].numpy(),
+            rows,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSide(Side):
+    """A source: `core.domains.pair.make_pair` takes none without labels."""
+
+    labels: Tensor
+    held_out_labels: np.ndarray
+
+    @staticmethod
+    def of(d: Domain, rows: Tensor, device: torch.device) -> LabelledSide:
+        side = Side.of(d, rows, device)
+        assert side.labels is not None
+        assert side.held_out_labels is not None
+        return LabelledSide(side.inputs, side.labels, side.held_out, side.held_out_labels, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The held-out samples of a run's snapshots, for pictures: n source ones, then n target ones.
+
+    Attributes
+    ----------
+    inputs : Tensor
+        2n samples, on the CPU.
+    labels : Tensor
+        int64; −1 where they are unknown.
+    plane : ndarray or None
+        Centre and half-extent (x, y, h) of the square that is shown of two-dimensional inputs, None for all others.
+    originals : Originals
+        What a page shows of texts, sounds and columns.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    class_names: tuple[str, ...]
+    plane: np.ndarray | None
+    originals: Originals
+
+    @staticmethod
+    def of(experiment: Experiment, pair: Pair) -> Samples:
+        rows = held_out_rows(pair, experiment.seed)
+        n = _shown(experiment, rows)
+        parts = [chosen_from(d, chosen[:n]) for d, chosen in zip((pair.source, pair.target), rows, strict=True)]
+        inputs = torch.cat([part.inputs[:] for part in parts])
+        labels = [torch.full((n,), -1) if part.labels is None else part.labels for part in parts]
+        return Samples(inputs, torch.cat(labels), pair.class_names, _plane(pair, inputs), originals_of(parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """An experiment's data on its device. `Data.of` makes it, `embedded` exchanges the inputs of a frozen backbone for its features.
+
+    Attributes
+    ----------
+    shown : int
+        Held-out samples of each side that a snapshot holds: the first ones.
+    plane : ndarray or None
+        As of `Samples`.
+    is_embedded : bool
+        Whether the sides hold features of the frozen backbone, N×width, in the place of inputs.
+    """
+
+    experiment: Experiment
+    pair: Pair
+    device: torch.device
+    source: LabelledSide
+    target: Side
+    shown: int
+    plane: np.ndarray | None
+    is_embedded: bool = False
+
+    @staticmethod
+    def of(experiment: Experiment, pair: Pair, device: str) -> Data:
+        """The inputs of both domains; raises `InputError` where one of them has not enough for a batch."""
+        place, rows, size = torch.device(device), held_out_rows(pair, experiment.seed), experiment.budget.batch_size
+        source, target = LabelledSide.of(pair.source, rows[0], place), Side.of(pair.target, rows[1], place)
+        smallest = min(len(source.inputs), len(target.inputs))
+        if smallest < size:
+            raise InputError(
+                "budget.batch_size",
+                f"{size} is more than the {smallest} training samples of one domain.",
+                f"Choose at most {smallest}.",
+            )
+        n = _shown(experiment, rows)
+        return Data(experiment, pair, place, source, target, n, _plane(pair, source.held_out[:n], target.held_out[:n]))
+
+    @property
+    def freezes(self) -> bool:
+        """Whether nothing of the backbone is trained."""
+        spec = self.experiment.backbone
+        return is_frozen(spec.name, spec.params)
+
+    def embedded(self, on_share: Callable[[float], None] | None = None, samples: int | None = None) -> Data:
+        """Where nothing of the backbone is trained, its features in the place of the inputs: they are computed once.
+
+        ``samples`` of each part stand for all of it in an estimate. ``on_share`` is told the fraction that is done.
+        """
+        if not self.freezes:
+            return self
+        inputs, held_out = self._features("source", self.source, self.pair.source, _half(on_share, 0), samples)
+        source = replace(self.source, inputs=inputs, held_out=held_out)
+        inputs, held_out = self._features("target", self.target, self.pair.target, _half(on_share, 1), samples)
+        return replace(self, source=source, target=replace(self.target, inputs=inputs, held_out=held_out), is_embedded=True)
+
+    def _features(
+        self, name: SideName, side: Side, domain: Domain, on_share: Callable[[float], None] | None, samples: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """Of a side's training and held-out samples."""
+        rows = torch.cat([domain.train[:samples], side.rows[:samples]])
+        counts = (len(domain.train), len(side.rows))
+        compute = partial(self._backbone_features, domain, rows, on_share)
+        return frozen_features(self.experiment, name, str(self.device), compute, counts, samples)
+
+    def _backbone_features(self, domain: Domain, rows: Tensor, on_share: Callable[[float], None] | None) -> Tensor:
+        """float32 len(rows)×width, from the layers before the bottleneck."""
+        spec = self.experiment.backbone
+        params = BACKBONES.get(spec.name).params(**spec.params)
+        return embed(spec.name, params, chosen_from(domain, rows), self.device, self.generator("network", "adapt"), on_share)
+
+    def generator(self, *purpose: str) -> torch.Generator:
+        """A stream of random numbers of its own for each purpose, from the experiment's seed."""
+        words = np.random.SeedSequence([self.experiment.seed, *" ".join(purpose).encode()]).generate_state(2, np.uint32)
+        return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+    def seen(self, info: MethodInfo) -> Seen:
+        """What a method may look at. A reference that trains on target labels is given them as if they were the source's."""
+        source, target = self.source, self.target
+        sides = {"source": [source], "target": [target], "both": [source, target]}[info.trains_on]
+        known = [side.labels for side in sides if side.labels is not None]
+        if len(known) < len(sides):
+            what = f"{info.name} needs target labels, and the target has none."
+            raise InputError("method", what, "Choose another method or a labelled target.")
+        if not info.sees_source:
+            inputs, labels = source.inputs[:0], source.labels[:0]
+        elif len(sides) == 1:
+            inputs, labels = sides[0].inputs, known[0]
+        else:
+            inputs, labels = joined([side.inputs for side in sides]), torch.cat(known)
+        rows = self.shot_rows
+        return Seen(inputs, labels, target.inputs, target.inputs[rows], rows if target.labels is None else target.labels[rows])
+
+    @cached_property
+    def shot_rows(self) -> Tensor:
+        """int64, which of the target's training samples are labelled ones: ``shots`` of each class, or all where it has fewer."""
+        labels, k = self.target.labels, self.experiment.shots
+        if not k:
+            return torch.empty(0, dtype=torch.int64, device=self.device)
+        if labels is None:
+            raise InputError("shots", "the target has no labels to give away.", "Choose a method that needs none.")
+        order = torch.randperm(len(labels), generator=self.generator("shots")).to(self.device)
+        chosen = [order[labels[order] == c][:k] for c in range(len(self.pair.class_names))]
+        for name, found in zip(self.pair.class_names, chosen, strict=True):
+            if not len(found):
+                raise InputError("shots", f"class {name} has no training sample on the target.", "Choose another target or method.")
+        return torch.cat(chosen)
+
+
+def held_out_rows(pair: Pair, seed: int) -> tuple[Tensor, Tensor]:
+    """Which samples of each domain are looked at after an epoch, int64, at most `EVALUATED`, in a fixed random order.
+
+    Any first part of the source's holds the classes in proportion. Not so the target's: its labels are for scores alone, and must
+    not even choose the samples that MMD² and AUC are measured on.
+    """
+    source, target = pair.source, pair.target
+    labels = None if source.labels is None else source.labels[source.test].numpy()
+    orders = stratified_order(labels, len(source.test), seed), stratified_order(None, len(target.test), seed)
+    first, second = (d.test[torch.from_numpy(order[:EVALUATED])] for d, order in zip((source, target), orders, strict=True))
+    return first, second
+
+
+def _half(on_share: Callable[[float], None] | None, before: int) -> Callable[[float], None] | None:
+    """Who is told the share of one of two halves that is done, and tells that of the whole; ``before`` of them are done already."""
+    return None if on_share is None else lambda done: on_share((before + done) / 2)
+
+
+def _shown(experiment: Experiment, rows: tuple[Tensor, Tensor]) -> int:
+    return min(experiment.snapshot, *map(len, rows))
+
+
+def _plane(pair: Pair, *inputs: Tensor) -> np.ndarray | None:
+    """Centre and half-extent (x, y, h), float32, of a square that holds all N×2 inputs with some margin."""
+    if pair.source.kind != "features" or inputs[0].shape[1] != 2:
+        return None
+    low, high = torch.cat(inputs).cpu().double().aminmax(dim=0)
+    half = float((high - low).max()) / 2 * MARGIN
+    return np.array([*((low + high) / 2).tolist(), half or 1.0], np.float32)
+
+
+def batch_count(seen: Seen, size: int, adapts: bool) -> int:
+    """Full batches of an epoch: of the larger domain in adaptation, of the labelled samples alone in a reference's training."""
+    return (max(len(seen.source), len(seen.target)) if adapts else len(seen.source)) // size
+
+
+def batches(seen: Seen, size: int, count: int, generator: torch.Generator) -> Iterator[Batch]:
+    """``count`` batches of ``size`` samples of each domain, and of the shots as many as there are up to that."""
+    parts = (seen.source, seen.target, seen.shots)
+    for a, b, c in zip(*(_draws(part, min(size, len(part)), count, generator) for part in parts), strict=True):
+        yield Batch(seen.source[a], seen.labels[a], seen.target[b], b, seen.shots[c], seen.shot_labels[c])
+
+
+def _draws(inputs: Tensor, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Indices of ``count`` full batches: shuffled passes over the inputs, the last partial batch of a pass dropped."""
+    n, given = len(inputs), 0
+    while given < count:
+        if not n:
+            yield torch.empty(0, dtype=torch.int64, device=inputs.device)
+            given += 1
+            continue
+        for batch in torch.randperm(n, generator=generator)[: n - n % size].split(size)[: count - given]:
+            given += 1
+            yield batch.to(inputs.device)
