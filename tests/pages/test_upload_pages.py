@@ -13,6 +13,8 @@ from core.domains.reading import Given, Population, format_of, read
 from core.runs.worker import worker
 from pages.choose import upload_check
 
+pytestmark = pytest.mark.slow
+
 
 def sample(name: str):
     content = next(s for s in SAMPLE_FILES if s.name == name).make()

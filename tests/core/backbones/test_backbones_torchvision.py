@@ -20,6 +20,8 @@ from core.training.build import make_method
 from core.training.data import Data
 from core.training.estimate import estimate
 
+pytestmark = pytest.mark.slow
+
 LIGHT = ("resnet18", "mobilenet-v2", "mobilenet-v3", "efficientnet-b0", "squeezenet")
 
 

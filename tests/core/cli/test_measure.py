@@ -20,6 +20,8 @@ from core.reports.shift import shift_report
 from core.reports.shift_text import facts
 from core.runs.execute import run_here
 
+pytestmark = pytest.mark.slow
+
 MOONS = ["--source", "moons", "--target", "moons", "--target-shift", "translation:0.6"]
 
 

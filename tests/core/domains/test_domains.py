@@ -56,7 +56,11 @@ def data(monkeypatch) -> Path:
     return DATA
 
 
-@pytest.fixture(params=LISTED)
+# Downloads are read from disk by the hundred thousand, and sounds are made by the minute.
+SLOW = {entry.name for entry in DOMAINS if entry.downloads or entry.kind == "sound"} - {"vowels-men"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LISTED])
 def name(request) -> str:
     if DOMAINS.get(request.param).downloads:
         request.getfixturevalue("data")
@@ -146,6 +150,7 @@ class TestStratified:
         assert set(vision.stratified_draw(labels, n // 2, [3]).tolist()) <= set(drawn.tolist())
 
 
+@pytest.mark.slow
 class TestVision:
     @pytest.mark.parametrize(
         ("name", "official", "folder", "side", "full"),
@@ -233,6 +238,7 @@ class TestVision:
             make("usps")
 
 
+@pytest.mark.slow
 class TestDownload:
     @pytest.fixture
     def serve(self):

@@ -68,21 +68,21 @@ def entry(**acts) -> ShiftEntry:
     return ShiftEntry("toy", "Toy", acts.pop("summary", "Moves what it is given."), **acts)
 
 
-def half(labels: np.ndarray, classes: int, severity: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return labels, np.arange(len(labels) // 2)
+def fewer_and_then_more(labels: np.ndarray, classes: int, severity: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return labels, np.arange(int(severity * len(labels)))
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (entry(features=lambda x, severity, draws: x + 1), "identity: at severity 1e-09 features jump"),
+        (entry(features=lambda x, severity, draws: x + 1), "identity: at severity 1e-9 features jump"),
         (entry(features=lambda x, severity, draws: x.add_(severity)), "the features that were given are changed|jump"),
         (entry(features=lambda x, severity, draws: (x * (1 + severity)).double()), "shape_and_type: features of torch.float32 become"),
         (entry(features=lambda x, severity, draws: x + severity * (1 - severity)), "severity: over the severities"),
         (entry(features=lambda x, severity, draws: x + severity * 1e-3), "severity: at severity 1 MMD² is .* That is no shift"),
         (entry(features=lambda x, severity, draws: x + 2 * severity * torch.rand(1)), "severity|seeded"),
         (entry(image=lambda x, severity, draws: x + severity * (1 - x.mean())), "seeded: an image becomes another one in another batch"),
-        (entry(train_labels=half), "labels: over .* it changes or drops"),
+        (entry(train_labels=fewer_and_then_more), "labels: over .* it changes or drops"),
         (entry(choose=lambda x, severity, rng: np.zeros(3, int)), "choice: samples change parts or come twice"),
         (entry(), "facts: it must change inputs, or labels, or choose samples"),
         (entry(features=lambda x, severity, draws: x + 2 * severity, summary="Moves"), "facts: summary is no sentence"),
