@@ -285,7 +285,7 @@ class TestDownload:
         packed = gzip.compress(b"content")
         (tmp_path / "a.gz").write_bytes(packed)
         file = vision.RemoteFile("set/a", ("http://127.0.0.1:9/a.gz", serve(tmp_path) + "a.gz"), hashlib.md5(packed).hexdigest())
-        vision._fetch(file, tmp_path, lambda share: None)
+        vision.fetch(file, tmp_path, lambda share: None)
         assert [(path.name, path.read_bytes()) for path in (tmp_path / "set").iterdir()] == [("a", b"content")]
 
     def test_wrong_checksum_leaves_nothing(self, tmp_path, monkeypatch, serve):
