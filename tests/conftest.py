@@ -40,6 +40,16 @@ class BrowserFirst(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m leaves any out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a browser does is slow; ``-m quick`` takes what is not marked as slow, and answers within two minutes on two cores."""
+    for item in items:
+        if item.nodeid.startswith("tests/browser/"):
+            item.add_marker("slow")
+        if not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "setpriority") and not item.nodeid.startswith("tests/browser/"):
         os.setpriority(os.PRIO_PROCESS, 0, 19)

@@ -110,6 +110,7 @@ def test_nothing_is_unpickled_and_no_html_is_injected(path):
         assert sign not in text
 
 
+@pytest.mark.slow
 def test_opening_the_home_page_imports_no_umap(tmp_path):
     """UMAP compiles for seconds: nothing that a page needs may import it."""
     code = """

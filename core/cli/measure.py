@@ -34,7 +34,7 @@ def command(options: argparse.Namespace) -> int:
     if backbone is None:
         asked = asked | {"backbone": asked.get("backbone") or {"name": _any_backbone(asked)}}
     experiment = Experiment.parse(asked)
-    view, weights = _view(experiment, backbone)
+    view, weights = view_of(experiment, backbone)
     report = shift_report(experiment, view, weights)
     found = facts(experiment, report)
     if html is not None:
@@ -57,7 +57,8 @@ def _any_backbone(asked: dict[str, Any]) -> str:
     return "mlp" if kind is None else fitting_backbone(kind)
 
 
-def _view(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
+def view_of(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
+    """What the two populations are compared on, and the weights of the network that sees them."""
     if backbone is None:
         return "raw", None
     reference = ReferenceStore().get(experiment.reference_id("source"))

@@ -218,8 +218,8 @@ def _folder(one: VisionSet, on_progress: Progress | None) -> Path:
             addresses = {file.urls: file for file in _missing(one, cache)}
             for i, (urls, file) in enumerate(addresses.items()):
                 together = [file for file in one.files if file.urls == urls]
-                _fetch(file, cache, lambda share, i=i: on_progress and on_progress((i + share) / len(addresses)), together)
-    except _Unreachable as error:
+                fetch(file, cache, lambda share, i=i: on_progress and on_progress((i + share) / len(addresses)), together)
+    except Unreachable as error:
         here = len(one.files) - len(_missing(one, folder)) if folder else 0
         lacking = f" SHIFTSCOPE_DATA is {folder}, which holds {here} of its {len(one.files)} files." if folder else ""
         raise InputError(
@@ -241,11 +241,11 @@ def _missing(one: VisionSet, folder: Path) -> list[RemoteFile]:
     return [file for file in one.files if not (folder / file.path).is_file()]
 
 
-class _Unreachable(Exception):
+class Unreachable(Exception):
     """No address of a file gave the whole file."""
 
 
-def _fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[RemoteFile] | None = None) -> None:
+def fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[RemoteFile] | None = None) -> None:
     """Download, check and unpack one file, or all those that come ``together`` in its archive; each gets its name when it is whole."""
     target = root / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -256,10 +256,10 @@ def _fetch(file: RemoteFile, root: Path, on_share: Progress, together: list[Remo
             try:
                 _download(url, part, file.md5, on_share)
                 break
-            except _Unreachable as error:
+            except Unreachable as error:
                 failures.append(f"{urlsplit(url).hostname}: {error}")
         else:
-            raise _Unreachable("; ".join(failures))
+            raise Unreachable("; ".join(failures))
         if file.inside:
             _unpack(part, {root / one.path: one.inside for one in together or [file] if one.inside})
         elif url.endswith(".gz") and not target.name.endswith(".gz"):
@@ -294,7 +294,7 @@ def _unpack(archive: Path, inside: dict[Path, str]) -> None:
                         shutil.copyfileobj(stream, out)
                 unpacked.replace(place)
             except KeyError as error:
-                raise _Unreachable(f"the archive lacks {name}") from error
+                raise Unreachable(f"the archive lacks {name}") from error
             finally:
                 unpacked.unlink(missing_ok=True)
 
@@ -308,15 +308,15 @@ def _download(url: str, part: Path, md5: str, on_share: Progress) -> None:
             got += len(chunk)
             on_share(min(1.0, got / length) if length else 0.0)
     if digest.hexdigest() != md5:
-        raise _Unreachable("the file arrived damaged or cut short")
+        raise Unreachable("the file arrived damaged or cut short")
 
 
 def _chunks(url: str) -> Iterator[tuple[bytes, int | None]]:
-    """The bytes at an address, and how many there will be; only the network's errors become `_Unreachable`, the disk's do not."""
+    """The bytes at an address, and how many there will be; only the network's errors become `Unreachable`, the disk's do not."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "shiftscope"}), timeout=TIMEOUT) as response:
             length = response.length  # None where the server does not say
             while chunk := response.read(1 << 16):
                 yield chunk, length
     except (OSError, http.client.HTTPException) as error:
-        raise _Unreachable(getattr(error, "reason", None) or error) from error
+        raise Unreachable(getattr(error, "reason", None) or error) from error

@@ -63,7 +63,7 @@ def _sentence(reading: Reading, shown: list[Population]) -> str:
 
 def _samples(reading: Reading, population: Population) -> None:
     n = len(population)
-    spread = _spread(population)
+    spread = spread_sample(population)
     labels = [_label(reading, population, i) for i in range(n)] if n <= SHOWN else {int(i): _label(reading, population, i) for i in spread}
     if reading.kind == "image":
         pictures = population.inputs[spread].transpose(0, 2, 3, 1)
@@ -85,7 +85,7 @@ def _samples(reading: Reading, population: Population) -> None:
         st.dataframe(rows, hide_index=True, alt="Some of the rows.")
 
 
-def _spread(population: Population) -> np.ndarray:
+def spread_sample(population: Population) -> np.ndarray:
     """At most `SHOWN` samples: the same number of each class, as far as that goes; of what has no labels, evenly spread ones."""
     n = len(population)
     if population.labels is None:

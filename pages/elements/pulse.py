@@ -44,11 +44,11 @@ async def events(request: Request) -> Response:
     if not re.fullmatch(r"[0-9a-f]{12}", run_id):
         return PlainTextResponse("There is no such run.", 404)
     return StreamingResponse(
-        _beats(store.runs_folder() / run_id, request), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        beats(store.runs_folder() / run_id, request), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
     )
 
 
-async def _beats(folder: Path, request: Request) -> AsyncIterator[str]:
+async def beats(folder: Path, request: Request) -> AsyncIterator[str]:
     last, told = _beat(folder), 0.0
     for look in range(int(LASTS / LOOK)):
         await asyncio.sleep(LOOK)

@@ -20,6 +20,8 @@ from core.runs import store
 from pages.elements import routes
 from pages.frame import blind
 
+pytestmark = pytest.mark.slow
+
 
 def secrets(records) -> set[str]:
     """Every accuracy, gain and calibration error of the runs' last epochs, as pages write them."""

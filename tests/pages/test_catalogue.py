@@ -55,21 +55,28 @@ def test_presets_are_situations(name):
 
 
 def test_presets_do_what_their_buttons_say():
-    """By the measured table: a gain of two points or more where a method shines; where it fails a loss, or nothing for its trouble."""
+    """By the measured table: a gain of two points or more where a method shines; where it fails a loss, or nothing for its trouble.
+
+    A method may have no preset, or one; with one it needs its row.
+    """
     path = Path(__file__).parents[1] / "benchmarks" / "results" / "presets.md"
     head, _, *lines = (line.strip("|").split("|") for line in path.read_text().splitlines() if line.startswith("|"))
     names = [cell.strip() for cell in head[1:]]
     table = {line[0].strip(): dict(zip(names, map(str.strip, line[1:]), strict=True)) for line in lines}
-    assert set(table) == {m.info.name for m in METHODS if m.info.adapts}
-    assert set(names) == set(SITUATIONS.names())
+    assert set(table) <= {m.info.name for m in METHODS if m.info.adapts}
+    assert set(names) <= set(SITUATIONS.names())
     for m in METHODS:
         if m.info.shines:
-            assert float(table[m.info.name][m.info.shines]) >= 2
+            assert float(table[m.info.name][m.info.shines]) >= 2, (
+                f"measure {m.info.name} by tests/benchmarks/presets.py, or leave shines out"
+            )
         if m.info.fails:
-            assert float(table[m.info.name][m.info.fails]) < 0.5
-    assert all(m.info.shines and m.info.fails for m in METHODS if m.info.adapts)
+            assert float(table[m.info.name][m.info.fails]) < 0.5, (
+                f"measure {m.info.name} by tests/benchmarks/presets.py, or leave fails out"
+            )
 
 
+@pytest.mark.slow
 def test_a_preset_sets_all_choices_and_runs():
     at = page("adapt", method="DAN", seed="3", target_shift="Blur")
     assert not at.exception
@@ -85,6 +92,7 @@ def test_a_preset_sets_all_choices_and_runs():
     worker().control(run_id, "cancel")
 
 
+@pytest.mark.slow
 def test_a_method_of_few_labels_asks_how_many():
     at = page("adapt", method="MME", source="Two moons", target="Two moons", backbone="MLP")
     assert not at.exception
@@ -93,6 +101,7 @@ def test_a_method_of_few_labels_asks_how_many():
     assert not [n for n in at.number_input if n.key == "shots"]
 
 
+@pytest.mark.slow
 def test_a_closed_form_has_no_empty_chart_of_losses():
     record = run_here(posed(SITUATIONS.get("selected-moons"), "kmm"), "cpu")
     at = page("adapt", run=record.id)

@@ -19,6 +19,8 @@ from core.runs.blind import Blind
 from core.runs.execute import run_here
 from core.runs.record import Record
 
+pytestmark = pytest.mark.slow
+
 MOONS = {"name": "moons", "params": {"n": 200}}
 TURNED = MOONS | {"shifts": [{"name": "rotation", "severity": 0.3}]}
 TINY = {

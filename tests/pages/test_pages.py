@@ -13,6 +13,8 @@ from core.runs import worker as worker_module
 from core.runs.execute import run_here
 from core.runs.worker import worker
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "source": {"name": "moons", "params": {"n": 200}},
     "target": {"name": "moons", "params": {"n": 200}, "shifts": [{"name": "rotation", "severity": 0.3}]},

@@ -48,7 +48,7 @@ def run(coroutine):
 
 async def seen_after(folder, *changes, looks: int = 10) -> list[str | None]:
     """What a pulse tells after each of ``changes``: its event, or None where it had nothing to tell for a while."""
-    beats = pulse._beats(folder, Viewer(looks))
+    beats = pulse.beats(folder, Viewer(looks))
     told = [await anext(beats)]
     assert told == [": still here\n\n"]  # at its first look, nothing has changed
     for change in changes:
@@ -122,7 +122,7 @@ def test_an_unchanged_record_gives_none_and_a_viewer_who_left_ends_it(tmp_path, 
     (tmp_path / "epochs.jsonl").write_text("{}\n")
 
     async def all_of_it() -> list[str]:
-        return [event async for event in pulse._beats(tmp_path, Viewer(2))]
+        return [event async for event in pulse.beats(tmp_path, Viewer(2))]
 
     assert run(all_of_it()) == [": still here\n\n"] * 3
 

@@ -15,6 +15,8 @@ from core.domains.preview import SEVERITIES, strip
 from core.shifts import apply_shift
 from pages.choose import shifts
 
+pytestmark = pytest.mark.slow
+
 
 def script() -> None:
     import streamlit as st

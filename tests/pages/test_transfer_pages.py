@@ -8,6 +8,8 @@ from page_tools import page, texts
 from core.measures import MEASURES
 from core.runs import store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shipped() -> str:

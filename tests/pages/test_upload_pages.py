@@ -13,6 +13,8 @@ from core.domains.reading import Given, Population, format_of, read
 from core.runs.worker import worker
 from pages.choose import upload_check
 
+pytestmark = pytest.mark.slow
+
 
 def sample(name: str):
     content = next(s for s in SAMPLE_FILES if s.name == name).make()
@@ -59,7 +61,7 @@ def test_deleted_data_are_said_to_be_gone():
 
 def test_every_class_is_among_the_samples_that_are_shown():
     labels = np.repeat(np.arange(10), [95, 82, 94, 99, 100, 100, 99, 100, 94, 98])  # as a zip of class folders is read
-    shown = upload_check._spread(Population("amazon", np.zeros((len(labels), 2)), labels))
+    shown = upload_check.spread_sample(Population("amazon", np.zeros((len(labels), 2)), labels))
     assert sorted(labels[shown].tolist()) == [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    unlabelled = upload_check._spread(Population("webcam", np.zeros((295, 2)), None))
+    unlabelled = upload_check.spread_sample(Population("webcam", np.zeros((295, 2)), None))
     assert (unlabelled[0], unlabelled[-1], len(unlabelled)) == (0, 294, 12)

@@ -21,6 +21,8 @@ from core.training.data import Data
 from core.training.estimate import estimate
 from core.training.frozen import FEATURES
 
+pytestmark = pytest.mark.slow
+
 LIGHT = ("resnet18", "mobilenet-v2", "mobilenet-v3", "efficientnet-b0", "squeezenet")
 
 

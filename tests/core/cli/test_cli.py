@@ -20,6 +20,8 @@ from core.runs import store
 from core.runs.execute import run_here
 from core.runs.record import Record
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SMALL = [
     *("--source", "moons", "--target", "moons", "--target-shift", "rotation:0.3", "--backbone", "mlp", "--epochs", "2"),

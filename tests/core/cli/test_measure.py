@@ -20,6 +20,8 @@ from core.reports.shift import shift_report
 from core.reports.shift_text import facts
 from core.runs.execute import run_here
 
+pytestmark = pytest.mark.slow
+
 MOONS = ["--source", "moons", "--target", "moons", "--target-shift", "translation:0.6"]
 
 
@@ -60,7 +62,7 @@ def test_texts_are_measured_without_naming_a_backbone(home, capsys):
 @pytest.mark.parametrize(("weights", "view"), [("IMAGENET1K_V1", "pretrained"), ("none", "fresh")])
 def test_pretrained_features_are_compared_where_the_backbone_has_them(home, weights, view):
     experiment = Experiment.parse({"backbone": {"name": "squeezenet", "params": {"weights": weights}}})
-    assert measure._view(experiment, "squeezenet") == (view, None)
+    assert measure.view_of(experiment, "squeezenet") == (view, None)
 
 
 def test_a_backbones_features_are_the_stored_ones_where_there_are_some(home, capsys, tiny):

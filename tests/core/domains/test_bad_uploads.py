@@ -371,6 +371,7 @@ for path in map(Path, sys.argv[2:]):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured through /proc")
+@pytest.mark.slow
 def test_memory_stays_bounded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dear")
     (folder / "warm.csv").write_bytes(csv())

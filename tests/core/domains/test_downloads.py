@@ -155,14 +155,14 @@ def test_of_an_archive_only_the_named_files_are_written(monkeypatch, tmp_path, k
     places = {"a": "in/a.gz", "b": "in/b"}
     wanted = [vision.RemoteFile(f"set/{place}", ("http://127.0.0.1:9/x",), md5, inside) for place, inside in places.items()]
     root = tmp_path / "root"
-    vision._fetch(wanted[0], root, lambda share: None, wanted)
+    vision.fetch(wanted[0], root, lambda share: None, wanted)
     assert sorted((path.relative_to(root).as_posix(), path.read_bytes()) for path in root.rglob("*") if path.is_file()) == [
         ("set/a", b"first"),
         ("set/b", b"second"),
     ]
     lacking = [vision.RemoteFile("set/c", ("http://127.0.0.1:9/x",), md5, "in/c")]
-    with pytest.raises(vision._Unreachable, match="lacks in/c"):
-        vision._fetch(lacking[0], root, lambda share: None, lacking)
+    with pytest.raises(vision.Unreachable, match="lacks in/c"):
+        vision.fetch(lacking[0], root, lambda share: None, lacking)
     assert not (root / "set" / "c").exists()
 
 

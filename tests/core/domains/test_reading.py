@@ -110,6 +110,7 @@ class TestImages:
         assert read([packed(files)]).populations[0].inputs.shape == (20, 1, 10, 10)
         assert read([packed(files)], {"colour": "colour"}).populations[0].inputs.shape == (20, 3, 10, 10)
 
+    @pytest.mark.slow
     def test_office_caltech(self):
         reading = read([given(shared("office_caltech10_images", "office_caltech10_96px_jpeg.zip"))])
         assert {p.name: len(p) for p in reading.populations} == {"amazon": 958, "caltech10": 1123, "dslr": 157, "webcam": 295}
@@ -238,6 +239,7 @@ class TestSvmlight:
         assert reading.populations[1].inputs.shape == (40, 9)
         assert reading.class_names == ("-1", "1")
 
+    @pytest.mark.slow
     def test_amazon_books_to_dvd(self):
         files = [given(shared("amazon_reviews", name)) for name in ("books_train.svmlight", "dvd_test.svmlight")]
         books, dvd = read(files, {"scale": "rows"}).populations

@@ -11,6 +11,8 @@ from core.domains.vowels import CLASS_NAMES, TRACTS
 from core.samples.hashing import word_ids, word_shares
 from core.samples.spectrogram import RATE, log_mel
 
+pytestmark = pytest.mark.slow
+
 
 def make(name: str, seed: int = 0, **params) -> Domain:
     entry = DOMAINS.get(name)

@@ -20,6 +20,8 @@ from core.training.build import make_method
 from core.training.data import Data
 from core.training.evaluation import evaluate
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 
 

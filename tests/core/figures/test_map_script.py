@@ -21,6 +21,8 @@ from core.runs import store
 from core.runs.blind import Blind
 from core.runs.record import Record, Writer
 
+pytestmark = pytest.mark.slow
+
 N, D, EPOCHS = 15, 6, 13
 IDS = count(0xCCCC00000001)
 

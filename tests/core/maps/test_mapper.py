@@ -15,6 +15,8 @@ from core.errors import InputError
 from core.maps.process import Mapper, mapper
 from core.runs import store
 
+pytestmark = pytest.mark.slow
+
 # Stands for the process: answers at once, waits for a file, says no, breaks off, or dies, by the run's name.
 STANDIN = """
 import json, os, pathlib, signal, sys, time

@@ -10,6 +10,8 @@ import pytest
 from core.errors import InputError
 from core.maps import class_purity, joint, prepare_numba_cache, trustworthiness, umap_map
 
+pytestmark = pytest.mark.slow
+
 
 def drifting(n: int = 120, epochs: int = 14, d: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Four classes that drift apart over the epochs; E×N×D and labels."""

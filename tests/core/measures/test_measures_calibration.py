@@ -60,6 +60,7 @@ def test_a_calibrated_network_is_not_accused_although_the_plain_error_is_far_fro
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.4, 1.0, -0.6])
+@pytest.mark.slow
 def test_the_interval_holds_the_truth(shift):
     """A small version of tests/benchmarks/coverage.py; with 200 draws 95 % ± 3 % is what chance allows (twice its deviation)."""
     c, _ = draw(400_000, 99)

@@ -121,6 +121,7 @@ def test_interval_solves_its_equation(auc, n, m, width):
     assert high == pytest.approx(brentq(excess, auc + 1e-9, 1 - 1e-9) if auc < 1 else 1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_interval_misses_chance_in_at_most_five_percent_without_a_shift():
     draws = 150
     results = [domain_auc(*sample(60, 60, seed=[9, i]), seed=i) for i in range(draws)]
@@ -130,6 +131,7 @@ def test_interval_misses_chance_in_at_most_five_percent_without_a_shift():
     assert np.mean([result.high - result.low for result in results]) < 0.35
 
 
+@pytest.mark.slow
 def test_permutation_p_is_smallest_for_a_shift_and_spread_without():
     assert domain_auc(*sample(60, 60, shift=1.0), permutations=19).p == 1 / 20
     ps = [domain_auc(*sample(30, 30, d=3, seed=[10, i]), seed=i, permutations=19).p for i in range(10)]

@@ -110,6 +110,7 @@ def handwritten(i: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("draw", "bandwidth"), [(lambda i: sample(40, 40, seed=[7, i]), 16.0), (handwritten, 9.0)], ids=["normal", "handwritten digits"]
 )
+@pytest.mark.slow
 def test_p_is_uniform_without_a_shift(draw, bandwidth):
     """A small version of tests/benchmarks/shift_calibration.py: five percent false alarms, and no p value more often than another."""
     draws = 300
@@ -135,6 +136,7 @@ def test_relabellings_have_their_size_also_where_random_keys_coincide(monkeypatc
     assert (columns.sum(0) == 12).all()
 
 
+@pytest.mark.slow
 def test_averages_to_zero_without_a_shift_where_the_biased_estimate_does_not():
     values = np.array([mmd2(*sample(30, 30, seed=[8, i]), 16.0) for i in range(400)])
     kernel = reference_kernel(sample(30, 30)[0], 16.0)

@@ -26,7 +26,11 @@ TASKED = [name for name in ADDING if "task_loss" not in EXCEPTIONS.get(name, {})
 # The contract
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Those that train networks of their own, several times for each batch.
+SLOW = {"cycada", "wdgrl", "mcd", "dann", "maml"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in NAMES])
 def test_every_method_keeps_the_contract(name):
     check_method(name)
 

@@ -19,6 +19,8 @@ from core.training.build import make_method
 from core.training.data import Data
 from core.training.evaluation import predict
 
+pytestmark = pytest.mark.slow
+
 DIGITS = {
     "source": {"name": "printed-digits", "params": {"n": 900}},
     "target": {"name": "handwritten-digits"},

@@ -11,6 +11,8 @@ from core.experiment import Experiment
 from core.methods import METHODS
 from core.training import train
 
+pytestmark = pytest.mark.slow
+
 SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen features"]
 
 

@@ -23,6 +23,8 @@ from core.runs import store
 from core.runs.blind import Blind
 from core.runs.execute import run_here
 
+pytestmark = pytest.mark.slow
+
 
 def blobs(prior: float, seed: int, n: int = 900) -> tuple[np.ndarray, np.ndarray]:
     """Two Gaussian classes, the first with this prior; the classes themselves are the same in every domain."""

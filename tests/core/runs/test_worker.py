@@ -17,6 +17,8 @@ from core.runs.execute import execute, run_here
 from core.runs.record import Record
 from core.runs.worker import Worker, worker
 
+pytestmark = pytest.mark.slow
+
 LONG = 900  # epochs: more than any test waits for
 
 

@@ -13,7 +13,8 @@ from sklearn.datasets import load_sample_images
 from core.domains import DOMAINS
 from core.domains.base import shifted
 from core.errors import InputError
-from core.shifts import SHIFTS, apply_label_shift, apply_shift
+from core.shifts import SHIFTS, ShiftEntry, apply_label_shift, apply_shift
+from core.shifts.check import check_shift
 
 CASES = [(entry.name, kind) for entry in SHIFTS if not (entry.of_labels or entry.choose) for kind in entry.kinds]
 OF_LABELS = [entry.name for entry in SHIFTS if entry.of_labels]
@@ -41,70 +42,57 @@ def mmd2(x: torch.Tensor, y: torch.Tensor) -> float:
     return sum(within) - 2 * np.exp(-squared(a, b) / width).mean()
 
 
+@pytest.mark.parametrize("name", SHIFTS.names())
+def test_every_shift_keeps_the_contract(samples, name):
+    check_shift(name)
+    check_shift(name, samples)
+
+
+@pytest.mark.parametrize("severity", [2, -0.1, math.nan, math.inf])
+def test_severity_out_of_range(samples, severity):
+    with pytest.raises(InputError, match="outside 0 to 1") as caught:
+        apply_shift("rotation", samples["image"], severity, 0)
+    assert caught.value.where == "shift.severity"
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
-class TestContract:
-    def test_severity_zero_is_the_identity(self, samples, name, kind):
-        assert torch.equal(apply_shift(name, samples[kind], 0, 0), samples[kind])
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_equal_on_cuda(samples, name, kind):
+    here, there = (apply_shift(name, samples[kind].to(device), 0.7, 3).cpu().float() for device in ("cpu", "cuda"))
+    scale = 255 if kind == "image" else 1
+    # One step of uint8 where a value lies between two.
+    assert ((here - there).abs() / scale).mean() < 1e-5
 
-    @pytest.mark.parametrize("severity", [1e-200, 1e-6, 0.3, 1])
-    def test_shape_and_type_stay(self, samples, name, kind, severity):
-        x = samples[kind]
-        before = x.clone()
-        y = apply_shift(name, x, severity, 0)
-        coloured = kind == "image" and SHIFTS.get(name).colours
-        assert (y.shape, y.dtype) == ((len(x), 3, *x.shape[2:]) if coloured else x.shape, x.dtype)
-        assert y.float().isfinite().all()
-        assert torch.equal(x, before)
 
-    def test_begins_at_the_identity(self, samples, name, kind):
-        x = samples[kind].float()
-        assert (apply_shift(name, samples[kind], 1e-9, 0).float() - x).abs().max() <= 1e-5
+def entry(**acts) -> ShiftEntry:
+    return ShiftEntry("toy", "Toy", acts.pop("summary", "Moves what it is given."), **acts)
 
-    def test_grows_with_severity(self, samples, name, kind):
-        x = samples[kind].float()
-        distance = [float((apply_shift(name, samples[kind], severity, 0).float() - x).norm()) for severity in SEVERITIES]
-        assert distance == sorted(distance)
-        assert len(set(distance)) >= 5, "at most the smallest step (a blur of 0.16 pixels) may round to nothing"
 
-    def test_same_seed_same_result(self, samples, name, kind):
-        a, b = (apply_shift(name, samples[kind], 0.7, 5) for _ in range(2))
-        assert torch.equal(a, b)
+def fewer_and_then_more(labels: np.ndarray, classes: int, severity: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return labels, np.arange(int(severity * len(labels)))
 
-    @pytest.mark.parametrize("severity", [2, -0.1, math.nan, math.inf])
-    def test_severity_out_of_range(self, samples, name, kind, severity):
-        with pytest.raises(InputError, match="outside 0 to 1") as caught:
-            apply_shift(name, samples[kind], severity, 0)
-        assert caught.value.where == "shift.severity"
 
-    def test_one_sample(self, samples, name, kind):
-        y = apply_shift(name, samples[kind][:1], 1, 0)
-        assert len(y) == 1
-        assert y.float().isfinite().all()
-
-    def test_colour_and_oblong_images(self, name, kind):
-        if kind == "image":
-            for shape in ((4, 3, 8, 20), (4, 3, 20, 8), (4, 1, 3, 32), (2, 1, 1, 1)):
-                expected = (shape[0], 3, *shape[2:]) if SHIFTS.get(name).colours else shape
-                assert apply_shift(name, noise_images(*shape), 0.6, 0).shape == expected
-
-    def test_a_sample_becomes_the_same_in_any_batch(self, samples, name, kind):
-        whole = apply_shift(name, samples[kind], 0.7, 3)
-        if kind == "image":
-            for chunk in (1, 37, 64, 1000):
-                assert torch.equal(apply_shift(name, samples[kind], 0.7, 3, chunk=chunk), whole)
-            assert torch.equal(apply_shift(name, samples[kind][:70], 0.7, 3), whole[:70])
-
-    def test_mmd_to_the_clean_samples_grows(self, samples, name, kind):
-        found = [mmd2(samples[kind], apply_shift(name, samples[kind], severity, 0)) for severity in (0, 0.25, 0.5, 0.75, 1)]
-        assert found == sorted(found)
-        assert found[-1] > found[0] + 0.005
-
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-    def test_equal_on_cuda(self, samples, name, kind):
-        here, there = (apply_shift(name, samples[kind].to(device), 0.7, 3).cpu().float() for device in ("cpu", "cuda"))
-        scale = 255 if kind == "image" else 1
-        # One step of uint8 where a value lies between two.
-        assert ((here - there).abs() / scale).mean() < 1e-5
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (entry(features=lambda x, severity, draws: x + 1), "identity: at severity 1e-9 features jump"),
+        (entry(features=lambda x, severity, draws: x.add_(severity)), "the features that were given are changed|jump"),
+        (entry(features=lambda x, severity, draws: (x * (1 + severity)).double()), "shape_and_type: features of torch.float32 become"),
+        (entry(features=lambda x, severity, draws: x + severity * (1 - severity)), "severity: over the severities"),
+        (entry(features=lambda x, severity, draws: x + severity * 1e-3), "severity: at severity 1 MMD² is .* That is no shift"),
+        (entry(features=lambda x, severity, draws: x + 2 * severity * torch.rand(1)), "severity|seeded"),
+        (entry(image=lambda x, severity, draws: x + severity * (1 - x.mean())), "seeded: an image becomes another one in another batch"),
+        (entry(train_labels=fewer_and_then_more), "labels: over .* it changes or drops"),
+        (entry(choose=lambda x, severity, rng: np.zeros(3, int)), "choice: samples change parts or come twice"),
+        (entry(), "facts: it must change inputs, or labels, or choose samples"),
+        (entry(features=lambda x, severity, draws: x + 2 * severity, summary="Moves"), "facts: summary is no sentence"),
+    ],
+)
+def test_what_is_wrong_with_a_shift_is_told(wrong, message):
+    check_shift(entry(features=lambda x, severity, draws: x + 2 * severity))
+    assert "toy" not in SHIFTS
+    with pytest.raises(AssertionError, match=message):
+        check_shift(wrong)
 
 
 @pytest.mark.parametrize("name", ["noise", "invert", "tint", "background", "occlusion"])

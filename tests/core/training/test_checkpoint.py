@@ -12,6 +12,8 @@ from training_tools import ITERATIVE, NAMES, assert_equal, recorded, run_of, sna
 
 from core.training import Epoch, train
 
+pytestmark = pytest.mark.slow
+
 POINTS = {"source 1": 0, "source 2": 1, "oracle 1": 2, "oracle 2": 3, "adapt 0": 4, "adapt 1": 5, "adapt 2": 6}
 JOINT_POINTS = {"oracle 2": 3, "joint 1": 4, "joint 2": 5, "adapt 0": 6, "adapt 1": 7}
 

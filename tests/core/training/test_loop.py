@@ -14,6 +14,8 @@ from core.training.data import Samples
 from core.training.estimate import estimate
 from core.training.loop import decay
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_has_two_references_and_the_adaptation():
     epochs, _, stores = run_of("dan")

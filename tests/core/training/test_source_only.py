@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from benchmarks import source_only
 
+pytestmark = pytest.mark.slow
+
 
 def nearest(images: np.ndarray, among: np.ndarray) -> np.ndarray:
     """For each image, which of the others has the smallest squared distance to it."""
