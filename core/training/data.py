@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.methods import Batch, MethodInfo, Seen
 from core.methods import Side as SideName
-from core.samples.inputs import Inputs
+from core.samples.inputs import Indexed, Inputs
 from core.samples.raw import Originals
 from core.training.frozen import frozen_features
 
@@ -249,7 +249,7 @@ def batches(seen: Seen, size: int, count: int, generator: torch.Generator) -> It
         yield Batch(seen.source[a], seen.labels[a], seen.target[b], b, seen.shots[c], seen.shot_labels[c])
 
 
-def _draws(inputs: Tensor, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+def _draws(inputs: Indexed, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Indices of ``count`` full batches: shuffled passes over the inputs, the last partial batch of a pass dropped."""
     n, given = len(inputs), 0
     while given < count:
