@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.methods.base import METHODS, Method, Side
 from core.methods.trial import BATCH, CLASSES, WIDTH, Trial, same, total, updates
 from core.registry.contract import require, require_params, require_sentences, require_text, run_checks
+from core.samples.inputs import Indexed
 
 # Method → check → why it fails.
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -84,8 +85,9 @@ def predict(trial: Trial, method: Method) -> list[Tensor]:
     method.eval()
     found, seen = [], trial.seen()
     with torch.inference_mode():
-        sides: tuple[tuple[Side, Tensor], ...] = (("source", seen.source), ("target", seen.target))
-        for side, inputs in sides:
+        sides: tuple[tuple[Side, Indexed], ...] = (("source", seen.source), ("target", seen.target))
+        for side, samples in sides:
+            inputs = samples[torch.arange(len(samples), device=samples.device)]
             if not len(inputs):
                 continue
             features, logits = method.infer(inputs, side)
