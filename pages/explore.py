@@ -26,7 +26,7 @@ view = choices.segmented_control(
 if view == STORY:
     if not store.shipped():
         st.error("The gallery is missing.", title="assets/gallery is empty", icon=":material/error:")
-        st.caption("Make it with `uv run python -m core.cli.gallery`, or choose “Any shift” above.")
+        st.caption("Make it with `uv run python -m core gallery`, or choose “Any shift” above.")
         st.stop()
     stories = {method_title(record.experiment()): record for record in store.shipped()}
     story = choices.segmented_control(

@@ -18,6 +18,7 @@ from core.reports.measure_text import beside, written
 from core.reports.shift import Number, ShiftReport, shift_report
 from core.reports.shift_data import VIEWS, View
 from core.reports.shift_text import conditions, direction, facts
+from core.reports.text import percent
 from core.runs.store import ReferenceStore
 
 
@@ -73,7 +74,7 @@ def _text(found: dict[str, Any], report: ShiftReport) -> str:
     lines += map(_line, report.numbers)
     if properties := report.explanation.properties:
         lines += ["", MEASURES.get("explained").title.replace("x %", "this much") + ", each alone:"]
-        lines += [f"  {e.title:30} {100 * e.share:8.0f} %   {direction(e)}" for e in properties[:8]]
+        lines += [f"  {e.title:30} {percent(e.share, 0):>10}   {direction(e)}" for e in properties[:8]]
     kind, shift = found["kind"], found["label_shift"]
     lines += [
         "",
@@ -85,7 +86,7 @@ def _text(found: dict[str, Any], report: ShiftReport) -> str:
         lines += ["", "Class shares (source, estimated in the target, true):"]
         true = shift["true"] or [None] * len(shift["classes"])
         for name, *values in zip(shift["classes"], shift["source"], shift["estimated"], true, strict=True):
-            lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else format(100 * v, '.1f') + ' %':>9}" for v in values))
+            lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else percent(v):>9}" for v in values))
     return "\n".join([*lines, "", conditions(report.samples)])
 
 

@@ -11,6 +11,7 @@ from core.figures import style
 from core.measures.classifier import DomainAuc
 from core.measures.explained import Explained
 from core.measures.label_shift import LabelShift
+from core.reports.text import auc_value, number
 
 SHOWN = 8  # properties
 
@@ -28,7 +29,7 @@ def auc_gauge(auc: DomainAuc, control: DomainAuc, dark: bool = False) -> go.Figu
                 x=[max(found.auc, 0.4)],
                 y=[name],
                 mode="markers+text",
-                text=[f"{found.auc:.2f}"],
+                text=[auc_value(found.auc)],
                 textposition="top center" if found.auc < 0.96 else "top left",
                 marker={"color": colour, "size": 13, "symbol": "circle" if name == "A/A control" else "diamond"},
                 hovertemplate=f"AUC {found.auc:.3f}, 95 % interval {found.low:.3f} to {found.high:.3f}<extra>{name}</extra>",
@@ -62,7 +63,7 @@ def explained_bars(rows: Sequence[Explained], dark: bool = False) -> go.Figure:
                 "thickness": 1.2,
                 "width": 3,
             },
-            customdata=[[f"{row.source:.3g}", f"{row.target:.3g}", f"{row.auc:.2f}", row.meaning] for row in rows],
+            customdata=[[number(row.source), number(row.target), auc_value(row.auc), row.meaning] for row in rows],
             hovertemplate="<b>%{y}</b>: %{x:.0f} %<br>%{customdata[3]}<br>median: source %{customdata[0]}, target %{customdata[1]}"
             "<br>AUC of this alone %{customdata[2]}<extra></extra>",
         )

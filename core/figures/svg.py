@@ -1,4 +1,10 @@
-"""Small figures as inline SVG, for pages that must not load a plotting library. Colours are CSS classes of the page."""
+"""Small figures as inline SVG, for pages that must not load a plotting library. Colours are CSS classes of the page.
+
+Why no library draws them: Plotly makes pictures only in a browser. Matplotlib's SVG is three times as large, reads a ``$`` in the name of
+a class as a formula, fixes its colours although the page follows its reader's light or dark theme, and draws letters as outlines of one
+font, which lacks most scripts; letters that stay letters need a setting of the whole process, which formulas drawn in another thread
+(`core.figures.formula`) would meet.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,8 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+
+from core.reports.text import auc_value, fixed, percent
 
 WIDTH = 560
 
@@ -24,12 +32,12 @@ def gauge(value: float, low: float, high: float, control: float) -> str:
     )
     return _svg(
         96,
-        f"AUC {value:.2f}, A/A control {control:.2f}",
+        f"AUC {auc_value(value)}, A/A control {auc_value(control)}",
         f'{ticks}<rect class="target soft" x="{at(low):.1f}" y="24" width="{max(at(high) - at(low), 1):.1f}" height="10" rx="5"/>'
         f'<circle class="target" cx="{at(value):.1f}" cy="29" r="7"/>'
-        f'<text x="{at(value) - 12:.1f}" y="21" text-anchor="end">{value:.2f}</text>'
+        f'<text x="{at(value) - 12:.1f}" y="21" text-anchor="end">{auc_value(value)}</text>'
         f'<circle class="grey" cx="{at(control):.1f}" cy="58" r="6"/>'
-        f'<text x="{at(control) + 12:.1f}" y="62">A/A control {control:.2f}</text>',
+        f'<text x="{at(control) + 12:.1f}" y="62">A/A control {auc_value(control)}</text>',
     )
 
 
@@ -54,10 +62,10 @@ def histogram(null: np.ndarray, observed: float) -> str:
     side = "end" if at(observed) > WIDTH / 2 else "start"
     return _svg(
         160,
-        f"{len(null)} permutations, observed {observed:.4f}",
+        f"{len(null)} permutations, observed {fixed(observed, 4)}",
         f'{bars}<line class="grid" x1="10" x2="{WIDTH - 10}" y1="130" y2="130"/>'
         f'<line class="target" stroke-width="3" x1="{at(observed):.1f}" x2="{at(observed):.1f}" y1="14" y2="130"/>'
-        f'<text x="{at(observed) + (-8 if side == "end" else 8):.1f}" y="24" text-anchor="{side}">observed {observed:.4f}</text>'
+        f'<text x="{at(observed) + (-8 if side == "end" else 8):.1f}" y="24" text-anchor="{side}">observed {fixed(observed, 4)}</text>'
         f'<text x="{at(float(np.mean(null))):.1f}" y="148" text-anchor="middle">no shift</text>',
     )
 
@@ -73,7 +81,7 @@ def bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
         f'<text x="{left - 10}" y="{26 * i + 20}" text-anchor="end">{escape(name[:26])}</text>'
         f'<rect class="target" x="{left}" y="{26 * i + 8}" width="{max(at(v) - left, 1):.1f}" height="16" rx="2"/>'
         f'<line class="ink" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{26 * i + 16}" y2="{26 * i + 16}"/>'
-        f'<text x="{at(max(v, high)) + 8:.1f}" y="{26 * i + 21}">{100 * v:.0f} %</text>'
+        f'<text x="{at(max(v, high)) + 8:.1f}" y="{26 * i + 21}">{percent(v, 0)}</text>'
         for i, (name, v, low, high) in enumerate(rows)
     )
     return _svg(26 * len(rows) + 12, "Share of the difference that each property explains alone", body)
@@ -90,7 +98,7 @@ def shares(names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) 
             height, x = 120 * max(values[i], 0) / top, 10 + i * step + j * width
             body += f'<rect class="{style}" x="{x:.1f}" y="{130 - height:.1f}" width="{width * 0.92:.1f}" height="{height:.1f}"/>'
         body += f'<text x="{10 + (i + 0.4) * step:.1f}" y="148" text-anchor="middle">{escape(name[: max(2, int(step / 8))])}</text>'
-    return _svg(156, f"Class shares, up to {100 * top:.0f} %", body + f'<line class="grid" x1="10" x2="{WIDTH - 10}" y1="130" y2="130"/>')
+    return _svg(156, f"Class shares, up to {percent(top, 0)}", body + f'<line class="grid" x1="10" x2="{WIDTH - 10}" y1="130" y2="130"/>')
 
 
 def scatter(positions: np.ndarray, target: np.ndarray) -> str:

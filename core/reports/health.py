@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from core.measures import MEASURES
+from core.reports.text import auc_value, fixed, percent
 
 Epochs = list[dict[str, Any]]
 WINDOW = 5  # epochs over which the discriminator's accuracy is averaged: one epoch of it jumps by a fifth
@@ -133,51 +134,51 @@ def _discriminator(trained: Epochs) -> Finding | None:
     values = _series(trained, "discriminator_accuracy")
     if not values:
         return None
-    recent, shown = float(np.mean(values[-WINDOW:])), f"{100 * values[-1]:.0f} %"
+    recent, shown = float(np.mean(values[-WINDOW:])), percent(values[-1], 0)
     name = "discriminator_accuracy"
     measures = trained[-1]["measures"]
     auc, low = measures.get("domain_auc"), measures.get("domain_auc_low")
     since = at_chance_since(trained)
     if since is not None and auc is not None and low > 0.6:
         text = (
-            f"The discriminator is at chance since epoch {since} ({100 * recent:.0f} % right over the last epochs, chance 50 %) while a "
-            f"classifier still sees AUC {auc:.2f}: it has stopped learning, not converged."
+            f"The discriminator is at chance since epoch {since} ({percent(recent, 0)} right over the last epochs, chance 50 %) while a "
+            f"classifier still sees AUC {auc_value(auc)}: it has stopped learning, not converged."
         )
         return Finding(name, values[-1], shown, "bad", text)
     if since is not None:
-        agrees = "" if auc is None else f", and the domain AUC of {auc:.2f} agrees: the domains are hard to tell apart"
+        agrees = "" if auc is None else f", and the domain AUC of {auc_value(auc)} agrees: the domains are hard to tell apart"
         text = f"The discriminator is at chance since epoch {since}{agrees}."
         return Finding(name, values[-1], shown, "good", text)
     if recent > WINS:
-        text = f"The discriminator wins: {100 * recent:.0f} % right over the last epochs. So sure, it teaches the features little."
+        text = f"The discriminator wins: {percent(recent, 0)} right over the last epochs. So sure, it teaches the features little."
         return Finding(name, values[-1], shown, "look", text)
     return Finding(
-        name, values[-1], shown, "good", f"The discriminator is {100 * recent:.0f} % right over the last epochs; chance is 50 %."
+        name, values[-1], shown, "good", f"The discriminator is {percent(recent, 0)} right over the last epochs; chance is 50 %."
     )
 
 
 def _predictions(before: dict[str, float], trained: Epochs) -> Finding:
     start, value = before["largest_class"], trained[-1]["gauges"]["largest_class"]
-    name, shown = "largest_class", f"{100 * value:.0f} %"
+    name, shown = "largest_class", percent(value, 0)
     if collapsed(start, value):
         first = next(e["number"] for e in trained if collapsed(start, e["gauges"]["largest_class"]))
         text = (
-            f"Collapse: {100 * value:.1f} % of the target is predicted as one class, {100 * start:.1f} % before, since epoch {first}. "
+            f"Collapse: {percent(value)} of the target is predicted as one class, {percent(start)} before, since epoch {first}. "
             "Measures that reward sure predictions (entropy, SND) can look good now although the network no longer tells the classes apart."
         )
         return Finding(name, value, shown, "bad", text)
-    text = f"The most predicted class has {100 * value:.1f} % of the target samples, {100 * start:.1f} % before: no collapse."
+    text = f"The most predicted class has {percent(value)} of the target samples, {percent(start)} before: no collapse."
     return Finding(name, value, shown, "good", text)
 
 
 def _entropy(trained: Epochs, classes: int | None) -> Finding:
     value = trained[-1]["gauges"]["entropy"]
-    name, shown = "entropy", f"{value:.2f} nats"
+    name, shown = "entropy", f"{fixed(value, 2)} nats"
     most = math.log(classes) if classes and classes > 1 else None
     if most and value > 0.9 * most:
-        text = f"The predictions are nearly a guess: {value:.2f} of at most {most:.2f} nats."
+        text = f"The predictions are nearly a guess: {fixed(value, 2)} of at most {fixed(most, 2)} nats."
         return Finding(name, value, shown, "look", text)
-    text = f"Predictions on the target have {value:.2f} nats of entropy" + (f" of at most {most:.2f}." if most else ".")
+    text = f"Predictions on the target have {fixed(value, 2)} nats of entropy" + (f" of at most {fixed(most, 2)}." if most else ".")
     return Finding(name, value, shown, "good", text)
 
 

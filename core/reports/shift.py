@@ -23,6 +23,7 @@ from core.measures.properties import properties
 from core.measures.ridge import permuted
 from core.reports.shift_data import Material, View, material
 from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
+from core.reports.text import auc_value
 from core.samples.pictures import pictures
 from core.samples.raw import Originals
 
@@ -312,7 +313,7 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         confidence=np.zeros((1, count), np.float32),
         class_names=samples.class_names,
         titles=(what,),
-        captions=(f"Domain AUC {auc:.2f} in the full space of {samples.columns} {inputs}",),
+        captions=(f"Domain AUC {auc_value(auc)} in the full space of {samples.columns} {inputs}",),
         centres=class_centres(positions, samples.labels, domain, len(samples.class_names))[None],
         outlines=(tuple(density_contour(positions[domain == side]) for side in (0, 1)),),
         pictures=samples.pictures,

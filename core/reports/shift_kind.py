@@ -10,6 +10,7 @@ from scipy.special import expit
 from core.measures.base import MEASURES, Measure
 from core.measures.classifier import DomainAuc
 from core.measures.label_shift import LabelShift
+from core.reports.text import auc_value, auc_words, fixed, percent, points
 
 ENOUGH = 30  # samples of each domain, in effect, where both domains have samples
 EVIDENCE = 0.025  # for the smaller of two p values: together they raise a false alarm in at most 5 % of all comparisons
@@ -112,10 +113,10 @@ def kind_of_shift(
     if not differ:
         name = "none"
         headline = "There is no evidence of a shift in the inputs."
-        evidence.append(f"A classifier cannot tell the domains apart (AUC {auc.auc:.2f}, interval {auc.low:.2f} to {auc.high:.2f}).")
+        evidence.append(f"A classifier cannot tell the domains apart (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}).")
     else:
         seen = "a classifier tells the domains apart with" if auc.low > 0.5 else "the kernel test sees it, a linear classifier does not,"
-        evidence.append(f"The inputs differ: {seen} AUC {auc.auc:.2f}.")
+        evidence.append(f"The inputs differ: {seen} AUC {auc_value(auc.auc)}.")
         by_label = shares_differ and labels is not None and labels.estimated is not None and not labels.contradicted
         if by_label and shares_explain:
             name, headline = "label", "This looks like label shift: the classes look the same, but come in other proportions."
@@ -150,7 +151,7 @@ def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_dif
         said.append("Too few source samples of some class remain to compare domains with equal class shares.")
     else:
         outcome = "the difference is gone" if matched.gone else "the difference stays"
-        numbers = f"{matched.n} samples per domain, AUC {matched.auc:.2f}, MMD² p = {matched.mmd_p:.3f}"
+        numbers = f"{matched.n} samples per domain, AUC {auc_value(matched.auc)}, MMD² p = {fixed(matched.mmd_p, 3)}"
         said.append(f"With source samples drawn in the target's estimated class shares, {outcome} ({numbers}).")
     return said
 
@@ -165,12 +166,12 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
     if both.effective < ENOUGH:
         return [], [
             "Whether labels mean the same can't be told: the domains hardly overlap, so there are no comparable samples "
-            f"(in effect {both.effective:.0f} of the {ENOUGH} needed). Source samples that look like the target would tell."
+            f"(in effect {fixed(both.effective, 0)} of the {ENOUGH} needed). Source samples that look like the target would tell."
         ]
     errors = (
-        f"Where both domains have samples, a classifier trained on the source errs on {100 * both.source_error:.0f} % of the source and "
-        f"{100 * both.target_error:.0f} % of the target (difference {100 * both.low:+.0f} to {100 * both.high:+.0f} points)"
-    ).replace("-", "−")
+        f"Where both domains have samples, a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "
+        f"{percent(both.target_error, 0)} of the target (difference {points(both.low, 0)} to {points(both.high, 0)} points)"
+    )
     if concept:
         return [f"{errors}: the same inputs carry other labels, or differ in a way that a linear classifier does not see."], []
     return [f"{errors}: no evidence that labels mean something else."], []

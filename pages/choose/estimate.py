@@ -7,6 +7,7 @@ import streamlit as st
 from core import devices
 from core.errors import InputError
 from core.experiment import Experiment
+from core.reports.text import duration
 from core.training.estimate import Estimate, estimate
 from pages.elements.text import literal
 
@@ -28,7 +29,7 @@ def box(experiment: Experiment) -> bool:
         return False
     with st.container(border=True):
         st.caption(
-            f"**{literal(devices.title(device))}** · about **{_duration(found.seconds)}** for a new run, from 3 real batches  \n"
+            f"**{literal(devices.title(device))}** · about **{duration(found.seconds)}** for a new run, from 3 real batches  \n"
             f"Source: {found.train[0]:,} to train, {found.held_out[0]:,} held out  \n"
             f"Target: {found.train[1]:,} to train (labels unseen), {found.held_out[1]:,} held out  \n"
             f"{found.weights:,} weights, {found.data_bytes / 1e6:.1f} MB of data"
@@ -36,7 +37,3 @@ def box(experiment: Experiment) -> bool:
         for warning in found.warnings:
             st.warning(warning, icon=":material/warning:")
     return True
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

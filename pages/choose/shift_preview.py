@@ -11,6 +11,7 @@ import streamlit as st
 from core.domains.preview import SEVERITIES, Strip, strip
 from core.errors import InputError
 from core.figures.style import CLASS_COLOURS
+from core.reports.text import percent
 from core.shifts import SHIFTS
 from pages.elements.samples import enlarge
 
@@ -74,7 +75,7 @@ def _words(found: Strip) -> str:
     """Shifts of labels change nothing that one could see in a sample: they are told in numbers."""
     if found.wrong is not None:
         return (
-            "Wrong training labels: " + ", ".join(f"{100 * w:.0f} % at {s:g}" for s, w in zip(SEVERITIES, found.wrong, strict=True)) + "."
+            "Wrong training labels: " + ", ".join(f"{percent(w, 0)} at {s:g}" for s, w in zip(SEVERITIES, found.wrong, strict=True)) + "."
         )
     if found.shares is None:
         return ""
@@ -82,7 +83,7 @@ def _words(found: Strip) -> str:
     return (
         "Training samples: "
         + ", ".join(
-            f"{100 * shares[0]:.0f} % “{first}” and {100 * shares[-1]:.0f} % “{last}” at {s:g}"
+            f"{percent(shares[0], 0)} “{first}” and {percent(shares[-1], 0)} “{last}” at {s:g}"
             for s, shares in zip(SEVERITIES[::2], found.shares[::2], strict=True)
         )
         + "."

@@ -8,7 +8,7 @@ import streamlit as st
 from core.figures import tables
 from core.maps.data import MapData
 from core.reports.selection import Selection, summarise
-from core.reports.text import percent
+from core.reports.text import fixed, percent
 from pages.elements import samples
 from pages.elements.chart import chart
 from pages.elements.text import literal
@@ -62,7 +62,7 @@ def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
 
     def caption(i: int) -> str:
         true = f"{'▲' if data.domain[i] else '●'} {names[data.labels[i]]}"
-        return f"{true} → {names[data.predictions[frame][i]]} ({data.confidence[frame][i]:.2f})" if data.judged else true
+        return f"{true} → {names[data.predictions[frame][i]]} ({fixed(data.confidence[frame][i], 2)})" if data.judged else true
 
     captions = [caption(i) for i in shown]
     samples.show(data, shown, captions, key=f"selected_{key}", width=64)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.experiment import Experiment
+from core.reports.text import duration
 from core.runs.record import Record
 from core.runs.worker import worker
 from pages.elements.text import literal
@@ -84,9 +85,9 @@ def _progress(state: str, status: dict[str, Any], facts: dict[str, Any]) -> str:
     if state in ("running", "pausing", "paused") and facts:
         parts.insert(0, f"{phase}, epoch {facts['epoch']} of {facts['of']} done")
         if facts.get("remaining") is not None and state != "paused":
-            parts.append(f"about {facts['remaining']:.0f} s left")
+            parts.append(f"about {duration(facts['remaining'])} left")
     elif status.get("seconds"):
-        parts.append(f"{status['seconds']:.0f} s")
+        parts.append(duration(status["seconds"]))
     return literal(" · ".join([part for part in (status.get("message"), *parts) if part]))
 
 

@@ -11,7 +11,7 @@ from core.figures import shifts, tables
 from core.reports.measure_text import beside, written
 from core.reports.shift import Classes, Classifier, Explanation, Kernel, Number, Samples, ShiftReport, report_map
 from core.reports.shift_text import direction
-from core.reports.text import p_value, percent
+from core.reports.text import auc_value, fixed, p_value, percent
 from pages.elements import routes, selection
 from pages.elements.chart import chart
 from pages.elements.embedding import embedding, read_selection
@@ -34,7 +34,7 @@ def tiles(numbers: Sequence[Number]) -> None:
 
 def gauge(r: Classifier, version: str) -> None:
     st.markdown("**How well a classifier tells them apart**")
-    alt = f"Domain AUC {r.auc.auc:.2f} on a scale from 0.5 to 1; A/A control {r.control.auc:.2f}."
+    alt = f"Domain AUC {auc_value(r.auc.auc)} on a scale from 0.5 to 1; A/A control {auc_value(r.control.auc)}."
     night = dark()
     chart(lambda: shifts.auc_gauge(r.auc, r.control, night), key="gauge", version=version, revision="gauge", height=150, alt=alt)
     st.caption("Bars: 95 % intervals. A/A control: two random sets of source samples, which is what no shift looks like.")
@@ -43,7 +43,7 @@ def gauge(r: Classifier, version: str) -> None:
 def null(r: Kernel, version: str) -> None:
     st.markdown("**MMD² if there were no shift**")
     test, night = r.test, dark()
-    alt = f"Null distribution of MMD²; observed {test.mmd2:.4f}."
+    alt = f"Null distribution of MMD²; observed {fixed(test.mmd2, 4)}."
     chart(lambda: tables.null_histogram(test.null, test.mmd2, night), key="null", version=version, revision="null", height=220, alt=alt)
     st.caption(f"Domain labels permuted at random: {p_value(test.p)}.")
 
@@ -100,7 +100,7 @@ def classes(r: Classes, names: Sequence[str], version: str) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if not found.refusal:
-            st.caption(f"BBSE, bars: 95 % intervals. Condition number {found.condition:.1f}.")
+            st.caption(f"BBSE, bars: 95 % intervals. Condition number {fixed(found.condition, 1)}.")
             words("condition", label="Condition number?")
 
 
