@@ -77,13 +77,14 @@ def _complain(place: DeltaGenerator) -> None:
         place.warning(text, title="This link was not understood completely", icon=":material/link_off:")
 
 
-def go_to_adapt(run: str | None = None, choices: Mapping[str, Any] | None = None) -> None:
-    """Leave this page for Adapt: for a run, or with choices by the keys of their widgets.
+def go_to_adapt(link: Mapping[str, str] | None = None, choices: Mapping[str, Any] | None = None) -> None:
+    """Leave this page for Adapt, with what its link shall say, and with values by the keys of their widgets.
 
-    Choices travel in the session: Streamlit lets nobody write into the link what a widget of this page is bound to.
+    What a widget of this page is bound to is one of the ``choices``, which travel in the session: Streamlit lets nobody write it into
+    the link.
     """
     st.session_state["brought"] = dict(choices or {})
-    st.switch_page(ADAPT, query_params={"run": run} if run else {})
+    st.switch_page(ADAPT, query_params=dict(link or {}))
 
 
 def unpack() -> None:
