@@ -84,10 +84,12 @@ def predict(trial: Trial, method: Method) -> list[Tensor]:
     method.eval()
     found, seen = [], trial.seen()
     with torch.inference_mode():
-        sides: tuple[tuple[Side, Tensor], ...] = (("source", seen.source), ("target", seen.target))
-        for side, inputs in sides:
-            if not len(inputs):
+        sides: tuple[Side, Side] = ("source", "target")
+        for side in sides:
+            whole = seen.source if side == "source" else seen.target
+            if not len(whole):
                 continue
+            inputs = whole[torch.arange(len(whole))]
             features, logits = method.infer(inputs, side)
             require(
                 features.ndim == 2 and len(features) == len(inputs), f"infer returns {side} features of {tuple(features.shape)}, not N×D."
