@@ -130,7 +130,6 @@ def split(trial: Trial) -> None:
 
 def seeded(trial: Trial) -> None:
     """The same seed makes the same domain, another one draws other samples or splits them otherwise."""
-    torch.manual_seed(1)
     same = differing(trial.made, trial.make(0))
     require(not same, f"the same seed makes other {', '.join(same)}. Draw from the seed that is given alone.")
     require(differing(trial.made, trial.make(1)), "another seed makes the same domain. Draw or split by the seed.")
