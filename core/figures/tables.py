@@ -69,7 +69,7 @@ def class_histogram(source: np.ndarray | None, target: np.ndarray | None, class_
     return fig
 
 
-def share_bars(fig: go.Figure, name: str, counts: np.ndarray, class_names: tuple[str, ...], colour: str) -> None:
+def share_bars(fig: go.Figure, name: str, counts: np.ndarray, class_names: Sequence[str], colour: str) -> None:
     """Add bars beside those that a figure has: the share of each class, in percent."""
     share = counts * (100 / max(counts.sum(), 1))
     fig.add_trace(go.Bar(x=list(class_names), y=share.astype(np.float32), name=name, marker={"color": colour}, hovertemplate="%{y:.1f} %"))
