@@ -9,11 +9,11 @@ from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.choose import estimate, picker
-from pages.elements.link import bound
+from pages.elements.link import bound, unpack
 from pages.elements.pulse import pulse
 from pages.elements.text import literal
 from pages.frame import blind, header
-from pages.run import map_view, numbers, pictures, transfer
+from pages.run import controls, map_view, numbers, pictures, transfer
 
 PANELS = {
     "Losses and gauges": numbers.losses_and_gauges,
@@ -38,32 +38,18 @@ def shown_record() -> Record | None:
         return None
 
 
-def launch(experiment) -> None:
-    try:
-        st.query_params["run"] = worker().submit(experiment)
-        st.session_state["filled"] = st.query_params["run"]
-    except InputError as error:
-        st.session_state["refused"] = error
-
-
 def launch_chosen() -> None:
     """Run what the widgets say at the click: a choice made just before it may not have been drawn yet."""
     if experiment := picker.experiment():
-        launch(experiment)
+        controls.launch(experiment)
 
 
-def launch_preset(experiment) -> None:
+def launch_preset(experiment: Experiment) -> None:
     picker.fill(experiment.model_dump(mode="json"), keep_link=False)
-    launch(experiment)
+    controls.launch(experiment)
 
 
-def control(run_id: str, action: str) -> None:
-    try:
-        worker().control(run_id, action)
-    except InputError as error:
-        st.session_state["refused"] = error
-
-
+unpack()
 record = shown_record()
 if record and st.session_state.get("filled") != record.id:
     picker.fill(record.experiment())
@@ -89,7 +75,8 @@ with settings:
     experiment = picker.experiment()
 
 with top:
-    header.chips(record.experiment() if record else (experiment or Experiment()).model_dump(mode="json"), record and record.id)
+    asked = picker.DEFAULT if experiment is None else experiment.model_dump(mode="json")
+    header.chips(record.experiment() if record else asked, record.id if record else None)
     if error := st.session_state.pop("refused", None):
         st.error(f"{error.what} {error.remedy}", title="This was not done", icon=":material/error:")
 
@@ -97,8 +84,8 @@ with ready:
     if experiment:
         possible = estimate.box(experiment)
         known = store.finished(experiment.id)
-        same = record is not None and record.id == experiment.id
-        label = "Already shown" if same and known else "Show the finished run" if known else "Run"
+        shown = record.status()["state"] if record and record.id == experiment.id else None
+        label = "Already shown" if shown and known else "Show the finished run" if known else "Run"
         st.button(
             label,
             key="launch",
@@ -106,10 +93,10 @@ with ready:
             icon=":material/play_arrow:",
             width="stretch",
             on_click=launch_chosen,
-            disabled=not possible or (same and record.status()["state"] in (*ACTIVE, "finished")),
+            disabled=not possible or shown in (*ACTIVE, "finished"),
             help="Runs in the background. You can close this page; the link finds the run again.",
         )
-        if record and not same:
+        if record and not shown:
             differing = differences(record.experiment(), experiment.model_dump(mode="json"))
             st.caption(
                 "These settings differ from the shown run in: " + literal("; ".join(differing)) + "."
@@ -132,7 +119,7 @@ def live_panel(record: Record) -> None:
     with st.container():
         if st.session_state["live"]:
             pulse(record.id)
-        run_controls(record, state, here, status)
+        controls.show(record, state, here, status)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
     record = blind.seen(record)
@@ -155,59 +142,6 @@ def live_panel(record: Record) -> None:
     PANELS[panel](record)
     if polled(record) != st.session_state["live"]:
         st.rerun()  # starts or ends the timer
-
-
-def run_controls(record: Record, state: str, here: bool, status: dict) -> None:
-    """State, progress, time left, and the buttons that apply."""
-    facts = status.get("progress") or {}
-    with st.container(horizontal=True, vertical_alignment="center", key="controls"):
-        st.badge(state, color=header.STATE_COLOURS[state], icon=":material/fiber_manual_record:")
-        if state in ("running", "pausing") and here:
-            button(
-                record, "Pause", "pause", ":material/pause:", disabled=state == "pausing", help="After the epoch that is being computed."
-            )
-            button(record, "Cancel", "cancel", ":material/stop:", help="Finished epochs are kept; the run can be resumed.")
-        elif state == "paused" and here:
-            button(record, "Resume", "resume", ":material/play_arrow:")
-            button(record, "Step", "step", ":material/skip_next:", help="One epoch, then pause again.")
-            button(record, "Cancel", "cancel", ":material/stop:")
-        elif state == "queued" and here:
-            button(record, "Cancel", "cancel", ":material/stop:")
-        elif state in ("interrupted", "cancelled", "failed"):
-            st.button(
-                "Resume",
-                key="resume_run",
-                icon=":material/play_arrow:",
-                on_click=resume,
-                args=(record,),
-                help="Goes on after the last finished epoch.",
-            )
-        st.caption(progress_text(state, status, facts))
-    if state in ("running", "pausing", "paused", "queued"):
-        st.progress(min(max(facts.get("fraction", 0.0), 0.0), 1.0))
-
-
-def progress_text(state: str, status: dict, facts: dict) -> str:
-    phase = {"source": "Source training", "oracle": "Oracle line", "joint": "Joint line", "adapt": "Adaptation"}.get(facts.get("phase"), "")
-    parts = [f"on {status['device_title']}" if status.get("device_title") else ""]
-    if state in ("running", "pausing", "paused") and facts:
-        parts.insert(0, f"{phase}, epoch {facts['epoch']} of {facts['of']} done")
-        if facts.get("remaining") is not None and state != "paused":
-            parts.append(f"about {facts['remaining']:.0f} s left")
-    elif status.get("seconds"):
-        parts.append(f"{status['seconds']:.0f} s")
-    return literal(" · ".join([part for part in (status.get("message"), *parts) if part]))
-
-
-def button(record: Record, label: str, action: str, icon: str, **more) -> None:
-    st.button(label, key=f"control_{action}", icon=icon, on_click=control, args=(record.id, action), **more)
-
-
-def resume(record: Record) -> None:
-    try:
-        launch(Experiment.parse(record.experiment()))
-    except InputError as error:
-        st.session_state["refused"] = error
 
 
 with view:

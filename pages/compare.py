@@ -100,7 +100,7 @@ with st.expander("Open or delete a run", key="manage"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(literal(title(run_id)))
             if st.button("Open", key=f"open_{run_id}", icon=":material/open_in_new:"):
-                go_to_adapt({"run": run_id})
+                go_to_adapt(run=run_id)
             if (store.runs_folder() / run_id).exists():
                 with st.popover("Delete", icon=":material/delete:"):
                     st.markdown("Its record is removed from this machine for good.")

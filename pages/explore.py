@@ -48,7 +48,7 @@ if view == STORY:
     pictures.both_domains(record)
     with st.container(horizontal=True):
         if st.button("Adapt this yourself", type="primary", icon=":material/auto_fix_high:"):
-            go_to_adapt({"method": story})
+            go_to_adapt(choices={"method": record.experiment()["method"]["name"]})
         st.caption("This run was computed on this project's own machine and ships with Shiftscope; the README names the command.")
     with st.expander("Curves of this run", key="story_curves", on_change="rerun") as part:
         if part.open:

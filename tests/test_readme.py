@@ -21,7 +21,7 @@ from torch import Tensor
 from pydantic import Field
 from sklearn.datasets import make_circles
 from core.domains import Domain, NoParams, domain, stratified_split
-from core.methods import AlignmentMethod, Batch, MethodInfo, MethodParams, method
+from core.methods import AlignmentMethod, AlignmentParams, Batch, MethodInfo, MethodParams, method
 """
 RUN = """
 from core.experiment import Experiment

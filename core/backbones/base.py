@@ -23,13 +23,19 @@ class Params(BaseModel):
     bottleneck: int = Field(64, ge=2, le=2048, description="Number of features that methods align and maps show.")
 
 
+B = TypeVar("B", bound=BaseModel)
+Make = Callable[[tuple[int, ...], B], tuple[nn.Module, nn.Module, int]]
+OnShare = Callable[[float], None]
+Encode = Callable[[tuple[str, ...], B, torch.device, OnShare | None], Tensor]
+
+
 @dataclass(frozen=True)
 class BackboneEntry:
     """``make(shape, params)`` returns ``(prepare, body, width)`` for inputs of ``shape`` (without the batch axis).
 
     ``prepare`` maps raw inputs (`core.domains.base.Domain` says what each kind's are) to what the body expects; the body returns
     N×width. A body of which no weight is ever trained says so by `Frozen`: then `embed` computes its features once.
-    ``encode(originals, params, device, on_share)``, where there is one, takes the place of both: a network that reads strings.
+    ``encode(texts, params, device, on_share)``, where there is one, takes the place of both: a network that reads strings.
     ``facts`` are what one compares networks by: name and value, in words.
     """
 
@@ -38,16 +44,12 @@ class BackboneEntry:
     summary: str
     kinds: tuple[str, ...]
     params: type[BaseModel]
-    make: Callable[[tuple[int, ...], Any], tuple[nn.Module, nn.Module, int]]
+    make: Make[Any]
     facts: tuple[tuple[str, str], ...] = ()
-    encode: Callable[..., Tensor] | None = None
+    encode: Encode[Any] | None = None
 
 
 BACKBONES: Registry[BackboneEntry] = Registry("backbone")
-B = TypeVar("B", bound=BaseModel)
-Make = Callable[[tuple[int, ...], B], tuple[nn.Module, nn.Module, int]]
-OnShare = Callable[[float], None]
-Encode = Callable[[tuple[str, ...], B, torch.device, OnShare | None], Tensor]
 
 
 def backbone(

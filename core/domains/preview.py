@@ -9,6 +9,7 @@ import torch
 
 from core.domains import DOMAINS
 from core.domains.base import Domain, shifted
+from core.samples.pictures import pictures
 from core.shifts import SHIFTS
 
 SEVERITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -59,7 +60,7 @@ def strip(name: str, params: dict, above: list[tuple[str, float]], shift: str, s
     few = _few(d)
     steps = [shifted(few, [*above, (shift, severity)], seed) for severity in SEVERITIES]
     if d.kind == "image":
-        return Strip(pictures=torch.stack([step.tensor.expand(-1, 3, -1, -1).permute(0, 2, 3, 1) for step in steps]).numpy())
+        return Strip(pictures=np.stack([pictures(step.tensor.expand(-1, 3, -1, -1)) for step in steps]))
     points = np.full((len(steps), len(few.inputs), 2), np.nan, np.float32)
     for row, step in zip(points, steps, strict=True):
         row[step.train] = step.tensor[step.train, :2]

@@ -201,7 +201,8 @@ def _several(epochs: Epochs, field: str, names: dict[str, str], dark: bool, titl
 
 def _epochs_axis(fig: go.Figure) -> go.Figure:
     """Whole epochs as ticks, also while there are few."""
-    known = [trace.x for trace in fig.select_traces() if len(trace.x)]
+    traces: Any = fig.data  # Plotly's types say that these are names
+    known = [trace.x for trace in traces if len(trace.x)]
     if known and max(float(np.max(x)) for x in known) - min(float(np.min(x)) for x in known) <= 8:
         fig.update_xaxes(dtick=1)
     return fig

@@ -29,6 +29,11 @@ def ink(dark: bool) -> str:
     return "#e8eaee" if dark else "#1d2129"
 
 
+def ground(dark: bool) -> str:
+    """The colour of the page, which is nothing's."""
+    return "#12151b" if dark else "#ffffff"
+
+
 def source_colour(dark: bool) -> str:
     """Source blue, lightened on dark ground so that it keeps a contrast of 3."""
     return "#4aa3df" if dark else SOURCE

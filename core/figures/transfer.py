@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.figures import style
+from core.figures.tables import heat, share_bars
 from core.measures.alignment import Alignment
 from core.measures.calibration import Calibration
 from core.reports.transfer import Choice, ClassChange, outcomes
@@ -58,22 +59,8 @@ def dumbbells(classes: tuple[ClassChange, ...], dark: bool = False) -> go.Figure
 def alignment(found: Alignment, class_names: tuple[str, ...], dark: bool = False) -> go.Figure:
     """Source classes (rows) by target classes (columns): the share of neighbours, in percent; a box where a class landed."""
     fig = style.figure(dark, x="target class (true)", y="source class")
-    names = list(class_names)
-    ground = "#12151b" if dark else "#ffffff"
-    fig.add_trace(
-        go.Heatmap(
-            z=(100 * found.shares).astype(np.float32),
-            x=names,
-            y=names,
-            colorscale=[[0, ground], [1, style.source_colour(dark)]],
-            zmin=0,
-            zmax=100,
-            xgap=1,
-            ygap=1,
-            showscale=False,
-            hovertemplate="of source %{y}'s neighbours %{z:.1f} % are target %{x}<extra></extra>",
-        )
-    )
+    scale = [[0, style.ground(dark)], [1, style.source_colour(dark)]]
+    heat(fig, 100 * found.shares, class_names, scale, 0, "of source %{y}'s neighbours %{z:.1f} % are target %{x}")
     ink = style.ink(dark)
     fig.layout.shapes = [
         {
@@ -87,9 +74,6 @@ def alignment(found: Alignment, class_names: tuple[str, ...], dark: bool = False
         for a, b in enumerate(found.landed)
         if b >= 0
     ]
-    fig.update_xaxes(type="category", showgrid=False)
-    fig.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    fig.update_layout(hovermode="closest")
     return fig
 
 
@@ -201,11 +185,6 @@ def validator(found: Choice, title: str, dark: bool = False) -> go.Figure:
 def predicted(before: np.ndarray, after: np.ndarray, class_names: tuple[str, ...], dark: bool = False) -> go.Figure:
     """Share of target samples predicted as each class, before and after, in percent."""
     fig = style.figure(dark, x="predicted class", y="share of target samples (%)")
-    for name, counts, colour in (("before", before, style.GREY), ("after", after, style.target_colour(dark))):
-        share = counts * (100 / max(counts.sum(), 1))
-        fig.add_trace(
-            go.Bar(x=list(class_names), y=share.astype(np.float32), name=name, marker={"color": colour}, hovertemplate="%{y:.1f} %")
-        )
-    fig.update_layout(barmode="group", bargap=0.25)
-    fig.update_xaxes(type="category")
+    share_bars(fig, "before", before, class_names, style.GREY)
+    share_bars(fig, "after", after, class_names, style.target_colour(dark))
     return fig

@@ -91,9 +91,10 @@ def prepare_numba_cache(folder: Path) -> None:
     Path(folder).mkdir(parents=True, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     import numba
+    from numba.core import config
 
     # numba may have been imported, and have read its environment, before.
-    numba.config.CACHE_DIR = str(folder)
+    config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]  (it sets its attributes when it reads its environment)
     with _caching_by_default(numba):
         import umap  # noqa: F401
 

@@ -77,7 +77,7 @@ def density_contour(points: np.ndarray, share: float = 0.5) -> list[np.ndarray]:
     density[[0, -1]] = density[:, [0, -1]] = 0  # every ring closes
     at = [(p - c[0]) / (c[1] - c[0]) for p, c in zip(points.T, centres, strict=True)]
     level = np.quantile(map_coordinates(density, at, order=1), 1 - share)
-    rings = contour_generator(*centres, density.T, line_type=LineType.Separate).lines(level)
+    rings = _lines(centres[0], centres[1], density.T, float(level))
     return [_thinned(ring).astype(np.float32) for ring in rings if len(ring) > 3]
 
 
@@ -89,5 +89,10 @@ def _thinned(ring: np.ndarray) -> np.ndarray:
 def level_lines(grid: np.ndarray, level: float) -> list[np.ndarray]:
     """The lines on which a G×G grid over [-1, 1]², first row at the bottom, has the value ``level``; float32 m×2, not closed."""
     steps = np.linspace(-1, 1, len(grid))
-    lines = contour_generator(steps, steps, grid, line_type=LineType.Separate).lines(level)
-    return [line.astype(np.float32) for line in lines if len(line) > 1]
+    return [line.astype(np.float32) for line in _lines(steps, steps, grid, level) if len(line) > 1]
+
+
+def _lines(x: np.ndarray, y: np.ndarray, z: np.ndarray, level: float) -> list[np.ndarray]:
+    """Every line m×2 on which z has the value ``level``; with `LineType.Separate` each is an array of its own."""
+    found = contour_generator(x, y, z, line_type=LineType.Separate).lines(level)
+    return [line for line in found if isinstance(line, np.ndarray)]

@@ -66,11 +66,11 @@ def map_quality(
     target = target[chosen]
     full, flat = (_distances(points[chosen]) for points in (prepare(features), np.asarray(positions)))
     near_full, near_flat = _near(full, KEPT), _near(flat, KEPT)
-    purity = [None, None]
+    purity_map = purity_full = None
     if labels is not None and (known := np.asarray(labels)[chosen] >= 0).sum() > 1:
         ours = np.asarray(labels)[chosen][known]
-        purity = [float((ours[_near(d[np.ix_(known, known)], NEAR)] == ours[:, None]).mean()) for d in (flat, full)]
-    return MapQuality(_trustworthiness(full, near_flat), *purity, _mixing(near_flat, target), _mixing(near_full, target))
+        purity_map, purity_full = (float((ours[_near(d[np.ix_(known, known)], NEAR)] == ours[:, None]).mean()) for d in (flat, full))
+    return MapQuality(_trustworthiness(full, near_flat), purity_map, purity_full, _mixing(near_flat, target), _mixing(near_full, target))
 
 
 def disagreement(quality: MapQuality, auc_low: float, auc_high: float) -> str | None:

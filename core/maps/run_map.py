@@ -30,7 +30,8 @@ from core.runs.record import Record
 from core.runs.snapshots import Frames, class_names, dimensions, frames, readable, snapshot
 
 # Of epochs of maps: class centres and outlines; quality; lines on which the domain classifier cannot decide.
-_DETAILS: Cache[tuple[np.ndarray, tuple[Rings, Rings]]] = Cache("outlines of maps", entries=2048)
+Details = tuple[np.ndarray, tuple[Rings, Rings]]
+_DETAILS: Cache[Details] = Cache("outlines of maps", entries=2048)
 _QUALITIES: Cache[MapQuality | None] = Cache("qualities of maps", entries=2048)
 _LEVELS: Cache[Rings] = Cache("level lines of maps", entries=1024)
 
@@ -61,10 +62,7 @@ def _run_map(record: Record, kind: Kind) -> MapData | None:
     names = class_names(record)
     lines = {e["number"]: e["measures"] for e in record.phase("adapt")}
     ground, domain_lines = _ground(record, found.epochs) if kind == "inputs" else (None, None)
-    details = [
-        _DETAILS.get((identity, number), lambda i=i: _details(found.positions[i], seen, shown[i], len(names)))
-        for i, number in enumerate(found.epochs)
-    ]
+    details = _all_details(identity, found, seen, shown, len(names))
     outlines = tuple(rings if domain_lines is None else (*rings, domain_lines[i]) for i, (_, rings) in enumerate(details))
     return MapData(
         identity=identity,
@@ -164,11 +162,19 @@ def _judge(record: Record, number: int, places: np.ndarray, seen: Frames) -> Map
         return None if arrays is None else map_quality(arrays["features"], places, seen.domain, seen.labels)
 
 
-def _details(positions: np.ndarray, seen: Frames, frame: int, classes: int) -> tuple[np.ndarray, tuple[Rings, Rings]]:
+def _all_details(identity: str, found: EpochMap, seen: Frames, shown: list[int], classes: int) -> list[Details]:
+    """Of every epoch that is on the map; ``shown`` is where each is among the snapshots."""
+    return [
+        _DETAILS.get((identity, number), lambda i=i: _details(found.positions[i], seen, shown[i], classes))
+        for i, number in enumerate(found.epochs)
+    ]
+
+
+def _details(positions: np.ndarray, seen: Frames, frame: int, classes: int) -> Details:
     """Class centres, of predicted classes where the true one is not known, and the density outlines of both domains."""
     labels = np.where(seen.labels >= 0, seen.labels, seen.predictions[frame])
-    outlines = tuple(density_contour(positions[seen.domain == side]) for side in (0, 1))
-    return class_centres(positions, labels, seen.domain, classes), outlines
+    source, target = (density_contour(positions[seen.domain == side]) for side in (0, 1))
+    return class_centres(positions, labels, seen.domain, classes), (source, target)
 
 
 def _caption(measures: dict[str, Any] | None) -> str:

@@ -74,7 +74,7 @@ MEASURES.add(
         range="0 to 1",
         better="lower",
         companions=("columns_shifted_tested",),
-        drawing=Drawing("share", 0, beside="of {tested:,} that vary"),
+        drawing=Drawing("share", 0, beside="of {tested:,}"),
         of_pair=columns_shifted,
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 from scipy.stats import chi2_contingency
@@ -23,6 +23,7 @@ from core.measures.properties import properties
 from core.measures.ridge import permuted
 from core.reports.shift_data import Material, View, material
 from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
+from core.samples.pictures import pictures
 from core.samples.raw import Originals
 
 TYPICAL = 6  # most source-like and most target-like samples
@@ -206,11 +207,6 @@ def shift_stages(
 
 def _samples(m: Material) -> Samples:
     x, kind = m.samples.inputs, m.raw[0].kind
-    pictures = None
-    if x.ndim == 4:
-        pictures = x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()
-        if kind == "sound":
-            pictures = np.ascontiguousarray(pictures[:, ::-1])  # low bands below, as one draws them
     known = np.full(m.n, -1) if m.target_labels is None else m.target_labels
     return Samples(
         view=m.view,
@@ -221,7 +217,7 @@ def _samples(m: Material) -> Samples:
         seed=m.experiment.seed,
         columns=m.columns,
         labels=np.concatenate([m.pool_labels[: m.n], known]),
-        pictures=pictures,
+        pictures=pictures(x, sound=kind == "sound") if x.ndim == 4 else None,
         rows=x.numpy() if kind == "features" else None,
         originals=m.samples.originals,
         class_names=m.class_names,
@@ -291,7 +287,10 @@ def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
     """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
     counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
     counts = counts[:, counts.sum(0) > 0]
-    return counts.shape[1] > 1 and chi2_contingency(counts)[1] < 0.01
+    if counts.shape[1] < 2:
+        return False
+    found: Any = chi2_contingency(counts)  # SciPy's types do not name the fields
+    return bool(found.pvalue < 0.01)
 
 
 def report_map(report: ShiftReport, name: str) -> MapData:

@@ -126,7 +126,8 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
     pool, compared, training = (
         ((x - mean) / np.where(varies, spread, 1))[:, varies].astype(np.float32) for x in (pool, compared, training)
     )
-    shown, hidden = min(n, MEASURED), blind or target.labels is None
+    shown = min(n, MEASURED)
+    labels, held_out_labels = (None, None) if blind else (target.labels, target.held_out_labels)
     return Material(
         experiment=experiment,
         view=view,
@@ -137,11 +138,11 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         training=training,
         training_labels=source.labels[order].numpy(),
         pool_labels=source.held_out_labels[:count],
-        target_labels=None if hidden else target.held_out_labels[:n],
+        target_labels=None if held_out_labels is None else held_out_labels[:n],
         raw=(_raw(pair.source, source.rows[:shown]), _raw(pair.target, target.rows[:shown])),
         samples=Samples.of(experiment, pair),
         class_names=pair.class_names,
-        class_shares=(source.labels.numpy(), None if hidden else target.labels.numpy()),
+        class_shares=(source.labels.numpy(), None if labels is None else labels.numpy()),
         blind=blind,
     )
 
@@ -176,7 +177,7 @@ def _network(data: Data, view: View, weights: Mapping[str, Tensor] | None) -> Ca
     if view == "pretrained" and spec.params.get("weights", "none") == "none":
         raise InputError("backbone", f"{spec.name} has no pretrained weights here.", "Choose resnet18 with pretraining.")
     # Of a frozen backbone only what follows it is stored; the layers themselves are those that `Data.embedded` takes.
-    trained, partly = dict(weights) if view == "trained" else None, data.freezes
+    trained, partly = weights if view == "trained" else None, data.freezes
     method = make_method(data, "source-only", {}, "adapt" if partly else "reference", None if partly else trained).eval()
     if partly and trained is not None:
         method.network.load_state_dict(trained, strict=False)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from core import devices
 from core.domains.pair import load_pair
@@ -21,6 +20,7 @@ from core.runs import store
 from core.runs.control import Cancelled, Closed, Control
 from core.runs.progress import Progress
 from core.runs.record import Record, Writer
+from core.samples.pictures import pictures
 from core.training import Epoch, train
 from core.training.data import Samples
 
@@ -137,13 +137,7 @@ def _arrays(samples: Samples) -> dict[str, np.ndarray]:
         return arrays
     if samples.inputs.ndim == 2:
         return arrays | {"rows": samples.inputs.numpy()} | ({} if samples.plane is None else {"plane": samples.plane})
-    pictures = samples.inputs
-    if samples.originals.waves is not None:
-        return arrays | {"pictures": pictures[:, 0].flip(1).contiguous().numpy()}  # low bands below, as one draws them
-    if pictures.shape[-1] > PICTURE:
-        pictures = F.interpolate(pictures.float(), (PICTURE, PICTURE), mode="bilinear", antialias=True).round().to(torch.uint8)
-    pictures = pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)
-    return arrays | {"pictures": pictures.contiguous().numpy()}
+    return arrays | {"pictures": pictures(samples.inputs, sound=samples.originals.waves is not None, most=PICTURE)}
 
 
 def _versions() -> dict[str, str]:

@@ -56,8 +56,11 @@ def snapshot(record: Record, number: int) -> dict[str, np.ndarray]:
 
 
 def class_names(record: Record) -> tuple[str, ...]:
+    names = record.status().get("class_names")
+    if names:
+        return tuple(names)
     samples = record.samples()
-    return tuple(record.status().get("class_names") or map(str, range(int(samples["labels"].max(initial=0)) + 1)))
+    return () if samples is None else tuple(map(str, range(int(samples["labels"].max(initial=0)) + 1)))
 
 
 def domains(count: int) -> np.ndarray:

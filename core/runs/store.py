@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, MutableMapping
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -18,7 +19,7 @@ from core.errors import InputError
 from core.experiment import MethodSpec
 from core.home import home
 from core.runs.record import Record, Writer, read_metadata, write_bytes
-from core.training import Checkpoint, Reference
+from core.training.checkpoint import Checkpoint, Phase, Reference
 
 LISTED = 200  # runs that a list shows, newest first
 REFERENCES = 60  # stored reference networks; the ones longest unused are deleted first
@@ -149,6 +150,6 @@ def read_checkpoint(record: Record) -> Checkpoint | None:
     path = record.folder / "checkpoint.safetensors"
     try:
         tensors, metadata = load_file(path), read_metadata(path)
-        return Checkpoint(metadata["phase"], int(metadata["number"]), tensors, json.loads(metadata["past"]))
+        return Checkpoint(cast(Phase, metadata["phase"]), int(metadata["number"]), tensors, json.loads(metadata["past"]))
     except (OSError, SafetensorError, KeyError, ValueError):
         return None

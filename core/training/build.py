@@ -21,7 +21,7 @@ def make_network(data: Data, purpose: str, weights: Mapping[str, Tensor] | None 
     spec, classes, generator = data.experiment.backbone, len(data.pair.class_names), data.generator("network", purpose)
     params, shape = BACKBONES.get(spec.name).params(**spec.params), data.source.inputs.shape[1:]
     if data.is_embedded:
-        network = Network(torch.nn.Identity(), torch.nn.Identity(), shape[0], params.bottleneck, classes)
+        network = Network(torch.nn.Identity(), torch.nn.Identity(), shape[0], getattr(params, "bottleneck", None), classes)
         initialise(network, generator)
     else:
         network = build_network(spec.name, params, tuple(shape), classes, generator, data.pair.source.kind)

@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.methods import Batch, MethodInfo, Seen
 from core.methods import Side as SideName
+from core.samples.inputs import Indexed, Inputs
 from core.samples.raw import Originals
 from core.training.frozen import frozen_features
 
@@ -29,10 +30,10 @@ MARGIN = 1.15  # the plane that is shown, in half-extents of the samples
 class Side:
     """One domain on the device: training samples with labels, held-out samples in the order of `held_out_rows`.
 
-    ``rows`` are the held-out samples' indices in the domain.
+    Training samples may stay on disk; those that are held out are in memory. ``rows`` are their indices in the domain.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     labels: Tensor | None
     held_out: Tensor
     held_out_labels: np.ndarray | None
@@ -58,10 +59,8 @@ class LabelledSide(Side):
 
     @staticmethod
     def of(d: Domain, rows: Tensor, device: torch.device) -> LabelledSide:
-        side = Side.of(d, rows, device)
-        assert side.labels is not None
-        assert side.held_out_labels is not None
-        return LabelledSide(side.inputs, side.labels, side.held_out, side.held_out_labels, rows)
+        side, labels = Side.of(d, rows, device), d.known_labels
+        return LabelledSide(side.inputs, labels[d.train].to(device), side.held_out, labels[rows].numpy(), rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +211,8 @@ def held_out_rows(pair: Pair, seed: int) -> tuple[Tensor, Tensor]:
     not even choose the samples that MMD² and AUC are measured on.
     """
     source, target = pair.source, pair.target
-    labels = None if source.labels is None else source.labels[source.test].numpy()
-    orders = stratified_order(labels, len(source.test), seed), stratified_order(None, len(target.test), seed)
+    labels = source.known_labels[source.test].numpy()
+    orders = stratified_order(labels, len(labels), seed), stratified_order(None, len(target.test), seed)
     first, second = (d.test[torch.from_numpy(order[:EVALUATED])] for d, order in zip((source, target), orders, strict=True))
     return first, second
 
@@ -248,7 +247,7 @@ def batches(seen: Seen, size: int, count: int, generator: torch.Generator) -> It
         yield Batch(seen.source[a], seen.labels[a], seen.target[b], b, seen.shots[c], seen.shot_labels[c])
 
 
-def _draws(inputs: Tensor, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
+def _draws(inputs: Indexed, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Indices of ``count`` full batches: shuffled passes over the inputs, the last partial batch of a pass dropped."""
     n, given = len(inputs), 0
     while given < count:

@@ -10,6 +10,7 @@ from operator import add
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from core.domains.pair import load_pair
 from core.experiment import Experiment
@@ -80,7 +81,7 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
         held_out=(len(data.source.held_out), len(data.target.held_out)),
         shown=data.shown,
         weights=sum(p.numel() for p in method.parameters()),
-        data_bytes=sum(part.nbytes for part in parts),
+        data_bytes=sum(part.nbytes for part in parts if isinstance(part, Tensor)),  # the others stay on disk
         warnings=tuple(warnings),
     )
 

@@ -17,7 +17,7 @@ from pages.choose import catalogue, shifts, upload
 from pages.choose.fields import choose, field, form, titles, widgets
 from pages.elements.text import literal
 
-DEFAULT = Experiment().model_dump(mode="json")
+DEFAULT = Experiment.parse({}).model_dump(mode="json")
 SHOTS = 3  # of each class, where a method needs labelled target samples
 BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
@@ -75,7 +75,7 @@ def backbone() -> None:
     entry = BACKBONES.get(st.session_state["backbone"])
     st.caption(entry.summary)
     if "freeze" in entry.params.model_fields:
-        st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().freeze)])
+        st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().model_dump()["freeze"])])
     form(entry.params, entry.name, "Backbone settings")
 
 
@@ -129,13 +129,11 @@ def chosen() -> dict[str, Any]:
     result: dict[str, Any] = {}
     for side in ("source", "target"):
         result[side] = domain_spec(side) | {"shifts": shifts.chosen(side)}
-    for part, registry in (("backbone", BACKBONES), ("method", METHODS)):
-        name = state.get(part, DEFAULT[part]["name"])
-        entry = registry.get(name)
-        model = entry.Params if part == "method" else entry.params
-        result[part] = {"name": name, "params": _values(model, f"{name}.")}
+    backbone, method = (state.get(part, DEFAULT[part]["name"]) for part in ("backbone", "method"))
+    result["backbone"] = {"name": backbone, "params": _values(BACKBONES.get(backbone).params, f"{backbone}.")}
+    result["method"] = {"name": method, "params": _values(METHODS.get(method).Params, f"{method}.")}
     result["budget"] = _values(Budget, "")
-    if METHODS.get(result["method"]["name"]).info.setting == "semi-supervised":
+    if METHODS.get(method).info.setting == "semi-supervised":
         result["shots"] = state.get("shots", SHOTS)
     return result | {name: state[name] for name in EXTRA if name in state}
 
@@ -153,21 +151,22 @@ def _values(model: type[BaseModel], prefix: str) -> dict[str, Any]:
     return {name: st.session_state[prefix + name] for name in model.model_fields if prefix + name in st.session_state}
 
 
-def data_link() -> dict[str, str]:
-    """What this page's link says of source, target and backbone, to be said by another page's."""
-    return {key: text for key, text in st.query_params.to_dict().items() if key.startswith(("source", "target", "backbone"))}
-
-
-def fill(data: dict[str, Any], keep_link: bool = True) -> None:
-    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
+def data_values(data: dict[str, Any]) -> dict[str, Any]:
+    """What the widgets of source and target have to hold to show the data of an experiment, by their keys."""
     values: dict[str, Any] = {}
     for side in ("source", "target"):
         spec = data[side]
         values[side] = OWN + spec["params"]["digest"] if spec["name"] == "own" else spec["name"]
-        if values[side] not in domain_titles():
-            return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
         values |= {f"{side}.{spec['name']}.{name}": value for name, value in spec["params"].items()}
         values |= shifts.values(side, spec["shifts"])
+    return values
+
+
+def fill(data: dict[str, Any], keep_link: bool = True) -> None:
+    """Set the widgets to an experiment. What the URL says itself stays, unless ``keep_link`` is False. Call before they are drawn."""
+    values = data_values(data)
+    if not {values["source"], values["target"]} <= set(domain_titles()):
+        return  # a file given on the command line, or data that were deleted: the run can be shown, its data not chosen
     for part in ("backbone", "method"):
         values[part] = data[part]["name"]
         values |= {f"{data[part]['name']}.{name}": value for name, value in data[part]["params"].items()}

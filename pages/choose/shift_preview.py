@@ -36,7 +36,7 @@ def show(domain: dict[str, Any], above: list[dict[str, Any]], shift: str) -> Non
     if found.pictures is not None:
         pictures = [_opaque(enlarge(np.concatenate(list(step), axis=0))) for step in found.pictures]
     elif found.points is not None:
-        pictures = _plots(found)
+        pictures = _plots(found.points, found.labels)
     else:
         st.caption(_words(found))
         return
@@ -53,17 +53,17 @@ def _opaque(picture: np.ndarray) -> np.ndarray:
     return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
 
 
-def _plots(found: Strip) -> list[np.ndarray]:
+def _plots(steps: np.ndarray, labels: np.ndarray | None) -> list[np.ndarray]:
     """The first two columns as dots, on one scale; the ground is the page's own."""
-    low, high = np.nanmin(found.points, (0, 1)), np.nanmax(found.points, (0, 1))
+    low, high = np.nanmin(steps, (0, 1)), np.nanmax(steps, (0, 1))
     spread = max(float((high - low).max()), 1e-9)
     plots = []
-    for points in found.points:
+    for points in steps:
         plot = np.zeros((PLOT, PLOT, 4), np.uint8)
         there = np.isfinite(points).all(1)  # rows that were not chosen are not
         place = ((points[there] - (low + high) / 2) / spread * 0.94 + 0.5) * (PLOT - 1)
         x, y = np.rint(place).astype(int).clip(0, PLOT - 2).T
-        colour = COLOURS[0] if found.labels is None else COLOURS[found.labels[there] % len(COLOURS)]
+        colour = COLOURS[0] if labels is None else COLOURS[labels[there] % len(COLOURS)]
         for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
             plot[PLOT - 1 - y - dy, x + dx] = colour
         plots.append(plot)
@@ -76,6 +76,8 @@ def _words(found: Strip) -> str:
         return (
             "Wrong training labels: " + ", ".join(f"{100 * w:.0f} % at {s:g}" for s, w in zip(SEVERITIES, found.wrong, strict=True)) + "."
         )
+    if found.shares is None:
+        return ""
     first, last = found.class_names[0], found.class_names[-1]
     return (
         "Training samples: "

@@ -64,8 +64,12 @@ def _read(files: Sequence[Any]) -> Reading | InputError:
         state |= {"ids": ids, "options": {}, "before": None}
     if "found" not in state:
         bar = st.progress(0.0, "Reading and checking…")
+
+        def show(share: float) -> None:
+            bar.progress(min(share, 1.0))
+
         try:
-            state["found"] = read([Given(file.name, file) for file in files], state["options"], lambda share: bar.progress(min(share, 1.0)))
+            state["found"] = read([Given(file.name, file) for file in files], state["options"], show)
         except InputError as error:
             state["found"] = error
         bar.empty()

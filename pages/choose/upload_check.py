@@ -103,9 +103,9 @@ def _label(reading: Reading, population: Population, i: int) -> str:
 
 def _histogram(reading: Reading, shown: list[Population], stamp: str) -> None:
     night = dark()
-    labels = [p.labels for p in shown] + [None] * (2 - len(shown))
+    first, second = shown[0].labels, shown[1].labels if len(shown) > 1 else None
     chart(
-        lambda: tables.class_histogram(*labels[:2], reading.class_names, night),
+        lambda: tables.class_histogram(first, second, reading.class_names, night),
         key="upload_classes",
         version=f"{stamp}-{[p.name for p in shown]}-{hash(str(reading.options))}-{night}",
         revision=stamp,

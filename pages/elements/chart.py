@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.components.v2 import component
 
 from pages.elements.script import ASSETS, with_server
 
 # Styles are not isolated because Plotly writes its style sheet into the document, and a shadow root would not see it:
 # the legend and the tool bar would fall out of place.
-_component = st.components.v2.component(
+_component = component(
     "shiftscope_chart",
     html='<div class="shiftscope-chart"></div>',
     css=(ASSETS / "chart.css").read_text("utf-8"),
@@ -72,4 +73,4 @@ def chart(
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _drawn(version: str, _build: Callable[[], go.Figure]) -> bytes:
-    return _build().to_json().encode()
+    return _build().to_json().encode()  # pyright: ignore[reportOptionalMemberAccess] - plotly declares no type, and a figure always has a text

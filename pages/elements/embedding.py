@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import streamlit as st
+from streamlit.components.v2 import component
 
 from pages.elements.script import ASSETS, with_server
 
@@ -139,7 +139,7 @@ export default function (component) {
 }
 """.replace("VERSION", VERSION).replace("NAMES", json.dumps(loading_order("webgl-pool.js")))
 
-_component = st.components.v2.component(
+_component = component(
     "shiftscope_embedding",
     html=(_FOLDER / "embedding.html").read_text("utf-8"),
     css=(_FOLDER / "embedding.css").read_text("utf-8"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -76,6 +77,16 @@ def _complain(place: DeltaGenerator) -> None:
         place.warning(text, title="This link was not understood completely", icon=":material/link_off:")
 
 
-def go_to_adapt(settings: Mapping[str, str]) -> None:
-    """Leave this page for Adapt, with these settings in its link."""
-    st.switch_page(ADAPT, query_params=settings)
+def go_to_adapt(run: str | None = None, choices: Mapping[str, Any] | None = None) -> None:
+    """Leave this page for Adapt: for a run, or with choices by the keys of their widgets.
+
+    Choices travel in the session: Streamlit lets nobody write into the link what a widget of this page is bound to.
+    """
+    st.session_state["brought"] = dict(choices or {})
+    st.switch_page(ADAPT, query_params={"run": run} if run else {})
+
+
+def unpack() -> None:
+    """Give the widgets what was brought along. Call before they are drawn."""
+    for key, value in st.session_state.pop("brought", {}).items():
+        st.session_state[key] = value

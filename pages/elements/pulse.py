@@ -13,9 +13,9 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from streamlit.components.v2 import component
 
 from core.runs import store
 from pages.elements.script import ASSETS, with_server
@@ -26,9 +26,7 @@ REST = 0.2  # seconds between two events: a rerun that is asked for during anoth
 QUIET = 0.7  # seconds after an event in which a mere note of progress is not worth another one
 LASTS = 600  # seconds until a connection is given up; the browser opens the next one by itself
 
-_component = st.components.v2.component(
-    "shiftscope_pulse", html="<span hidden></span>", js=with_server((ASSETS / "pulse.js").read_text("utf-8"))
-)
+_component = component("shiftscope_pulse", html="<span hidden></span>", js=with_server((ASSETS / "pulse.js").read_text("utf-8")))
 
 
 def pulse(run_id: str) -> None:

@@ -131,7 +131,7 @@ def _places(data: MapData, place: str) -> tuple[dict[str, Any] | None, str | Non
 
 def _sheet_of(pictures: np.ndarray) -> tuple[str, Sheet]:
     """Drawn once: epochs come in all the time, the samples stay."""
-    digest = hashlib.sha256(pictures).hexdigest()[:16]
+    digest = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()[:16]
     return digest, _SHEETS.get(digest, lambda: sprite_sheet(pictures))
 
 

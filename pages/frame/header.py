@@ -15,17 +15,6 @@ from core.runs.worker import worker
 from pages.choose import picker
 from pages.elements.text import literal
 
-STATE_COLOURS = {
-    "queued": "gray",
-    "running": "blue",
-    "pausing": "orange",
-    "paused": "orange",
-    "finished": "green",
-    "cancelled": "gray",
-    "failed": "red",
-    "interrupted": "orange",
-}
-
 
 def run_title(experiment: dict[str, Any]) -> str:
     source, target = (domain_title(experiment[side]) for side in ("source", "target"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from core.errors import InputError
@@ -15,7 +17,7 @@ from pages.elements.embedding import Chosen, embedding, read_selection
 from pages.elements.link import bound
 from pages.elements.text import literal, whole_number
 
-TITLES: dict[str, str] = {"inputs": "Inputs", "pca": "PCA", "umap": "UMAP", "discriminant": "Discriminant"}
+TITLES: dict[run_map.Kind, str] = {"inputs": "Inputs", "pca": "PCA", "umap": "UMAP", "discriminant": "Discriminant"}
 MEANINGS = {
     "inputs": "The two inputs themselves. Below the points: what the network says of the plane at each epoch; dotted, where a domain "
     "classifier on its features cannot decide.",
@@ -24,7 +26,7 @@ MEANINGS = {
     "discriminant": "Across: the direction that tells the domains apart best (linear discriminant). Upwards: what varies most besides. "
     "It is fitted on the points shown, so it exaggerates a small shift.",
 }
-LAYOUTS = {"Side by side": "pair", "One map": "single"}
+LAYOUTS: dict[str, Literal["pair", "single"]] = {"Side by side": "pair", "One map": "single"}
 POLL = 1.0  # seconds between two looks at a UMAP map that is being computed
 HELP = (
     "PCA is instant. UMAP shows neighbourhoods; it is computed when the run is finished. "
@@ -99,9 +101,9 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
     if kind != "umap" and dimensions <= 2:
         limits = "The features have no more than two dimensions: the map shows all of them."
     st.caption(f"{note}{MEANINGS[kind]} {limits}")
-    frame = len(data.epochs) - 1
-    if chosen.epoch is not None:  # the nearest one: a long run has no picture of every epoch
-        frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - chosen.epoch))
+    # The nearest one: a long run has no picture of every epoch.
+    epoch = data.epochs[-1] if chosen.epoch is None else chosen.epoch
+    frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - epoch))
     selection.show(data, frame, read_selection(chosen.selection, len(data.domain)), key=key)
     _table(data, frame, key)
 
@@ -111,7 +113,7 @@ def _is_awaited(record: Record) -> bool:
     return st.session_state.get("map") == TITLES["umap"] and mapper().state(record.id)[0] in ("queued", "computing")
 
 
-def _umap(record: Record) -> tuple[str, str]:
+def _umap(record: Record) -> tuple[run_map.Kind, str]:
     """Which map is shown for UMAP, and why it is another one."""
     if record.status()["state"] != "finished":
         return "pca", "UMAP is computed when the run is finished; until then this is PCA. "

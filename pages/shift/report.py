@@ -187,8 +187,8 @@ def _take_along(experiment: Experiment, r: ShiftReport) -> None:
     """Adapt these domains, or keep the report."""
     with st.container(horizontal=True):
         if st.button("Adapt this", type="primary", icon=":material/auto_fix_high:", help="Opens Adapt with these two domains."):
-            more = {} if r.samples.kind == "image" else {"backbone": picker.BACKBONE_TITLES[fitting_backbone(r.samples.kind)]}
-            go_to_adapt(picker.data_link() | more)
+            backbone = fitting_backbone(r.samples.kind) if r.samples.view == "pretrained" else experiment.backbone.name
+            go_to_adapt(choices=picker.data_values(experiment.model_dump(mode="json")) | {"backbone": backbone})
         name = f"shift-{experiment.id}-{VIEWS[r.samples.view].replace(' ', '-')}"
         st.download_button(
             "Report as a page",

@@ -94,8 +94,8 @@ def relabelled(monkeypatch, labels_of) -> None:
 
     load = shift_data.load_pair
 
-    def other(experiment):
-        pair = copy.copy(load(experiment))
+    def other(*asked):
+        pair = copy.copy(load(*asked))
         target = copy.copy(pair.target)
         object.__setattr__(target, "labels", labels_of(target.labels))
         object.__setattr__(pair, "target", target)

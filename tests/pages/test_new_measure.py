@@ -97,14 +97,14 @@ def test_a_new_run_measure_is_a_curve_a_column_and_a_line_of_every_list(run_of_t
             assert measure.meaning in texts(at)
             assert measure.limits in texts(at)
             assert at.dataframe[-1].value["toy"].iloc[-1] == last["toy"]
-            at = page("compare", blind=hidden)
-            at.multiselect(key="runs").set_value([run_of_toy.id]).run()
-            at.multiselect(key="columns").set_value(["toy"]).run()
-            assert not at.exception
-            (line,) = at.dataframe[0].value.to_dict("records")
-            assert line["toy sureness"] == pytest.approx(100 * last["toy"])
-            assert line["toy sureness, 95 %"] == f"{100 * last['toy_low']:.1f} to {100 * last['toy_high']:.1f} %"
-            assert measure.limits in texts(at)
+        at = page("compare")
+        at.multiselect(key="runs").set_value([run_of_toy.id]).run()
+        at.multiselect(key="columns").set_value(["toy"]).run()
+        assert not at.exception
+        (line,) = at.dataframe[0].value.to_dict("records")
+        assert line["toy sureness"] == pytest.approx(100 * last["toy"])
+        assert line["toy sureness, 95 %"] == f"{100 * last['toy_low']:.1f} to {100 * last['toy_high']:.1f} %"
+        assert measure.limits in texts(at)
         assert main(["list", "measures", "--json"]) == 0
         listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
         assert listed["toy"]["of"] == ["run"]
@@ -123,7 +123,6 @@ def test_blind_hides_a_new_run_measure_that_needs_target_labels(run_of_toy):
         assert "Sureness of a toy" not in everything(at)
         at = page("compare", blind="true")
         assert "Sureness of a toy" not in at.multiselect(key="columns").options
-        assert "Sureness of a toy" in page("compare").multiselect(key="columns").options
 
 
 def test_blind_hides_a_value_that_no_registered_measure_accounts_for(run_of_toy):

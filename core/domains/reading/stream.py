@@ -61,11 +61,6 @@ class StreamedImages:
         side = self._form[0]
         return torch.Size((len(self), self._channels, side, side))
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory: none to speak of."""
-        return 0
-
     def subset(self, index: Tensor | np.ndarray) -> StreamedImages:
         """Some of the pictures, still on disk; they share what has been decoded."""
         return self._copy(_rows=self._rows[np.asarray(index)])

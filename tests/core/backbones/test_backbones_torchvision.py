@@ -19,6 +19,7 @@ from core.training import train
 from core.training.build import make_method
 from core.training.data import Data
 from core.training.estimate import estimate
+from core.training.frozen import FEATURES
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +133,7 @@ class TestComputedOnce:
 
     def test_features_are_the_bodys(self):
         experiment = self.experiment()
+        FEATURES.clear()  # another test may have computed them
         data, shares = Data.of(experiment, load_pair(*experiment.pair), "cpu"), []
         whole = make_method(data, "source-only", {}, "adapt").network.eval()
         expected = whole.body(whole.prepare(data.target.held_out))

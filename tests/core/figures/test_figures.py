@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from core.figures import curves, style, tables
+from core.figures import curves, style, tables, transfer
 from core.measures import MEASURES
+from core.measures.alignment import Alignment
 
 MMD = MEASURES.get("mmd2")
 
@@ -221,6 +222,26 @@ def test_the_change_of_confusion_is_centred_at_zero(dark):
     assert heat.zmin == -heat.zmax
     unchanged = tables.confusion_change(after, after, CLASSES, dark).data[0]
     assert not unchanged.z.any()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_where_classes_landed(dark):
+    shares = np.array([[0.8, 0.2, 0], [0.1, 0, 0.9], [0.5, 0.5, 0]])
+    found = Alignment(shares, nearest=np.array([0, 2, 0]), landed=np.array([0, 2, -1]), neighbours=5)
+    figure = transfer.alignment(found, CLASSES, dark)
+    check(figure, dark)
+    np.testing.assert_allclose(figure.data[0].z, 100 * shares)
+    assert [(box.x0 + box.x1) / 2 for box in figure.layout.shapes] == [0, 2]  # a box where a class landed, none where it did not
+    own, other = (box.line.color for box in figure.layout.shapes)
+    assert own == style.ink(dark)
+    assert other == style.target_colour(dark)
+
+
+def test_predicted_classes_before_and_after():
+    figure = transfer.predicted(np.array([1, 1, 2]), np.array([0, 0, 4]), CLASSES)
+    check(figure, False)
+    np.testing.assert_allclose([bar.y for bar in figure.data], [[25, 25, 50], [0, 0, 100]])
+    assert [bar.name for bar in figure.data] == ["before", "after"]
 
 
 @pytest.mark.parametrize("target", [np.array([0, 0, 2]), None, np.array([], int)])

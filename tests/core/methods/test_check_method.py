@@ -11,19 +11,20 @@ from pydantic import Field
 from torch import nn
 
 from core.errors import InputError
-from core.methods import METHODS, AlignmentMethod, Method, MethodParams, Step
+from core.methods import METHODS, AlignmentMethod, AlignmentParams, Method, MethodParams, Step
 from core.methods.check import check_method
 
 INFO = replace(METHODS.get("mcc").info, name="squares", shines="", fails="")
 
 
-class Squares(AlignmentMethod):
+class SquaresParams(AlignmentParams):
+    trade_off: float = Field(1.0, ge=0, le=10, description="Weight of the squares.")
+
+
+class Squares(AlignmentMethod[SquaresParams]):
     """The README's example: sure predictions on the target."""
 
     info = INFO
-
-    class Params(MethodParams):
-        trade_off: float = Field(1.0, ge=0, le=10, description="Weight of the squares.")
 
     def alignment(self, features, logits, batch):
         return -batch.split(logits.softmax(1))[1].square().sum(1).mean() / 2

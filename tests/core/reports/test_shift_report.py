@@ -160,7 +160,7 @@ def label_shift_pair(seed: int) -> Pair:
 
 def test_label_shift_is_recognised_and_measured(monkeypatch):
     pair = label_shift_pair(0)
-    monkeypatch.setattr("core.reports.shift_data.load_pair", lambda _: pair)
+    monkeypatch.setattr("core.reports.shift_data.load_pair", lambda *_: pair)
     report = shift_report(moons())
     assert report.classes.kind.name == "label"
     assert report.classes.matched.gone
@@ -174,7 +174,7 @@ def test_other_labels_for_the_same_inputs_are_named_concept_shift(monkeypatch):
     some = torch.rand(2400, generator=torch.Generator().manual_seed(0)) < 0.3
     flipped[some] = 1 - flipped[some]
     other = Domain("other", same.inputs.flip(0), flipped.flip(0), ("a", "b"), same.train, same.test, "", "")
-    monkeypatch.setattr("core.reports.shift_data.load_pair", lambda _: Pair(same, other))
+    monkeypatch.setattr("core.reports.shift_data.load_pair", lambda *_: Pair(same, other))
     report = shift_report(moons())
     assert report.classes.kind.name == "concept"
     assert not report.explanation.differ

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from filelock import Timeout
 
+from core.cache import statistics
 from core.runs.execute import run_here
 from core.runs.record import Record, Writer, write_bytes
 
@@ -289,3 +290,59 @@ def test_a_run_is_stored_without_pickle(home, tiny):
     assert len(record.epochs()) == 2 + 2 + 3
     assert record.snapshot_numbers() == [0, 1, 2]
     assert not (record.folder / "checkpoint.safetensors").exists()
+
+
+@pytest.fixture
+def readings():
+    """``readings()`` is how many times a file of lines was read and parsed since the last call."""
+    seen = 0
+
+    def count() -> int:
+        nonlocal seen
+        (found,) = [one.misses for one in statistics() if one.name == "lines of epochs"]
+        new, seen = found - seen, found
+        return new
+
+    count()
+    return count
+
+
+def test_the_lines_of_as_many_runs_as_a_list_shows_are_read_once(tmp_path, readings):
+    folders = [tmp_path / f"{number:012x}" for number in range(204)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "epochs.jsonl").write_text(json.dumps(line(0)) + "\n")
+    for times in (204, 0):
+        assert all(Record(folder).epochs() == [line(0)] for folder in folders)
+        assert readings() == times
+
+
+def test_only_the_newest_lines_of_a_run_that_goes_on_are_held(writer, readings):
+    held = {one.name: one.held for one in statistics()}["lines of epochs"]
+    for number in range(5):
+        writer.add(line(number), None)
+        assert len(writer.epochs()) == number + 1
+    assert readings() == 5
+    assert {one.name: one.held for one in statistics()}["lines of epochs"] <= held + 1
+
+
+def test_a_question_and_a_status_are_read_anew_when_they_change(full):
+    for state in ("running", "paused", "running"):
+        full.update(state=state)
+        assert Record(full.folder).status()["state"] == state
+    write_bytes(full.folder / "experiment.json", b'{"seed": 4}')
+    assert Record(full.folder).experiment() == {"seed": 4}
+
+
+@pytest.mark.parametrize(("lines", "whole"), [("", True), ('{"phase": "adapt", "nu', True), (None, False)])
+def test_a_run_is_complete_when_it_is_finished_and_has_adapted(full, readings, lines, whole):
+    assert not full.complete, "it is under way"
+    full.update(state="finished")
+    path = full.folder / "epochs.jsonl"
+    path.write_text("" if lines is None else path.read_text() + lines)
+    assert full.complete == whole
+    path.write_text(json.dumps(line(1, "source")) + "\n" + (lines or ""))
+    assert not full.complete
+    path.unlink()
+    assert not full.complete
+    assert readings() == 0, "its lines are not parsed for this"

@@ -192,6 +192,14 @@ def test_a_reference_comes_back_as_it_was(home):
     assert "k1" not in references
 
 
+def test_a_look_whether_a_reference_is_there_does_not_read_the_network(home, monkeypatch):
+    references = store.ReferenceStore()
+    references["k1"] = reference()
+    monkeypatch.setattr(store, "load_file", None)
+    assert "k1" in references
+    assert "k2" not in references
+
+
 def test_the_reference_longest_unused_goes_first(home, monkeypatch):
     monkeypatch.setattr(store, "REFERENCES", 3)
     references = store.ReferenceStore()
