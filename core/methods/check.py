@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.methods.base import METHODS, Method, Side
 from core.methods.trial import BATCH, CLASSES, WIDTH, Trial, same, total, updates
 from core.registry.contract import require, require_params, require_sentences, require_text, run_checks
+from core.samples.inputs import Indexed
 
 # Method → check → why it fails.
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -84,12 +85,11 @@ def predict(trial: Trial, method: Method) -> list[Tensor]:
     method.eval()
     found, seen = [], trial.seen()
     with torch.inference_mode():
-        sides: tuple[Side, Side] = ("source", "target")
-        for side in sides:
-            whole = seen.source if side == "source" else seen.target
-            if not len(whole):
+        sides: tuple[tuple[Side, Indexed], ...] = (("source", seen.source), ("target", seen.target))
+        for side, samples in sides:
+            inputs = samples[torch.arange(len(samples), device=samples.device)]
+            if not len(inputs):
                 continue
-            inputs = whole[torch.arange(len(whole))]
             features, logits = method.infer(inputs, side)
             require(
                 features.ndim == 2 and len(features) == len(inputs), f"infer returns {side} features of {tuple(features.shape)}, not N×D."

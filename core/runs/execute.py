@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import devices
+from core import __version__, devices
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.experiment import Experiment
@@ -141,7 +141,7 @@ def _arrays(samples: Samples) -> dict[str, np.ndarray]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("torch", "torchvision", "scikit-learn", "numpy")}
+    return {"shiftscope": __version__} | {name: version(name) for name in ("torch", "torchvision", "scikit-learn", "numpy")}
 
 
 def run_here(experiment: Experiment, device: str, on_progress: Callable[[dict[str, Any]], None] | None = None) -> Record:

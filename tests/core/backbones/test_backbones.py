@@ -63,7 +63,7 @@ def test_every_backbone_keeps_the_contract(name):
     check_backbone(name, SMALL.get(name))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_bottleneck_decides_the_width(name):
     kind = BACKBONES.get(name).kinds[0]
     expected = {"identity": math.prod(SHAPES[kind]), "word-shares": 4096}.get(name, 12)
@@ -255,4 +255,4 @@ def test_what_is_wrong_with_a_backbone_is_told(wrong, message):
 
 def test_an_encoder_is_not_checked():
     with pytest.raises(InputError, match="builds no network"):
-        check_backbone("sentence-encoder")
+        check_backbone(entry(linear, encode=lambda *_: torch.zeros(1, 7)))
