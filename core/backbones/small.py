@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def identity(shape: tuple[int, ...], params: RawParams):
 def mlp(shape: tuple[int, ...], params: MLPParams):
     sizes = [math.prod(shape)] + [params.width] * params.depth
     layers: list[nn.Module] = [nn.Flatten()]
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return Scale(), nn.Sequential(*layers), sizes[-1]
 

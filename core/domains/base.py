@@ -21,6 +21,9 @@ Kind = Literal["image", "features", "text", "sound"]
 NOUNS: dict[Kind, str] = {"image": "images", "features": "rows of numbers", "text": "texts", "sound": "sounds"}
 
 
+_TOLD_BY_INPUTS = cast(Kind, None)  # until `Domain.__post_init__` has looked at them
+
+
 @dataclass(frozen=True)
 class Domain:
     """One population of samples.
@@ -66,7 +69,7 @@ class Domain:
     test: Tensor
     provenance: str
     licence: str
-    kind: Kind = cast(Kind, None)  # never None after `__post_init__`
+    kind: Kind = _TOLD_BY_INPUTS
     originals: tuple[str, ...] | np.ndarray | None = None
     rate: int = 0
 
@@ -195,7 +198,7 @@ def stratified_split(labels: np.ndarray | None, n: int, test_fraction: float, se
     train, test = [], []
     for group in groups:
         order = rng.permutation(group)
-        cut = int(round(len(group) * test_fraction))
+        cut = round(len(group) * test_fraction)
         test.append(order[:cut])
         train.append(order[cut:])
     return (torch.from_numpy(np.sort(np.concatenate(train))), torch.from_numpy(np.sort(np.concatenate(test))))

@@ -60,8 +60,7 @@ class Trial:
 
     @property
     def inputs(self) -> Tensor:
-        if not isinstance(self.made.inputs, Tensor):
-            raise AssertionError("the inputs stay on disk. Give params with which they fit into memory.")
+        assert isinstance(self.made.inputs, Tensor), "the inputs stay on disk. Give params with which they fit into memory."
         return self.made.inputs
 
 

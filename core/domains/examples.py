@@ -76,12 +76,12 @@ def texts() -> bytes:
     bad = {"films": ["dull", "predictable", "far too long"], "kitchen": ["flimsy", "rusty", "hard to use"]}
     shared = {"good": ["I love it", "great", "would buy again", "wonderful"], "bad": ["I regret it", "awful", "a waste of money", "poor"]}
     lines = ["domain,label,text"]
-    for domain in nouns:
+    for domain, things in nouns.items():
         for i in range(160):
             label = ("good", "bad")[i % 2]
             word = rng.choice((good if label == "good" else bad)[domain])
             end = rng.choice(shared[label]) if rng.random() < 0.6 else "that is all"
-            lines.append(f'{domain},{label},"The {rng.choice(nouns[domain])} is {word} and the {rng.choice(nouns[domain])} too, {end}."')
+            lines.append(f'{domain},{label},"The {rng.choice(things)} is {word} and the {rng.choice(things)} too, {end}."')
     return "\n".join(lines).encode()
 
 

@@ -111,9 +111,11 @@ def _placing(kind: str, finished: bool) -> tuple[str, list, str]:
         return (
             "from scipy.linalg import eigh\nfrom sklearn.covariance import ledoit_wolf\n",
             functions,
-            f"directions = _directions({pooled}, target)\n"
-            f"middle, half = bounds(np.stack([prepare(rows) @ directions for rows in {over}]))\n"
-            "positions = np.stack([(prepare(rows) @ directions - middle) / half for rows in features])\n",
+            (
+                f"directions = _directions({pooled}, target)\n"
+                f"middle, half = bounds(np.stack([prepare(rows) @ directions for rows in {over}]))\n"
+                "positions = np.stack([(prepare(rows) @ directions - middle) / half for rows in features])\n"
+            ),
         )
     functions = [frame.checkpoints, frame.prepare, frame.frame, linear._fit_pca]
     imports = "from collections.abc import Callable\n\nfrom sklearn.decomposition import PCA\n"

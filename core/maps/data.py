@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class MapData:
     ground: Ground | None = None
     note: str = ""
     judged: bool = True
-    originals: Originals = Originals()
+    originals: Originals = field(default_factory=Originals)
 
     def __post_init__(self) -> None:
         frames, count = len(self.epochs), len(self.domain)

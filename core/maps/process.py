@@ -2,8 +2,8 @@
 
 `Mapper` lives in the server. Its thread gives run ids to the process one at a time, by its stdin, and reads one JSON object a line from
 its stdout: ``{"warm": true}`` once, then for each run ``{"progress": 0.4}``, and ``{"done": true}`` or ``{"failed": "why"}``. The process
-is this module run as a program. It ends when its pipes close, so it does not outlive a killed server, and it is ended after 15
-idle minutes to give its memory back.
+runs `core.maps.umap_program`. It ends when its pipes close, so it does not outlive a killed server, and it is ended after 15 idle minutes
+to give its memory back.
 
 Why this is no ``concurrent.futures.ProcessPoolExecutor``: its "spawn" and "forkserver" start a process by executing the server's main
 program again, and "fork" copies a server with its threads and a GPU in use. It tells results only, no progress on the way. It cannot
@@ -18,12 +18,11 @@ import json
 import os
 import subprocess
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from core.errors import InputError
 from core.home import home
@@ -31,8 +30,7 @@ from core.runs.queue import Job, Queue
 
 WAITING = 16  # runs that may wait
 IDLE = 15 * 60.0  # seconds without a job after which the process is ended
-NICENESS = 5  # pages and training come first; with 10, a busy machine of two cores took twice as long for a map
-COMMAND = (sys.executable, "-m", "core.maps.process")
+COMMAND = (sys.executable, "-m", "core.maps.umap_program")
 LANE = "maps"  # of the queue; there is one
 
 
@@ -211,52 +209,4 @@ def _pipe(end: IO[str] | None) -> IO[str]:
     return end
 
 
-def main() -> None:
-    """The process: answers run ids on stdin until it closes."""
-    os.nice(NICENESS)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
-
-    def say(**answer: Any) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
-
-    try:
-        _warm_up()
-        say(warm=True)
-        for line in sys.stdin:
-            _answer(json.loads(line), say)
-    except BrokenPipeError:
-        pass  # the server is gone
-
-
-def _warm_up() -> None:
-    """Import and compile everything that a map needs; what was compiled is kept for the next process."""
-    import numpy as np
-
-    from core.maps import prepare_numba_cache, umap_map
-
-    prepare_numba_cache(home() / "numba")
-    umap_map(np.random.default_rng(0).normal(size=(2, 64, 8)), range(2), seed=0)
-
-
-def _answer(run_id: str, say: Callable[..., None]) -> None:
-    from core.maps import run_map
-    from core.runs import store
-
-    try:
-        run_map.compute_umap(store.find(run_id), on_progress=lambda share: say(progress=round(share, 3)))
-    except BrokenPipeError:
-        raise
-    except InputError as error:
-        say(failed=str(error))
-    except Exception as error:  # the next run may fare better
-        traceback.print_exc()
-        say(failed=f"{type(error).__name__}: {error}")
-    else:
-        say(done=True)
-
-
 mapper()  # made at import, which happens once: two first visitors at the same time must not make two
-
-if __name__ == "__main__":
-    main()

@@ -103,7 +103,7 @@ def with_class_shares(labels: np.ndarray, shares: np.ndarray, most: int, seed: i
     rng = np.random.default_rng([seed, 0x5A3E])
     members = [rng.permutation(np.flatnonzero(labels == c)) for c in range(len(wanted))]
     total = min([most, *(len(m) / w for m, w in zip(members, wanted, strict=True) if w > 0)])
-    return np.concatenate([m[: int(round(total * w))] for m, w in zip(members, wanted, strict=True)]).astype(int)
+    return np.concatenate([m[: round(float(total * w))] for m, w in zip(members, wanted, strict=True)]).astype(int)
 
 
 MEASURES.add(

@@ -160,13 +160,17 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
     """What can be said of p(y|x), as evidence and as what is needed."""
     if both is None:
         return [], [
-            "Whether labels mean the same in both domains (concept shift) can't be told without target labels. "
-            "About 20 labelled target samples per class would tell."
+            (
+                "Whether labels mean the same in both domains (concept shift) can't be told without target labels. "
+                "About 20 labelled target samples per class would tell."
+            )
         ]
     if both.effective < ENOUGH:
         return [], [
-            "Whether labels mean the same can't be told: the domains hardly overlap, so there are no comparable samples "
-            f"(in effect {fixed(both.effective, 0)} of the {ENOUGH} needed). Source samples that look like the target would tell."
+            (
+                "Whether labels mean the same can't be told: the domains hardly overlap, so there are no comparable samples "
+                f"(in effect {fixed(both.effective, 0)} of the {ENOUGH} needed). Source samples that look like the target would tell."
+            )
         ]
     errors = (
         f"Where both domains have samples, a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "

@@ -21,7 +21,7 @@ from core.runs.control import Cancelled, Closed, Control
 from core.runs.progress import Progress
 from core.runs.record import Record, Writer
 from core.samples.pictures import pictures
-from core.training import Epoch, train
+from core.training import Checkpoint, Epoch, train
 from core.training.data import Samples
 
 PICTURE = 28  # pixels: stored pictures are at most this large
@@ -55,10 +55,7 @@ def execute(
     control = control or Control()
     progress = Progress(experiment)
     try:
-        checkpoint = store.read_checkpoint(record)
-        record.keep_until(checkpoint.phase if checkpoint else None, checkpoint.number if checkpoint else 0)
-        if checkpoint and not record.epochs():  # the line of the checkpoint's epoch is missing: start over
-            checkpoint = None
+        checkpoint = _last_checkpoint(record)
         earlier = record.status().get("seconds", 0.0) if checkpoint else 0.0
         started = time.time()
 
@@ -102,18 +99,30 @@ def execute(
         record.update(state="cancelled", message="Cancelled. Every finished epoch is kept; resume goes on from there.")
         raise
     except BaseException as error:
-        expected = isinstance(error, InputError | KeyboardInterrupt)
-        text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-        if isinstance(error, torch.OutOfMemoryError):
-            text = f"{device} has too little memory for this run. Choose a smaller batch, backbone or image size, or the CPU."
-        record.update(
-            state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
-            error=text,
-            details=None if expected else traceback.format_exc(),
-        )
-        raise error
+        _note_failure(record, error, device)
+        raise
     finally:
         record.close()
+
+
+def _last_checkpoint(record: Writer) -> Checkpoint | None:
+    """Where to go on; epochs after it are dropped. None to start over, also where the line of the checkpoint's epoch is missing."""
+    checkpoint = store.read_checkpoint(record)
+    record.keep_until(checkpoint.phase if checkpoint else None, checkpoint.number if checkpoint else 0)
+    return checkpoint if record.epochs() else None
+
+
+def _note_failure(record: Writer, error: BaseException, device: str) -> None:
+    """Why a run ended before its time, in words for its user; where the program is to blame, also where in it."""
+    expected = isinstance(error, InputError | KeyboardInterrupt)
+    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, torch.OutOfMemoryError):
+        text = f"{device} has too little memory for this run. Choose a smaller batch, backbone or image size, or the CPU."
+    record.update(
+        state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
+        error=text,
+        details=None if expected else traceback.format_exc(),
+    )
 
 
 @lru_cache

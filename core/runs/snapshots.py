@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ class Frames:
     domain: np.ndarray
     pictures: np.ndarray | None
     rows: np.ndarray | None
-    originals: Originals = Originals()
+    originals: Originals = field(default_factory=Originals)
 
 
 def frames(record: Record) -> Frames | None:

@@ -61,10 +61,14 @@ def write(gains: dict[str, float | None], seeds: list[int]) -> None:
     lines = [
         "# Every method in every small situation",
         "",
-        "`uv run python tests/benchmarks/presets.py`: mean gain in held-out target accuracy, in points, over the seeds "
-        f"{', '.join(map(str, seeds))};",
-        "all methods at their defaults, 3 shots where a method lives on some. –: cannot read such data; empty: not run. "
-        f"torch {version('torch')}.",
+        (
+            "`uv run python tests/benchmarks/presets.py`: mean gain in held-out target accuracy, in points, over the seeds "
+            f"{', '.join(map(str, seeds))};"
+        ),
+        (
+            "all methods at their defaults, 3 shots where a method lives on some. –: cannot read such data; empty: not run. "
+            f"torch {version('torch')}."
+        ),
         "",
         f"| method | {' | '.join(SITUATIONS.names())} |",
         f"| --- {'| --- ' * len(SITUATIONS.names())}|",

@@ -95,7 +95,7 @@ def test_any_shift_compares_features_and_says_where_there_are_none():
 
 
 def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():
-    at = page("adapt", **TINY_URL, **{"method": "MCC"})
+    at = page("adapt", **TINY_URL, method="MCC")
     assert not at.exception
     at.button(key="launch").click().run()
     expected = Experiment.parse(TINY | {"method": {"name": "mcc"}}).id

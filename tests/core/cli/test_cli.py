@@ -68,7 +68,7 @@ def process(*arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "core", *map(str, arguments)]
     # A shell that runs the tests in the background ignores Ctrl-C, and what it starts would inherit that.
     listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listens)  # noqa: PLW1509  (one thread)
 
 
 def refused(result: tuple[int, str, str], *words: str) -> None:

@@ -41,6 +41,13 @@ def photograph() -> bytes:
     return out.getvalue()
 
 
+def see_through() -> bytes:
+    """A PNG of which nothing can be seen."""
+    data = io.BytesIO()
+    Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(data, "PNG")
+    return data.getvalue()
+
+
 def zipped(files: dict[str, bytes], how=zipfile.ZIP_DEFLATED) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", how) as archive:
@@ -164,7 +171,7 @@ READ = {
     "16 bits": ("a.zip", zipped(dict.fromkeys(good(), sixteen_bits())), {}, lambda r: (rows(r) == 200).all() and rows(r).shape[1] == 1),
     "transparent": (
         "a.zip",
-        zipped(dict.fromkeys(good(), (lambda o: (Image.new("RGBA", (9, 9), (0, 0, 0, 0)).save(o, "PNG"), o.getvalue())[1])(io.BytesIO()))),
+        zipped(dict.fromkeys(good(), see_through())),
         {},
         lambda r: (rows(r) == 255).all(),
     ),

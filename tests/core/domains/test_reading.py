@@ -116,7 +116,7 @@ class TestImages:
         assert {p.name: len(p) for p in reading.populations} == {"amazon": 958, "caltech10": 1123, "dslr": 157, "webcam": 295}
         assert len(reading.class_names) == 10
         with zipfile.ZipFile(shared("office_caltech10_images", "office_caltech10_96px_jpeg.zip")) as archive:
-            first = np.asarray(Image.open(archive.open(sorted(archive.namelist())[0])))
+            first = np.asarray(Image.open(archive.open(min(archive.namelist()))))
         np.testing.assert_array_equal(reading.populations[0].inputs[0].transpose(1, 2, 0), first)
 
 

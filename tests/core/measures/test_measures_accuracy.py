@@ -17,16 +17,16 @@ from core.measures.base import Evaluation
 def evaluation(**changes) -> Evaluation:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(20, 4)).astype(np.float32)
-    given = dict(
-        source_probabilities=np.eye(4, dtype=np.float32)[[0, 1, 1, 0]],
-        source_labels=np.array([0, 1, 0, 0]),
-        target_probabilities=np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 1, 2]],
-        target_labels=np.array([0, 0, 1, 1, 2, 2]),
-        source_features=features,
-        target_features=features,
-        bandwidth=1.0,
-        seed=0,
-    )
+    given = {
+        "source_probabilities": np.eye(4, dtype=np.float32)[[0, 1, 1, 0]],
+        "source_labels": np.array([0, 1, 0, 0]),
+        "target_probabilities": np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 1, 2]],
+        "target_labels": np.array([0, 0, 1, 1, 2, 2]),
+        "source_features": features,
+        "target_features": features,
+        "bandwidth": 1.0,
+        "seed": 0,
+    }
     return Evaluation(**{**given, **changes})
 
 

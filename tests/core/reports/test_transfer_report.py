@@ -68,7 +68,9 @@ def test_per_domain_standardisation_under_label_shift_is_negative_transfer():
     ]
     lines[1]["measures"] |= {
         "source_only_target_accuracy": float(before.mean()),
-        **{"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high},
+        "gain": gain.mean,
+        "gain_low": gain.low,
+        "gain_high": gain.high,
     }
     assert verdict("Standardisation", lines).startswith("Negative transfer: Standardisation lowered")
 
@@ -207,7 +209,13 @@ def test_blind_hides_exactly_what_target_labels_change():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(2, 30, 4)).astype(np.float32)
     p = rng.dirichlet(np.ones(3), (2, 40)).astype(np.float32)
-    given = dict(source_labels=rng.integers(0, 3, 40), source_features=features[0], target_features=features[1], bandwidth=1.0, seed=0)
+    given = {
+        "source_labels": rng.integers(0, 3, 40),
+        "source_features": features[0],
+        "target_features": features[1],
+        "bandwidth": 1.0,
+        "seed": 0,
+    }
     with_labels, without = (measure_all(Evaluation(p[0], p[1], target_labels=y, **given)) for y in (rng.integers(0, 3, 40), None))
     changed = {name for name in with_labels if with_labels[name] != without[name]}
     assert changed == with_labels.keys() - without_target_labels()

@@ -145,7 +145,7 @@ def test_lists_and_looks_survive_deletion_beside_them(runs):
             try:
                 for record in store.records():
                     record.status(), record.epochs(), record.version(), record.snapshot_numbers()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (whatever it is)
                 wrong.append(error)
 
     viewers = [threading.Thread(target=look) for _ in range(2)]
@@ -233,7 +233,7 @@ def test_two_threads_store_references_at_the_bound(home, monkeypatch):
         try:
             for i in range(60):
                 store.ReferenceStore()[f"{name}{i}"] = reference()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is)
             wrong.append(error)
 
     threads = [threading.Thread(target=put, args=(name,)) for name in "xyz"]

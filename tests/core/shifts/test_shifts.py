@@ -2,6 +2,7 @@
 
 import io
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -323,7 +324,7 @@ class TestSelection:
 
     def test_a_harder_one_drops_what_a_softer_one_drops_and_more(self):
         sets = [set(self.at(severity).train.tolist()) for severity in SEVERITIES]
-        assert all(after < before for before, after in zip(sets, sets[1:], strict=False))
+        assert all(after < before for before, after in pairwise(sets))
         assert set(self.at(0.5).train.tolist()) == sets[3]
         assert set(self.at(0.5, seed=1).train.tolist()) != sets[3]
 

@@ -110,7 +110,7 @@ def test_from_scratch_the_adapted_network_is_a_fresh_one():
     fresh, trained = first_weights("scratch")
     assert not torch.equal(fresh["head.weight"], trained["head.weight"])
     assert fresh["bottleneck.1.num_batches_tracked"] == 0
-    before = [epoch for epoch in train(tiny(start="scratch")) if epoch.phase == "adapt"][0]
+    before = next(epoch for epoch in train(tiny(start="scratch")) if epoch.phase == "adapt")
     np.testing.assert_array_equal(before.snapshot.features, run_of("dan")[0][4].snapshot.features)  # "before" is the source model
 
 
