@@ -12,6 +12,8 @@ from core.runs import store
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").rglob("*.py"))
 
+pytestmark = pytest.mark.slow
+
 
 def calls(path: Path) -> list[ast.Call]:
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]

@@ -58,7 +58,7 @@ def same(a: nn.Module, b: nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "resnet18" else ()) for name in NAMES])
 def test_every_backbone_keeps_the_contract(name):
     check_backbone(name, SMALL.get(name))
 

@@ -57,7 +57,7 @@ def data(monkeypatch) -> Path:
 
 
 # Downloads are read from disk by the hundred thousand, and sounds are made by the minute.
-SLOW = {entry.name for entry in DOMAINS if entry.downloads or entry.kind == "sound"} - {"vowels-men"}
+SLOW = {entry.name for entry in DOMAINS if entry.downloads or entry.kind == "sound" or entry.name == "printed-digits"}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in LISTED])
@@ -71,7 +71,7 @@ def test_every_domain_keeps_the_contract(name):
     check_domain(name)
 
 
-@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in GENERATED])
 def test_another_seed_draws_other_samples(name):
     assert not torch.equal(make(name).inputs, make(name, 1).inputs)
 

@@ -42,7 +42,7 @@ def spoil(evaluation):
         ({"range": ""}, "a number without a range"),
         ({"formula": "$x$"}, "formula: the formula is no LaTeX"),
         ({"formula": r"\frac{1"}, "leaves a brace open"),
-        ({"of_run": None}, "belongs: it belongs to nothing"),
+        ({"of_run": None, "kept": None}, "belongs: it belongs to nothing"),
         ({"drawing": Drawing(band=Band("toy_low", "toy_high"))}, "its drawing asks for toy_high, toy_low"),
         ({"companions": ("mmd2",)}, "mmd2 are measures of their own"),
         ({"validates": True}, "Set better"),

@@ -226,6 +226,7 @@ def test_tent_does_not_learn_from_a_batch_that_has_collapsed():
     assert len(updates(unguarded, b)) == 1
 
 
+@pytest.mark.slow
 def test_the_guard_keeps_tent_from_collapse():
     """Entropy is smallest when all are called the same: without the guard, long training ends there."""
 

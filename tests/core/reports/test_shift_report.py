@@ -17,6 +17,8 @@ from core.reports.shift_text import conditions, facts, verdict
 from core.training.build import make_method
 from core.training.data import Data, Samples
 
+pytestmark = pytest.mark.slow
+
 HANDWRITTEN = {"name": "handwritten-digits"}
 
 

@@ -46,6 +46,7 @@ def other_labels(experiment: Experiment, pair: Pair) -> torch.Tensor:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", NAMES)
 def test_target_labels_reach_nothing_but_the_oracle_the_shots_and_the_score(method):
     experiment = tiny(method)
