@@ -55,7 +55,7 @@ def umap_map(features: Features, epochs: Sequence[int], seed: int, on_progress: 
     n, columns = np.shape(features[0])
     tracked = np.sort(np.random.default_rng(seed).permutation(n)[:TRACKED])
     fitted = checkpoints(len(features))
-    joint, which = _distinct(np.concatenate([prepare(features[i])[tracked] for i in fitted]))
+    joint, which = distinct_rows(np.concatenate([prepare(features[i])[tracked] for i in fitted]))
     if columns < 2 or len(joint) <= NEIGHBOURS:
         found = "one column" if columns < 2 else f"{len(joint)} different rows"
         raise InputError(
@@ -76,7 +76,7 @@ def umap_map(features: Features, epochs: Sequence[int], seed: int, on_progress: 
         if still.any():
             positions[i, still] = positions[i - 1, still]
         if not known.all():
-            positions[i, ~known] = _place(rows[~known], joint, layout)
+            positions[i, ~known] = placed_by_neighbours(rows[~known], joint, layout)
         before = rows
         report(FITTED + (1 - FITTED) * (i + 1) / len(features))
     return EpochMap("umap", tuple(epochs), frame(positions))
@@ -148,7 +148,7 @@ def _fit_umap(joint: np.ndarray, seed: int, report: Callable[[float], None]) -> 
         return model.fit_transform(joint)
 
 
-def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The different ones among n×d rows, and n indices into them. Adding 0 makes −0 and 0 the same bytes."""
     rows = np.ascontiguousarray(rows + 0.0)
     as_bytes = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
@@ -158,7 +158,7 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[first[order]], np.argsort(order)[which]
 
 
-def _place(rows: np.ndarray, joint: np.ndarray, layout: np.ndarray) -> np.ndarray:
+def placed_by_neighbours(rows: np.ndarray, joint: np.ndarray, layout: np.ndarray) -> np.ndarray:
     distances, neighbours = nearest(rows, joint, PLACED_BY + 1)
     closeness = 1 / np.maximum(distances, 1e-9).astype(np.float64) ** 2
     weights = closeness[:, :-1] - closeness[:, -1:]

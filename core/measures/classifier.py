@@ -15,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 from core.errors import InputError
 from core.measures.accuracy import root
 from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z
-from core.measures.mmd import random_halves
 from core.measures.ridge import pairs_won
 
 FOLDS = 5
@@ -133,11 +132,6 @@ def auc_interval(auc: float, n: int, m: int, width: int) -> tuple[float, float]:
     return low, high
 
 
-def a_a_control(x: np.ndarray, seed: int = 0) -> DomainAuc:
-    """The same measure between two random halves of one domain's features: what "no shift" looks like here."""
-    return domain_auc(*random_halves(x, seed), seed=seed)
-
-
 def _pool(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     for where, rows in (("source_features", x), ("target_features", y)):
         if rows.ndim != 2 or len(rows) < FOLDS:
@@ -159,7 +153,7 @@ def _pool(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.concatenate([x, y]).astype(np.float64)
 
 
-def _folds(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+def folds_of_distinct_rows(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
     """The fold of each row: random, each domain spread evenly, and a row and its copy in the other domain together.
 
     Were a copy with the other label in the training folds, the classifier would learn the opposite of the truth: two
@@ -188,7 +182,7 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[fl
     """AUC as the pair-weighted mean over folds, and the out-of-fold scores."""
     scores = np.empty(len(rows))
     won, pairs = 0.0, 0
-    fold = _folds(rows, labels, seed)
+    fold = folds_of_distinct_rows(rows, labels, seed)
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         model = _classifier().fit(rows[train], labels[train])

@@ -79,7 +79,7 @@ def mmd_test(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float, p
     Only the generator seeded here is drawn from, so threads do not disturb each other.
     """
     pooled, n = _pool(x, y)
-    values = _statistics(pooled, n, bandwidth, _labellings(len(pooled), n, permutations, seed))
+    values = _statistics(pooled, n, bandwidth, random_labellings(len(pooled), n, permutations, seed))
     observed, null = values[0], values[1:]
     # A labelling that repeats the observed split is a tie, also after rounding in float32.
     p = (1 + int((null >= observed - 1e-7).sum())) / (1 + permutations)
@@ -91,12 +91,6 @@ def random_halves(x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng([seed, 0xAA]).permutation(len(x))
     half = len(x) // 2
     return x[order[:half]], x[order[half : 2 * half]]
-
-
-def a_a_control(x: np.ndarray, bandwidth: float, seed: int = 0) -> MMDTest:
-    """The same test between two random halves of one domain's features: what "no shift" looks like here."""
-    first, second = random_halves(x, seed)
-    return mmd_test(normalise(first), normalise(second), bandwidth, seed=seed)
 
 
 def _pool(x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> tuple[Tensor, int]:
@@ -126,7 +120,7 @@ def _pool(x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> tuple[Tensor, int]:
     return (pooled - pooled.mean(dim=0, dtype=torch.float64)).float(), len(x)
 
 
-def _labellings(total: int, n: int, permutations: int, seed: int) -> Tensor:
+def random_labellings(total: int, n: int, permutations: int, seed: int) -> Tensor:
     """0/1 float32, total×(1+B): column 0 is the observed split, the others choose n rows at random."""
     rng = np.random.default_rng([seed, 0x33D])
     columns = np.zeros((1 + permutations, total), dtype=np.float32)

@@ -49,7 +49,7 @@ def ridge_test(x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, s
     InputError
         Fewer than five rows on a side, another number of columns, or values that are not finite.
     """
-    rows, labels = standardised(x, y), _labellings(len(x), len(y), permutations, seed)
+    rows, labels = standardised(x, y), random_labellings(len(x), len(y), permutations, seed)
     fold = label_free_folds(len(rows), seed)
     won, pairs = np.zeros(1 + permutations), np.zeros(1 + permutations)
     for k in range(FOLDS):
@@ -95,7 +95,7 @@ def pairs_won(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.
     return (ranks * positive).sum(0) - b * (b + 1) / 2, b * (len(scores) - b)
 
 
-def _labellings(n: int, m: int, permutations: int, seed: int) -> np.ndarray:
+def random_labellings(n: int, m: int, permutations: int, seed: int) -> np.ndarray:
     """±1, (n+m)×(1+B): −1 is source. Column 0 is the observed labelling."""
     rng = np.random.default_rng([seed, 0xC25])
     observed = np.repeat([-1.0, 1.0], [n, m])

@@ -102,11 +102,12 @@ def delete(run_id: str) -> None:
 class ReferenceStore(MutableMapping[str, Reference]):
     """Source-trained and oracle networks on disk, by their address; the least recently used go first."""
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """Where a network lies, or would."""
         return home() / "references" / f"{key}.safetensors"
 
     def __getitem__(self, key: str) -> Reference:
-        path = self._path(key)
+        path = self.path(key)
         try:
             model, metadata = load_file(path), read_metadata(path)
             epochs = json.loads(metadata["epochs"])
@@ -118,23 +119,23 @@ class ReferenceStore(MutableMapping[str, Reference]):
 
     def __setitem__(self, key: str, reference: Reference) -> None:
         tensors = {name: tensor.contiguous() for name, tensor in reference.model.items()}
-        write_bytes(self._path(key), save(tensors, {"epochs": json.dumps(reference.epochs)}))
-        for old in sorted(self._path("x").parent.glob("*.safetensors"), key=_modified)[:-REFERENCES]:
+        write_bytes(self.path(key), save(tensors, {"epochs": json.dumps(reference.epochs)}))
+        for old in sorted(self.path("x").parent.glob("*.safetensors"), key=_modified)[:-REFERENCES]:
             old.unlink(missing_ok=True)
 
     def __contains__(self, key: object) -> bool:
         """Whether there is one that can be read. Only the head of its file is looked at, which also tells whether the file is whole."""
         try:
-            read_metadata(self._path(str(key)))["epochs"]
+            read_metadata(self.path(str(key)))["epochs"]
         except (OSError, SafetensorError, KeyError):
             return False
         return True
 
     def __delitem__(self, key: str) -> None:
-        self._path(key).unlink()
+        self.path(key).unlink()
 
     def __iter__(self) -> Iterator[str]:
-        return (path.stem for path in self._path("x").parent.glob("*.safetensors"))
+        return (path.stem for path in self.path("x").parent.glob("*.safetensors"))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -81,19 +81,19 @@ def test_a_placed_row_moves_without_jumps():
     """Along a line through the joint rows; the ones around it change, and its place changes little at each step."""
     rng = np.random.default_rng(2)
     rows, layout = rng.normal(size=(200, 5)).astype(np.float32), rng.normal(size=(200, 2)).astype(np.float32)
-    np.testing.assert_allclose(joint._place(rows, rows, layout), layout, atol=1e-6)
+    np.testing.assert_allclose(joint.placed_by_neighbours(rows, rows, layout), layout, atol=1e-6)
     line = np.linspace(0, 1, 4001, dtype=np.float32)[:, None] * (rows[1] - rows[0]) + rows[0]
-    along = joint._place(line, rows, layout)
+    along = joint.placed_by_neighbours(line, rows, layout)
     np.testing.assert_allclose(along[[0, -1]], layout[:2], atol=1e-6)
     assert np.linalg.norm(np.diff(along, axis=0), axis=1).max() < 0.02
     corners = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 4), axis=-1).reshape(-1, 4).astype(np.float32)
-    middle = joint._place(np.zeros((1, 4), np.float32), corners, np.ones((16, 2), np.float32))
+    middle = joint.placed_by_neighbours(np.zeros((1, 4), np.float32), corners, np.ones((16, 2), np.float32))
     np.testing.assert_allclose(middle, [[1, 1]])  # all sixteen are equally far
 
 
 def test_equal_rows_are_fitted_once():
     rows = np.array([[2, 1], [0.0, 1], [2, 1], [-0.0, 1]], dtype=np.float32)
-    distinct, which = joint._distinct(rows)
+    distinct, which = joint.distinct_rows(rows)
     np.testing.assert_array_equal(distinct, [[2, 1], [0, 1]])
     np.testing.assert_array_equal(which, [0, 1, 0, 1])
 

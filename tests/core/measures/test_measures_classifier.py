@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
 from core.measures.base import Evaluation
-from core.measures.classifier import _folds, a_a_control, auc_interval, domain_auc, domain_auc_of_run
+from core.measures.classifier import auc_interval, domain_auc, domain_auc_of_run, folds_of_distinct_rows
+from core.measures.mmd import random_halves
 
 
 def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +27,7 @@ def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tup
 def test_agrees_with_scikit_learn_fold_by_fold(n, m, shift):
     x, y = sample(n, m, shift=shift)
     rows, labels = np.concatenate([x, y]).astype(np.float64), np.repeat([0, 1], [n, m])
-    fold = _folds(rows, labels, 3)
+    fold = folds_of_distinct_rows(rows, labels, 3)
     scores = cross_val_predict(
         make_pipeline(StandardScaler(), LogisticRegression()), rows, labels, cv=PredefinedSplit(fold), method="decision_function"
     )
@@ -68,14 +69,14 @@ def test_folds_are_balanced_random_and_keep_copies_together():
     y[:9] = x[5:14]
     y[9] = y[0]  # a second copy on one side only
     rows, labels = np.concatenate([x, y]), np.repeat([0, 1], [23, 17])
-    fold = _folds(rows, labels, 0)
+    fold = folds_of_distinct_rows(rows, labels, 0)
     for domain in (0, 1):
         counts = np.bincount(fold[labels == domain], minlength=5)
         assert counts.max() - counts.min() <= 1
     together = fold[5:14] == fold[23:32]
     assert together[1:].all()
     assert together[0] or fold[5] == fold[32]
-    assert (fold != _folds(rows, labels, 1)).any()
+    assert (fold != folds_of_distinct_rows(rows, labels, 1)).any()
 
 
 def test_one_constant_column_changes_nothing():
@@ -149,7 +150,7 @@ def test_repeats_with_its_seed_and_leaves_the_global_generator():
 
 def test_control_is_at_chance_where_the_shift_is_not():
     x, y = sample(300, 150, shift=1.0)
-    control = a_a_control(x)
+    control = domain_auc(*random_halves(x, 0))
     assert control.low < 0.5 < control.high
     assert domain_auc(x[:150], y).low > control.high
     assert len(control.scores) == 300

@@ -32,7 +32,7 @@ def test_agrees_with_scikit_learn_for_observed_and_permuted_labels(n, m, d):
     x, y = sample(n, m, d, shift=0.2)
     test = ridge_test(x, y, permutations=8, seed=2)
     rows, fold = standardised(x, y), label_free_folds(n + m, 2)
-    labellings = ridge._labellings(n, m, 8, 2)
+    labellings = ridge.random_labellings(n, m, 8, 2)
     assert (labellings.sum(0) == m - n).all()
     expected = [reference_auc(rows, labels, fold) for labels in labellings.T]
     np.testing.assert_allclose(np.r_[test.auc, test.null], expected, atol=1e-9)

@@ -172,7 +172,7 @@ def reference(value: float = 1.0) -> Reference:
 
 
 def age(references: store.ReferenceStore, key: str, seconds: float) -> None:
-    path = references._path(key)
+    path = references.path(key)
     os.utime(path, (path.stat().st_mtime - seconds,) * 2)
 
 
@@ -215,7 +215,7 @@ def test_the_reference_longest_unused_goes_first(home, monkeypatch):
 def test_a_damaged_reference_is_as_good_as_absent(home, damage):
     references = store.ReferenceStore()
     references["k"] = reference()
-    path = references._path("k")
+    path = references.path("k")
     whole = path.read_bytes()
     path.write_bytes({"cut": whole[:-5], "zeros": b"\0" * len(whole)}.get(damage, damage))
     assert "k" not in references
