@@ -130,3 +130,18 @@ def test_the_version_stands_once():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert declared == __version__
     assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1] == declared
+
+
+def test_no_eight_lines_stand_twice():
+    """Lines of code as they are, without their indentation; blank ones, imports, comments and lone brackets do not count."""
+    seen: dict[tuple[str, ...], str] = {}
+    twice = []
+    for path in [*SOURCES, *sorted((ROOT / "assets").rglob("*.js"))]:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+        code = [line for line in lines if re.search(r"\w", line) and not line.startswith(("#", "//", "import ", "from "))]
+        for start in range(len(code) - 7):
+            run = tuple(code[start : start + 8])
+            here = f"{path.relative_to(ROOT)}, from its line of code {start + 1}: {run[0]}"
+            if seen.setdefault(run, here) != here:
+                twice.append((seen[run], here))
+    assert not twice
