@@ -12,6 +12,7 @@ from core.domains import examples
 
 SHARED = Path(os.environ.get("SHIFTSCOPE_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
 OFFICE = SHARED / "office_caltech10_images" / "office_caltech10_96px_jpeg.zip"
+SETTLED = "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
 
 
 def give(page, path: Path):
@@ -48,8 +49,10 @@ def test_pictures_are_given_used_run_and_deleted(open_page, server, tmp_path):
     assert len([p for p in stored.iterdir() if p.is_dir()]) == 2
 
     page.reload()
+    page.locator(".st-key-controls .stMarkdownBadge", has_text="finished").wait_for()
     page.get_by_role("button", name="Your own data").click()
     for left in (1, 0):
+        page.wait_for_selector(SETTLED)
         page.get_by_role("dialog").get_by_role("button", name="Delete").first.click()
         page.wait_for_function(f"document.querySelectorAll('[class*=st-key-delete_]').length === {left}")
     assert [p for p in stored.iterdir() if p.is_dir()] == []
