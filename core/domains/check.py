@@ -60,7 +60,8 @@ class Trial:
 
     @property
     def inputs(self) -> Tensor:
-        assert isinstance(self.made.inputs, Tensor), "the inputs stay on disk. Give params with which they fit into memory."
+        if not isinstance(self.made.inputs, Tensor):
+            raise AssertionError("the inputs stay on disk. Give params with which they fit into memory.")  # noqa: TRY004  (a check)
         return self.made.inputs
 
 
