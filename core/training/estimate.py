@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.domains.pair import load_pair
 from core.experiment import Experiment
-from core.methods import Batch, Method
+from core.methods import METHODS, Batch, Method
 from core.training.build import make_method
 from core.training.data import Data, batches
 from core.training.evaluation import predict
@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 BATCHES = 3
 TRIED = 16  # samples of each part that pass through a frozen network
+MEASURING = 0.06  # seconds of MMD and AUC an epoch
 SLOW = 2.0  # seconds of a batch that is tried only once
 HIGH_LR = 5e-4  # above it pretrained layers soon forget
 LONG = 1200  # seconds after which a faster way is named
@@ -39,6 +40,30 @@ class Estimate:
     weights: int
     data_bytes: int
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds: of what is computed once, of what a method does once an epoch, of one of its batches, of a batch of a network that is
+    trained on labels alone, and of one evaluation."""
+
+    once: float
+    per_epoch: float
+    per_batch: float
+    per_labelled_batch: float
+    evaluation: float
+
+
+def seconds_of(experiment: Experiment, costs: Costs, source: int, target: int, labelled: bool) -> float:
+    """Seconds of a run on so many training samples; without a target that is ``labelled`` there is no oracle and no joint phase."""
+    size = experiment.budget.batch_size
+    larger = max(source, target) if METHODS.get(experiment.method.name).info.sees_source else target
+    measured = costs.evaluation + MEASURING
+    seconds = costs.once + experiment.epochs * (costs.per_epoch + costs.per_batch * (larger // size) + measured)
+    rows = {"source": source} | ({"oracle": target, "joint": source + target} if labelled else {})
+    for phase in rows.keys() & experiment.phases.keys():
+        seconds += experiment.phases[phase] * (rows[phase] // size * costs.per_labelled_batch + costs.evaluation)
+    return seconds
 
 
 def estimate(experiment: Experiment, device: str) -> Estimate:
@@ -63,13 +88,10 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     per_labelled_batch = _seconds_per_batch(reference, _batch(data, reference), device)
     method.eval()
     shown = data.target.held_out[: budget.batch_size]
-    evaluation = _time(lambda: predict(method, shown, "target"), device)[0] / len(shown) * sum(len(side.held_out) for side in sides)
+    evaluation = _steady_time(lambda: predict(method, shown, "target"), device) / len(shown) * sum(len(side.held_out) for side in sides)
     source, target = (len(side.inputs) for side in sides)
-    larger = max(source, target) if method.info.sees_source else target
-    seconds = once + experiment.epochs * (per_epoch + per_batch * (larger // budget.batch_size) + evaluation + 0.06)  # MMD and AUC
-    rows = {"source": source} | ({} if data.target.labels is None else {"oracle": target, "joint": source + target})
-    for phase in rows.keys() & experiment.phases.keys():
-        seconds += experiment.phases[phase] * (rows[phase] // budget.batch_size * per_labelled_batch + evaluation)
+    costs = Costs(once, per_epoch, per_batch, per_labelled_batch, evaluation)
+    seconds = seconds_of(experiment, costs, source, target, labelled=data.target.labels is not None)
     warnings = _about_the_backbone(experiment, seconds)
     if data.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
@@ -126,11 +148,15 @@ def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:
             method.zero_grad()
             reduce(add, update.losses.values()).backward(inputs=update.trains)
 
-    first, _ = _time(step, device)  # it also allocates
+    return 1.15 * _steady_time(step, device, BATCHES)  # the optimiser's share is about 15 %
+
+
+def _steady_time(work: Callable[[], object], device: str, times: int = 1) -> float:
+    """Seconds that something takes when it is not the first time, which also loads and allocates."""
+    first, _ = _time(work, device)
     if first > SLOW:  # then that does not count, and the user waits
-        return 1.15 * first
-    tried, _ = _time(lambda: [step() for _ in range(BATCHES)], device)
-    return 1.15 * tried / BATCHES  # the optimiser's share is about 15 %
+        return first
+    return _time(lambda: [work() for _ in range(times)], device)[0] / times
 
 
 def _time(work: Callable[[], T], device: str) -> tuple[float, T]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from training_tools import assert_equal, run_of, tiny, unlabelled
 
 from core.training import train
-from core.training.estimate import estimate
+from core.training.estimate import MEASURING, Costs, estimate, seconds_of
 
 
 def test_an_estimate_counts_what_a_run_will_use():
@@ -29,12 +30,26 @@ def test_an_estimate_warns_of_missing_labels(tmp_path):
 
 
 def test_an_estimate_counts_the_references():
-    long = {"source_epochs": 1000, "epochs": 1}
-    without, with_joint = (estimate(tiny(budget=long, joint=joint), "cpu").seconds for joint in (False, True))
-    assert with_joint > 1.3 * without  # twice as many labelled samples in all
+    """134 source and 160 target samples in batches of 16: 8 and 10 batches an epoch, and 18 of both together."""
+    costs = Costs(once=5.0, per_epoch=0.0, per_batch=0.0, per_labelled_batch=1.0, evaluation=0.0)
+
+    def counted(joint: bool, labelled: bool = True) -> float:
+        asked = tiny(budget={"source_epochs": 3, "epochs": 1}, joint=joint)
+        return seconds_of(asked, costs, 134, 160, labelled)
+
+    without = counted(joint=False)
+    assert without == pytest.approx(5 + 3 * (8 + 10) + MEASURING)
+    assert counted(joint=True) == pytest.approx(without + 3 * 18)
+    assert counted(joint=True, labelled=False) == pytest.approx(without - 3 * 10)
 
 
-def test_an_estimate_grows_with_the_epochs_and_changes_no_run():
-    short, long = (estimate(tiny(budget={"epochs": epochs}), "cpu").seconds for epochs in (1, 1000))
-    assert long > short
+def test_an_estimate_counts_the_epochs():
+    """10 batches, as the larger side has them, and one evaluation each."""
+    costs = Costs(once=0.0, per_epoch=0.5, per_batch=0.1, per_labelled_batch=0.0, evaluation=0.25)
+    few, many = (seconds_of(tiny(budget={"epochs": epochs}), costs, 134, 160, True) for epochs in (1, 1001))
+    assert many - few == pytest.approx(1000 * (0.5 + 10 * 0.1 + 0.25 + MEASURING))
+
+
+def test_an_estimate_changes_no_run():
+    estimate(tiny(), "cpu")
     assert_equal(list(train(tiny())), run_of("dan")[0])
