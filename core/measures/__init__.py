@@ -3,17 +3,17 @@
 Importing this package registers every measure in `MEASURES`, with what it means and how it is drawn.
 """
 
-from core.measures import (  # noqa: F401  (they register themselves)
+from core.measures import (  # noqa: F401, I001  (they register themselves, in the order in which they are shown)
     accuracy,
     alignment,
     calibration,
+    mmd,
     classifier,
     columns,
     distances,
     explained,
     gauges,
     label_shift,
-    mmd,
     ridge,
     validators,
 )
