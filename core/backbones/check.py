@@ -22,7 +22,6 @@ SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "sound": ((1, 48, 41), (1, 48, 8)),
 }
 # Backbone → check → why it fails; none does.
-EXCEPTIONS: dict[str, dict[str, str]] = {}
 
 
 def check_backbone(
@@ -37,7 +36,7 @@ def check_backbone(
     params : mapping, optional
         Its parameters; the defaults where left out. Choose small ones, and no weights that would have to be downloaded.
     exceptions : mapping of str to str, optional
-        Names of checks that are known to fail, each with the reason; those in `EXCEPTIONS` where left out.
+        Names of checks that are known to fail, each with the reason.
 
     Raises
     ------
@@ -49,9 +48,8 @@ def check_backbone(
     entry = BACKBONES.get(backbone) if isinstance(backbone, str) else backbone
     if entry.encode is not None:
         raise InputError("backbone", f"{entry.name} is an encoder and builds no network.", "Check what it returns with its own weights.")
-    known = EXCEPTIONS.get(entry.name, {}) if exceptions is None else exceptions
     with BACKBONES.holding(entry):
-        run_checks(f"Backbone {entry.name!r}", CHECKS, Trial(entry, dict(params or {})), known)
+        run_checks(f"Backbone {entry.name!r}", CHECKS, Trial(entry, dict(params or {})), exceptions or {})
 
 
 @dataclass(frozen=True)

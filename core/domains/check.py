@@ -16,7 +16,6 @@ from core.registry.contract import require, require_params, require_sentences, r
 from core.samples.spectrogram import BANDS
 
 # Domain → check → why it fails; none does.
-EXCEPTIONS: dict[str, dict[str, str]] = {}
 DRAWN = ("inputs", "labels", "train", "test")
 
 
@@ -30,7 +29,7 @@ def check_domain(domain: str | DomainEntry, params: Mapping[str, Any] | None = N
     params : mapping, optional
         Its parameters; the defaults where left out.
     exceptions : mapping of str to str, optional
-        Names of checks that are known to fail, each with the reason; those in `EXCEPTIONS` where left out.
+        Names of checks that are known to fail, each with the reason.
 
     Raises
     ------
@@ -40,8 +39,7 @@ def check_domain(domain: str | DomainEntry, params: Mapping[str, Any] | None = N
         There is no domain of this name.
     """
     entry = DOMAINS.get(domain) if isinstance(domain, str) else domain
-    known = EXCEPTIONS.get(entry.name, {}) if exceptions is None else exceptions
-    run_checks(f"Domain {entry.name!r}", CHECKS, Trial(entry, dict(params or {})), known)
+    run_checks(f"Domain {entry.name!r}", CHECKS, Trial(entry, dict(params or {})), exceptions or {})
 
 
 @dataclass(frozen=True)

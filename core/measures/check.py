@@ -13,7 +13,6 @@ from core.registry.contract import require, require_sentences, require_text, run
 
 SAMPLES, HELD_OUT, CLASSES, WIDTH = 60, 90, 3, 8
 # Measure → check → why it fails; none does.
-EXCEPTIONS: dict[str, dict[str, str]] = {}
 
 
 def check_measure(measure: str | Measure, exceptions: Mapping[str, str] | None = None) -> None:
@@ -24,7 +23,7 @@ def check_measure(measure: str | Measure, exceptions: Mapping[str, str] | None =
     measure : str or Measure
         Registered, or an entry that is not registered yet.
     exceptions : mapping of str to str, optional
-        Names of checks that are known to fail, each with the reason; those in `EXCEPTIONS` where left out.
+        Names of checks that are known to fail, each with the reason.
 
     Raises
     ------
@@ -34,8 +33,7 @@ def check_measure(measure: str | Measure, exceptions: Mapping[str, str] | None =
         There is no measure of this name.
     """
     entry = MEASURES.get(measure) if isinstance(measure, str) else measure
-    known = EXCEPTIONS.get(entry.name, {}) if exceptions is None else exceptions
-    run_checks(f"Measure {entry.name!r}", CHECKS, entry, known)
+    run_checks(f"Measure {entry.name!r}", CHECKS, entry, exceptions or {})
 
 
 @dataclass(frozen=True)
