@@ -275,7 +275,7 @@ def _classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
         if len(chosen) >= FEWEST_MATCHED:
             sides = m.pool[chosen], target[: len(chosen)]
             again = domain_auc(*sides, seed)
-            matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.compared.bandwidth, seed=seed).p)
+            matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.bandwidth, seed=seed).p)
     both = None
     if m.target_labels is not None:
         wrong = [np.not_equal(guess[:size], labels[:size]) for guess, labels in ((predicted, m.pool_labels), (there, m.target_labels))]
@@ -319,6 +319,6 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         pictures=samples.pictures,
         rows=samples.rows,
         originals=samples.originals,
-        note=f"Showing {samples.n:,} held-out samples per domain, drawn with seed {samples.seed}, source classes in proportion.",
+        note=f"Showing {samples.n:,} held-out samples per domain, drawn at random with seed {samples.seed}.",
         judged=False,
     )

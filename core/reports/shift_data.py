@@ -19,6 +19,7 @@ from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import MEASURED, Populations
 from core.measures.mmd import random_halves
+from core.measures.scale import Scale
 from core.samples.raw import Raw
 from core.training.build import make_method
 from core.training.data import Data, Samples
@@ -38,7 +39,7 @@ VIEWS: dict[View, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Samples ready to be compared. Every column has mean 0 and deviation 1 over all held-out ones; constant columns are gone.
+    """Samples ready to be compared. Each column has mean 0 and deviation 1 over the measured ones; columns that never vary are gone.
 
     Attributes
     ----------
@@ -52,6 +53,8 @@ class Material:
         Of the pool, and of the n target rows; None where the target has no labels.
     columns : int
         Before constant ones were left out.
+    bandwidth : float
+        Of the MMD kernel; mean and deviation are of the same `Scale`, as those of a run are.
     raw : tuple of Raw
         The compared source and target samples as they are.
     """
@@ -60,6 +63,7 @@ class Material:
     view: View
     n: int
     columns: int
+    bandwidth: float
     rows: np.ndarray
     pool: np.ndarray
     training: np.ndarray
@@ -79,16 +83,15 @@ class Material:
 
     @cached_property
     def compared(self) -> Populations:
-        """Source and target. The kernel's width is the mean squared distance; if no column varies among these, any will do."""
+        """Source and target."""
         source, target = self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
-        bandwidth = float(2 * np.concatenate([source, target]).var(0, ddof=1, dtype=np.float64).sum()) or 1.0
-        return Populations(source, target, bandwidth, self.experiment.seed)
+        return Populations(source, target, self.bandwidth, self.experiment.seed)
 
     @cached_property
     def control(self) -> Populations:
         """Two random sets of source samples, as many as are compared where the source has that many, or its halves."""
         halves = random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
-        return Populations(*halves, self.compared.bandwidth, self.experiment.seed)
+        return Populations(*halves, self.bandwidth, self.experiment.seed)
 
 
 def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False) -> Material:
@@ -118,21 +121,18 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
     parts = [source.held_out[:count], target.held_out[:n], source.inputs[order]]
     make = _flattened(pair.source.kind, torch.cat(parts[:2])) if view == "raw" else _network(data, view, weights)
     pool, compared, training = (make(part) for part in parts)
-    pooled = np.concatenate([pool, compared])
-    mean, spread = pooled.mean(0, dtype=np.float64), pooled.std(0, dtype=np.float64)
-    varies = spread > 1e-9 * np.maximum(1, np.abs(mean))
+    varies, shown = Scale.of(pool, compared).varies, min(n, MEASURED)
     if not varies.any():
         raise InputError("source", "every column is constant in both domains.", "Choose data in which something varies.")
-    pool, compared, training = (
-        ((x - mean) / np.where(varies, spread, 1))[:, varies].astype(np.float32) for x in (pool, compared, training)
-    )
-    shown = min(n, MEASURED)
+    scale = Scale.of(pool[:shown, varies], compared[:shown, varies])
+    pool, compared, training = (scale.standardised(x[:, varies]).astype(np.float32) for x in (pool, compared, training))
     labels, held_out_labels = (None, None) if blind else (target.labels, target.held_out_labels)
     return Material(
         experiment=experiment,
         view=view,
         n=n,
         columns=len(varies),
+        bandwidth=scale.bandwidth,
         rows=np.concatenate([pool[:n], compared]),
         pool=pool,
         training=training,
