@@ -46,7 +46,7 @@ def command(options: argparse.Namespace) -> int:
         except OSError as error:
             raise InputError("--html", f"{html} cannot be written ({error.strerror}).", "Name another file.") from error
         print(f"Written: {html}", file=sys.stderr)
-    print(json.dumps(found, indent=2) if options.json else _text(found, report))
+    print(json.dumps(found, indent=2) if options.json else as_text(found, report))
     return 0
 
 
@@ -68,7 +68,7 @@ def view_of(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
     return ("pretrained" if experiment.backbone.params.get("weights", "none") != "none" else "fresh"), None
 
 
-def _text(found: dict[str, Any], report: ShiftReport) -> str:
+def as_text(found: dict[str, Any], report: ShiftReport) -> str:
     """The report as lines of text."""
     lines = [f"{found['source']} → {found['target']} ({VIEWS[report.samples.view]})", "", found["verdict"], ""]
     lines += map(_line, report.numbers)

@@ -12,7 +12,7 @@ from scipy.special import gammaln
 
 from core.measures.base import MEASURES, Measure
 
-How = Literal["equal", "values", "marks", "ranges"]
+How = Literal["gaps", "equal", "values", "marks", "ranges"]
 CHANCE = 0.01  # that any column of noise is named
 
 
@@ -20,8 +20,9 @@ CHANCE = 0.01  # that any column of noise is named
 class Giveaway:
     """A column that tells the class ("label") or the population ("domain") of all ``n`` samples without an error.
 
-    ``how`` it does: "equal": each class has its own single value; "values": each of its values belongs to one of them alone;
-    "marks": it is the same throughout each of them, and so marks some; "ranges": each of them has a range of values to itself.
+    ``how`` it does: "gaps": some of them have values, the others none; "equal": each class has its own single value; "values": each of
+    its values belongs to one of them alone; "marks": it is the same throughout each of them, and so marks some; "ranges": each of them
+    has a range of values to itself.
     """
 
     title: str
@@ -48,7 +49,9 @@ def giveaways(titles: Sequence[str], values: np.ndarray, groups: np.ndarray, of:
     if len(np.unique(groups)) < 2:
         return found
     for title, column in zip(titles, values.T, strict=True):
-        ways = _ways(column, np.unique(groups, return_inverse=True)[1])
+        of_group = np.unique(groups, return_inverse=True)[1]
+        gaps = _ways(np.isnan(column), of_group)
+        ways: dict[How, float] = {"gaps": max(gaps.values())} if gaps else _ways(column, of_group)
         sure: list[How] = [how for how, chance in ways.items() if len(titles) * chance <= CHANCE]
         if sure:
             found.append(Giveaway(title, of, sure[0], len(groups)))

@@ -71,6 +71,8 @@ def label_shift(labels: np.ndarray, predictions: np.ndarray, target_predictions:
     """
     if not len(labels) or not len(target_predictions):
         raise InputError("predictions", "there are none.", "Evaluate at least one sample of each domain.")
+    if k < 2:
+        return LabelShift(np.ones(k), None, None, None, None, float("inf"), "There is only one class.")
     counts = confusion(labels, predictions, k).T  # row: predicted, column: true
     seen = np.bincount(np.asarray(target_predictions, np.int64), minlength=k)
     of_class = counts.sum(0)
@@ -79,8 +81,6 @@ def label_shift(labels: np.ndarray, predictions: np.ndarray, target_predictions:
     def refused(why: str, condition: float = float("inf"), contradicted: bool = False) -> LabelShift:
         return LabelShift(shares, None, None, None, None, condition, why, contradicted)
 
-    if k < 2:
-        return refused("There is only one class.")
     if of_class.min() < FEWEST:
         return refused(
             f"One class has {_so_many(int(of_class.min()))} to count errors on, and {FEWEST} are needed, "

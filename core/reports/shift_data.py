@@ -179,7 +179,7 @@ def _rows(pair: Pair, seed: int, spare: bool) -> tuple[Tensor, Tensor]:
 
 def _raw(d: Domain, rows: Tensor) -> Raw:
     part = chosen_from(d, rows)
-    return Raw(d.kind, part.inputs[:].numpy(), originals_of([part]))
+    return Raw(d.kind, part.inputs[:].numpy(), originals_of([part]), None if part.missing is None else part.missing.numpy())
 
 
 def _flattened(kind: str, pooled: Tensor) -> Callable[[Tensor], np.ndarray]:

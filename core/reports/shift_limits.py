@@ -53,11 +53,15 @@ def _warning(of: str, how: str, n: int, titles: list[str]) -> str:
     one = len(titles) == 1
     what = f"The column {names}" if one else f"Each of the columns {names}"
     if of == "domain":
-        why = "source and target have no range of its values in common" if how == "ranges" else "no value of it occurs in both domains"
+        why = {
+            "ranges": "source and target have no range of its values in common",
+            "gaps": "it has values in one domain and none in the other",
+        }.get(how, "no value of it occurs in both domains")
         counted = f"({n // 2} + {n // 2} samples)"
         return f"{what} gives the domain away by itself: {why} {counted}. If it only says where a sample is from, leave it out."
     where = f"in all {n} source samples"
     says = {
+        "gaps": f"tells classes by itself {where}: some of them have values in it, the others none",
         "equal": f"equals the label {where}: each class has a value of its own",
         "values": f"tells the class by itself {where}: each of its values belongs to one class alone",
         "marks": f"tells some classes by itself {where}: it has one value throughout each class",

@@ -74,11 +74,14 @@ def direction(e: Explained) -> str:
     if e.summary == "known":
         return f"{percent(e.target, 0)} of the target have a value, and {percent(e.source, 0)} of the source; the others were filled in"
     if e.summary == "share":
-        level = number(e.level or 0)
-        return f"{percent(e.target, 0)} of the target have the higher of its two values ({level}), instead of {percent(e.source, 0)}"
+        level = f" ({number(e.level)})" if e.level is not None and e.level.is_integer() else ""
+        return f"{percent(e.target, 0)} of the target have the higher of its two values{level}, instead of {percent(e.source, 0)}"
     if e.constant:
         other = "source" if e.constant == "target" else "target"
         same, median = (e.target, e.source) if e.constant == "target" else (e.source, e.target)
+        if same == median:
+            filled = "as it is where values are missing and were filled in"
+            return f"every sample of the {e.constant} has the {other}'s median ({number(same)}), {filled}"
         return f"it is {number(same)} in every sample of the {e.constant}; the {other} has the median {number(median)}"
     return _by_median(e)
 
