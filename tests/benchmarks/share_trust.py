@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=1 uv run python tests/benchmarks/share_trust.py [draws]
 
-prints the table that `share_trust.md` holds. Two classes in four columns, 2.5 standard deviations apart in each, equal shares in the
-source; the target's shares and the looks of its classes change. An estimate is *wrong* where it is off by more than 20 points. Every draw has a seed of its own.
+prints the table that `share_trust.md` holds. Two classes in four columns, 2.5 standard deviations apart in each, in equal shares in the
+source; the target's shares and the looks of its classes change. An estimate is *wrong* where it is off by more than 20 points. Every
+draw has a seed of its own.
 """
 
 from __future__ import annotations
