@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from core.backbones import initialise
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method, ramp
+from core.methods.base import Batch, Method, MethodInfo, Step, TrainedParams, TwoDomainParams, method, ramp
 
 
 class _Reverse(torch.autograd.Function):
@@ -57,7 +57,7 @@ def perceptron(inputs: int, hidden: int, generator: torch.Generator) -> nn.Seque
     return layers
 
 
-class ReversalParams(MethodParams):
+class ReversalParams(TwoDomainParams):
     """What all methods with a discriminator behind a gradient reversal have."""
 
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
@@ -141,7 +141,7 @@ class BSP(ReversalMethod[BSPParams]):
         return replace(step, losses=step.losses | {"spectral": self.params.penalty * largest})
 
 
-class ADDAParams(MethodParams):
+class ADDAParams(TrainedParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target encoder's loss.")
     hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Seen, Side, Step, method
+from core.methods.base import Batch, Method, MethodInfo, MethodParams, Seen, Side, Step, TrainedParams, method
 from core.methods.confusion import information_loss, prediction_entropy
 
 CHUNK = 512
@@ -46,7 +46,7 @@ def centroid_labels(features: Tensor, probabilities: Tensor) -> Tensor:
     return nearest(F.one_hot(nearest(probabilities), classes).to(f))
 
 
-class SHOTParams(MethodParams):
+class SHOTParams(TrainedParams):
     pseudo: float = Field(
         0.3, ge=0, le=10, description="Weight β of the labels that each epoch gives to the target; its authors take 0.1 on digits."
     )
@@ -137,7 +137,7 @@ def _nearest(features: Tensor, bank: Tensor, index: Tensor, count: int) -> Tenso
     return similarity.topk(min(count, len(bank) - 1), dim=1).indices
 
 
-class NRCParams(MethodParams):
+class NRCParams(TrainedParams):
     neighbours: int = Field(3, ge=1, le=20, description="How many nearest neighbours each sample is compared with.")
     expanded: int = Field(2, ge=1, le=20, description="How many neighbours of each neighbour are looked at.")
     affinity: float = Field(0.1, ge=0, le=1, description="Weight r of a neighbour that does not count the sample among its own.")
@@ -223,7 +223,7 @@ class AdaBN(Method[MethodParams]):
         return {}
 
 
-class TENTParams(MethodParams):
+class TENTParams(TrainedParams):
     guard: float = Field(
         0.7, ge=0, le=1, description="Least number of classes, g, in a batch's mean prediction, as a share of the source model's."
     )

@@ -86,12 +86,20 @@ class Evaluator:
     measure : callable
         Named numbers of an evaluation.
     before : Evaluation, optional
-        What a network says that has not adapted yet: its features fix the kernel of the run's MMD, and the gain is over its accuracy.
+        What a network says that has not adapted yet: its features fix the kernel of the run's MMD.
         None where nothing adapts, in the training of a reference; then there is no snapshot either.
+    baseline : Evaluation, optional
+        What the gain is over, ``before`` if it is left out: the source's network, trained on as long as the method has been in the end.
     """
 
-    def __init__(self, data: Data, measure: Callable[[Evaluation], Measures] = measure_accuracy, before: Evaluation | None = None):
-        self.data, self.before, self._measure = data, before, measure
+    def __init__(
+        self,
+        data: Data,
+        measure: Callable[[Evaluation], Measures] = measure_accuracy,
+        before: Evaluation | None = None,
+        baseline: Evaluation | None = None,
+    ):
+        self.data, self.before, self.baseline, self._measure = data, before, baseline or before, measure
 
     def evaluate(self, method: Method) -> Evaluation:
         return evaluate(self.data, method, self.before.bandwidth if self.before else None)
@@ -101,9 +109,9 @@ class Evaluator:
         source, target = evaluation.source_features[:MEASURED], evaluation.target_features[:MEASURED]
         measured = replace(evaluation, source_features=source, target_features=target)
         measures = self._measure(measured)
-        if self.before is None:
+        if self.baseline is None:
             return measures, None
-        return measures | _gain(self.before, evaluation), self._snapshot(evaluation, _plane_view(measured))
+        return measures | _gain(self.baseline, evaluation), self._snapshot(evaluation, _plane_view(measured))
 
     def _snapshot(self, evaluation: Evaluation, plane: dict[str, np.ndarray]) -> Snapshot:
         n = self.data.shown
@@ -114,11 +122,11 @@ class Evaluator:
         )
 
 
-def _gain(before: Evaluation, after: Evaluation) -> Measures:
-    """Accuracy before adaptation, and what has been gained over it; all None where the target has no labels."""
+def _gain(baseline: Evaluation, after: Evaluation) -> Measures:
+    """Accuracy of source-only, and what has been gained over it; all None where the target has no labels."""
     if after.target_labels is None:
         return dict.fromkeys(("source_only_target_accuracy", "gain", "gain_low", "gain_high"))
-    earlier, now = (e.target_probabilities.argmax(1) == after.target_labels for e in (before, after))
+    earlier, now = (e.target_probabilities.argmax(1) == after.target_labels for e in (baseline, after))
     gain = gain_interval(earlier, now)
     return {"source_only_target_accuracy": float(earlier.mean()), "gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
 

@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.training import train
 from core.training.data import Samples
 from core.training.estimate import estimate
-from core.training.loop import decay
+from core.training.updates import decay
 
 pytestmark = pytest.mark.slow
 
