@@ -61,7 +61,8 @@ def ridge_test(x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, s
         fold_won, fold_pairs = pairs_won(scores, labels[test] > 0)
         won += fold_won
         pairs += fold_pairs
-    aucs = np.divide(won, pairs, out=np.full_like(won, 0.5), where=pairs > 0)
+    # Few rows may fall so that no fold holds both domains: then nothing was compared, which is what 0.5 says.
+    aucs = np.where(pairs > 0, won / np.maximum(pairs, 1), 0.5)
     p = (1 + int((aucs[1:] >= aucs[0] - 1e-12).sum())) / (1 + permutations)
     return RidgeTest(float(aucs[0]), p, aucs[1:])
 

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 uv run python tests/benchmarks/shift_calibration.py [alarms] [chance] [drawn] [power] [coverage]
 
-prints the tables that `shift_calibration.md` holds. All of it takes about a quarter of an hour of one core; `tests/core` holds small versions.
-Every draw has a seed of its own.
+prints the tables that `shift_calibration.md` holds. All of it takes about a quarter of an hour of one core; `tests/core` holds small
+versions. Every draw has a seed of its own.
 """
 
 from __future__ import annotations
