@@ -50,7 +50,7 @@ def tiles(record: Record) -> None:
 _MADE_OF = {
     "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
     "Gain over source-only": "Paired on the same held-out samples; 95 % score interval (Tango).",
-    "MMD²": "Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation.",
+    "MMD²": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
     "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
 }
 
