@@ -72,7 +72,7 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
 
 def _tile(number: Number) -> str:
     measure, name = number.measure, number.measure.name
-    control = control_of(measure, number.control)
+    control = control_of(measure, number.control, "A/A control")
     under = " · ".join(part for part in (beside(measure, number.values), control) if part)
     value = written(measure, number.values[name])
     return f"<div class=tile>{escape(measure.title)}<b>{escape(value)}</b><small>{escape(under)}</small>{words(name)}</div>"

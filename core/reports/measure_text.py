@@ -45,6 +45,6 @@ def beside(measure: Measure, values: Mapping[str, float]) -> str:
     return " · ".join(part for part in (interval_of(measure, values), more) if part)
 
 
-def control_of(measure: Measure, control: Mapping[str, float] | None) -> str:
+def control_of(measure: Measure, control: Mapping[str, float] | None, name: str = "A/A") -> str:
     """The same between two sets of source samples, for example "A/A 0.52"; where the source has too few samples for two sets, that."""
-    return "no A/A control" if control is None else f"A/A {written(measure, control[measure.name])}"
+    return "no A/A control" if control is None else f"{name} {written(measure, control[measure.name])}"

@@ -206,9 +206,7 @@ def _network(experiment: Experiment, pair: Pair, view: View, weights: Mapping[st
         )
     if view == "pretrained" and spec.params.get("weights", "none") == "none":
         raise InputError("backbone", f"{spec.name} has no pretrained weights here.", "Choose resnet18 with pretraining.")
-    # Nothing is trained here, so no batch can be too large.
-    budget = experiment.budget.model_copy(update={"batch_size": 1})
-    data = Data.of(experiment.model_copy(update={"budget": budget}), pair, "cpu")
+    data = Data.of(experiment, pair, "cpu")
     # Of a frozen backbone only what follows it is stored; the layers themselves are those that `Data.embedded` takes.
     trained, partly = weights if view == "trained" else None, data.freezes
     method = make_method(data, "source-only", {}, "adapt" if partly else "reference", None if partly else trained).eval()

@@ -101,7 +101,7 @@ def nothing_explained(samples: Samples, explanation: Explanation) -> str:
     """Why no property is shown."""
     if explanation.differ:
         return f"No single property tells the domains apart for certain ({of_both(samples)})."
-    return f"There is no difference to explain: the two tests give no evidence of a shift ({of_both(samples)})."
+    return f"There is no difference to explain. The two tests give no evidence of a shift ({of_both(samples)})."
 
 
 def explained_by(explanation: Explanation) -> str:

@@ -109,7 +109,7 @@ def check(experiment: Experiment, report: ShiftReport) -> None:
         assert shares["remark"] in text
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=12, derandomize=True)
 @given(
     sizes=st.tuples(st.integers(5, 40), st.integers(5, 40)),
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6),
