@@ -11,6 +11,7 @@ from pydantic import Field
 
 from core.domains.reading.base import Given, Note, Options, Progress, Raw, Reading, clean, few, settle
 from core.domains.reading.columns import read_csv, read_parquet
+from core.domains.reading.encodings import Encoding
 from core.errors import InputError
 
 MOST_KINDS = 50  # different values of a category
@@ -43,6 +44,7 @@ class TableOptions(Options):
     )
     separator: Literal["automatic", "comma", "semicolon", "tab", "bar"] = Field("automatic", description="What stands between two columns.")
     decimal: Literal["automatic", "point", "comma"] = Field("automatic", description="The decimal sign.")
+    encoding: Encoding = Field("automatic", description="How the letters of a text file are stored; choose it where they look wrong.")
 
 
 def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress | None = None) -> Reading:
@@ -63,7 +65,7 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
         if parquet:
             frame = read_parquet(given, notes)
         else:
-            frame, facts = read_csv(given, options.separator, options.decimal, notes)
+            frame, facts = read_csv(given, options.separator, options.decimal, notes, options.encoding)
         lines[given.title] = len(frame)
         frames.append(frame.assign(**{_FILE: given.stem}))
     where = ", ".join(given.name for given in givens)
