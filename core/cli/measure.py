@@ -87,7 +87,8 @@ def _text(found: dict[str, Any], report: ShiftReport) -> str:
         true = shift["true"] or [None] * len(shift["classes"])
         for name, *values in zip(shift["classes"], shift["source"], shift["estimated"], true, strict=True):
             lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else percent(v):>9}" for v in values))
-    return "\n".join([*lines, "", conditions(report.samples)])
+    accounts = [line for account in report.samples.accounts for line in ("", *account.lines)]
+    return "\n".join([*lines, *accounts, "", conditions(report.samples)])
 
 
 def _line(number: Number) -> str:

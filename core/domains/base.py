@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from core.domains.account import Account
 from core.registry import Registry
 from core.samples.drawing import proportional_order
 from core.samples.inputs import Inputs
@@ -59,6 +60,8 @@ class Domain:
         By kind; read them as `texts`, `waves` or `columns`.
     rate : int
         Samples a second of the waves; 0 for all other kinds.
+    account : Account or None
+        What became of all rows of the file that it was read from; None where it comes from no file.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Domain:
     kind: Kind = _TOLD_BY_INPUTS
     originals: tuple[str, ...] | np.ndarray | None = None
     rate: int = 0
+    account: Account | None = None
 
     def __post_init__(self) -> None:
         if self.kind is None:

@@ -66,7 +66,8 @@ def file(params: File, seed: int) -> Domain:
         name = _given(params.path).stem
     population = reading.find(name, params.path)
     notes = " ".join(f"{note.where}: {note.what}" if note.where != population.name else note.what for note in reading.notes)
-    provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}. {notes}".strip()
+    rows = f"{reading.account.sentence}. " if reading.account else ""
+    provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}. {rows}{notes}".strip()
     return to_domain(population.name, reading, population, provenance, seed)
 
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from core.domains.account import Account
 from core.domains.base import DOMAINS, Domain, Kind, domain
 from core.domains.make import to_domain
 from core.domains.reading import Population, Reading
@@ -61,6 +62,7 @@ class Entry:
     options: dict[str, Any]
     columns: tuple[str, ...] | None = None
     rate: int = 0
+    account: dict[str, Any] | None = None  # as `Account.facts`; None in what was stored before there was one
 
     @property
     def title(self) -> str:
@@ -92,7 +94,8 @@ def own(params: Own, seed: int) -> Domain:
         raw = tuple(json.loads((place / TEXTS).read_text("utf-8"))) if entry.kind == "text" else arrays["inputs"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InputError(entry.name, f"the stored data are damaged ({error}).", remedy) from error
-    reading = Reading(entry.kind, entry.class_names, (), Options(), (), {}, entry.columns, entry.rate)
+    account = None if entry.account is None else Account.read(entry.account)
+    reading = Reading(entry.kind, entry.class_names, (), Options(), (), {}, entry.columns, entry.rate, account)
     provenance = " ".join([f"{entry.source}, stored as {entry.digest}.", *(f"{where}: {what}" for where, what in entry.notes)])
     return to_domain(entry.name, reading, Population(entry.name, raw, arrays.get("labels")), provenance, seed)
 
@@ -197,6 +200,7 @@ def _keep(place: Path, reading: Reading, population: Population, source: str) ->
         options=reading.options.model_dump(mode="json"),
         columns=reading.columns,
         rate=reading.rate,
+        account=None if reading.account is None else reading.account.facts(),
     )
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=place))
     try:

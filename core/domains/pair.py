@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from core.cache import Cache
+from core.domains.account import Account
 from core.domains.base import DOMAINS, NOUNS, Domain, shifted, stratified_split
 from core.domains.spec import DomainSpec
 from core.errors import InputError, as_input_error
@@ -27,6 +28,12 @@ class Pair:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.source.class_names
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """What became of the rows of the files that they come from; one where they were read together."""
+        found = [d.account for d in (self.source, self.target) if d.account is not None]
+        return tuple(account for i, account in enumerate(found) if account not in found[:i])
 
 
 def make_pair(source: Domain, target: Domain) -> Pair:

@@ -11,6 +11,7 @@ from scipy.stats import chi2_contingency
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
+from core.domains.account import Account
 from core.experiment import Experiment
 from core.maps import class_centres, density_contour, pca_map
 from core.maps.data import MapData
@@ -46,6 +47,7 @@ class Samples:
 
     Of images, ``pictures`` are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold. ``labels`` are those of the 2n
     samples, −1 where unknown; ``source_labels`` and ``target_labels`` those of the whole domains, None where the target has none.
+    ``accounts`` say what became of all rows of the files that the domains were read from.
     """
 
     doing: ClassVar[str] = "Loading both domains"
@@ -63,6 +65,7 @@ class Samples:
     class_names: tuple[str, ...]
     source_labels: np.ndarray
     target_labels: np.ndarray | None
+    accounts: tuple[Account, ...]
     blind: bool
 
 
@@ -224,6 +227,7 @@ def _samples(m: Material) -> Samples:
         class_names=m.class_names,
         source_labels=m.class_shares[0],
         target_labels=m.class_shares[1],
+        accounts=m.accounts,
         blind=m.blind,
     )
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Domain, stratified_order
+from core.domains.account import Account
 from core.domains.base import chosen_from, originals_of
 from core.domains.pair import load_pair
 from core.errors import InputError
@@ -70,6 +71,7 @@ class Material:
     samples: Samples
     class_names: tuple[str, ...]
     class_shares: tuple[np.ndarray, np.ndarray | None]
+    accounts: tuple[Account, ...]
     blind: bool = False
 
     @property
@@ -143,6 +145,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         samples=Samples.of(experiment, pair),
         class_names=pair.class_names,
         class_shares=(source.labels.numpy(), None if labels is None else labels.numpy()),
+        accounts=pair.accounts,
         blind=blind,
     )
 

@@ -46,8 +46,8 @@ class Member:
 
 
 @contextmanager
-def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Iterator[list[Member]]:
-    """The files with one of these suffixes, sorted by path; says in ``notes`` what else lies there.
+def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Iterator[tuple[list[Member], int]]:
+    """The files with one of these suffixes, sorted by path, and how many files there are; says in ``notes`` what else lies there.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Itera
             yield _sorted(given, _in_zip(given, archive), suffixes, notes)
 
 
-def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes: list[Note]) -> list[Member]:
+def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes: list[Note]) -> tuple[list[Member], int]:
     wanted: dict[str, Member] = {}
     other, twice, packed = [], [], []
     for member in found:
@@ -84,12 +84,13 @@ def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes:
             raise InputError(
                 given.name, f"it holds an archive ({packed[0][:60]}), which is not opened.", "Unpack it first and give what is in it."
             )
-        notes.append(Note(given.stem, f"Left out: {few(packed, 3)}. Archives inside an archive are not opened."))
+        notes.append(Note(given.stem, f"Left out: {few(packed, 3)}. Archives inside an archive are not opened.", len(packed)))
     if other:
-        notes.append(Note(given.stem, f"Left out: {few(other, 3)}. Only {', '.join(suffixes)} are read."))
+        notes.append(Note(given.stem, f"Left out: {few(other, 3)}. Only {', '.join(suffixes)} are read.", len(other)))
     if twice:
-        notes.append(Note(given.stem, f"{few(twice, 3)}: the name is there more than once, and the first of them is read."))
-    return [wanted[path] for path in sorted(wanted)]
+        why = f"Left out: {few(twice, 3)}: the name is there more than once, and the first of them is read."
+        notes.append(Note(given.stem, why, len(twice)))
+    return [wanted[path] for path in sorted(wanted)], len(wanted) + len(other) + len(twice) + len(packed)
 
 
 def _in_folder(given: Given, root: Path) -> list[Member]:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.domains.account import Account, LeftOut, Unit
 from core.domains.base import NOUNS, Kind
 from core.errors import InputError
 
@@ -45,6 +46,11 @@ class Given:
         return self.place if isinstance(self.place, Path) and self.place.is_dir() else None
 
     @property
+    def title(self) -> str:
+        """Its name, without the folders that lead to it."""
+        return clean(self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "data"
+
+    @property
     def stem(self) -> str:
         """The name of the domain that it holds, where nothing inside says another one."""
         last = self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
@@ -69,10 +75,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Note:
-    """What was left out or changed on the way, and why: one plain sentence about one place."""
+    """What was left out or changed on the way, and why: one plain sentence about one place.
+
+    ``rows`` says how many samples were left out for it; 0 where something was changed, or a column left out.
+    """
 
     where: str
     what: str
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,7 @@ class Reading:
     facts: dict[str, str]
     columns: tuple[str, ...] | None = None
     rate: int = 0
+    account: Account | None = None
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find(self, name: str, where: str) -> Population:
@@ -155,8 +166,20 @@ def parse_options(model: type[Options], given: dict[str, Any]) -> Options:
         raise InputError(where, f"{str(first['input'])[:60]!r} cannot be used.", f"{first['msg']}.") from error
 
 
-def settle(where: str, kind: Kind, raws: Sequence[Raw], options: Options, notes: list[Note], **more: Any) -> Reading:
+def settle(
+    where: str,
+    kind: Kind,
+    raws: Sequence[Raw],
+    options: Options,
+    notes: list[Note],
+    given: dict[str, int],
+    unit: Unit = "rows",
+    **more: Any,
+) -> Reading:
     """Bring the classes of all domains together and leave out what cannot be learnt; adds to ``notes`` what was left out.
+
+    ``given`` says how many rows (or files: ``unit``) each file holds. With what the notes say that was left out, and with the samples
+    that remain, it makes the reading's account.
 
     Raises
     ------
@@ -168,7 +191,7 @@ def settle(where: str, kind: Kind, raws: Sequence[Raw], options: Options, notes:
         raise InputError(where, f"it holds {len(raws)} domains.", f"Give at most {MAX_DOMAINS} at once.")
     sizes = {raw.name: Counter(raw.labels.tolist()) for raw in raws if raw.labels is not None}
     kept = {name: _more_than_one(name, counts, notes) for name, counts in sizes.items()}
-    classes = _chosen_classes(where, kept, options.classes, notes)
+    classes = _chosen_classes(where, sizes, kept, options.classes, notes)
     order = tuple(dict.fromkeys(c for raw in raws for c in raw.order))
     names = tuple(c for c in order if c in classes) if classes <= set(order) else tuple(sorted(classes, key=_natural))
     if not kept:
@@ -179,26 +202,30 @@ def settle(where: str, kind: Kind, raws: Sequence[Raw], options: Options, notes:
     for raw in raws:
         population = _select(raw, {c: i for i, c in enumerate(names) if c in kept.get(raw.name, ())})
         if len(population) < MIN_ROWS:
-            small.append(f"{raw.name} has {len(population)} {NOUNS[kind]}")
+            small.append((raw.name, len(population)))
         else:
             populations.append(population)
-    if small and populations:
-        notes += [Note(text.split(" has ")[0], f"Left out: {text}, and at least {MIN_ROWS} are needed.") for text in small]
+    said = [f"{name} has {n} {NOUNS[kind]}" for name, n in small]
     if not populations:
-        what = "; ".join(small[:3]) if small else f"there are no {NOUNS[kind]} in it"
+        what = "; ".join(said[:3]) or f"there are no {NOUNS[kind]} in it"
         raise InputError(where, f"{what}.", f"Give at least {MIN_ROWS} per domain.")
-    return Reading(kind, names, tuple(populations), options, tuple(notes), **more)
+    for (name, n), text in zip(small, said, strict=True):
+        notes.append(Note(name, f"Left out: {text}, and at least {MIN_ROWS} are needed.", n))
+    left_out = tuple(LeftOut(note.where, note.what.removeprefix("Left out: "), note.rows) for note in notes if note.rows)
+    account = Account(unit, given, {p.name: len(p) for p in populations}, left_out)
+    return Reading(kind, names, tuple(populations), options, tuple(notes), account=account, **more)
 
 
 def _more_than_one(name: str, counts: Counter, notes: list[Note]) -> set[str]:
     """The classes that can be split into a part to learn from and a part to test on."""
     lonely = sorted(c for c, n in counts.items() if n < 2)
     if lonely:
-        notes.append(Note(name, f"Left out: {few(lonely)}, with one sample each; a class needs one to learn and one to test."))
+        why = f"Left out: {few(lonely)}, with one sample each; a class needs one to learn and one to test."
+        notes.append(Note(name, why, len(lonely)))
     return {c for c, n in counts.items() if n > 1}
 
 
-def _chosen_classes(where: str, kept: dict[str, set[str]], choice: str, notes: list[Note]) -> set[str]:
+def _chosen_classes(where: str, sizes: dict[str, Counter], kept: dict[str, set[str]], choice: str, notes: list[Note]) -> set[str]:
     if not kept:
         return set()
     common, union = set.intersection(*kept.values()), set.union(*kept.values())
@@ -214,8 +241,9 @@ def _chosen_classes(where: str, kept: dict[str, set[str]], choice: str, notes: l
     if choice == "all":
         return union
     for name, classes in kept.items():
-        if classes - common:
-            notes.append(Note(name, f"Left out: {few(classes - common)}, which not every domain has."))
+        if other := classes - common:
+            rows = sum(sizes[name][c] for c in other)
+            notes.append(Note(name, f"Left out: {few(other)}, which not every domain has.", rows))
     return common
 
 

@@ -54,7 +54,7 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
     """
     notes: list[Note] = []
     where = ", ".join(given.name for given in givens)
-    with files_by_domain(givens, SUFFIXES, options.layout, notes) as groups:
+    with files_by_domain(givens, SUFFIXES, options.layout, notes) as (groups, given):
         total = sum(map(len, groups.values()))
         if not total:
             raise InputError(where, "there are no pictures in it.", f"Give files that end in {', '.join(SUFFIXES[:6])}.")
@@ -81,7 +81,8 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
     if not any(len(raw.inputs) for raw in raws):
         raise InputError(where, f"no picture can be read. {notes[-1].what}", "Check one of them in another program and save it again.")
     full = options.model_copy(update={"side": side, "colour": "grey" if channels == 1 else "colour"})
-    return settle(where, "image", raws, full, notes, facts={"Pictures": f"{side}×{side} pixels, {'grey' if channels == 1 else 'colour'}"})
+    facts = {"Pictures": f"{side}×{side} pixels, {'grey' if channels == 1 else 'colour'}"}
+    return settle(where, "image", raws, full, notes, given, "files", facts=facts)
 
 
 def _decide(found: Sequence[Member], options: ImageOptions) -> tuple[int, int]:
@@ -125,7 +126,7 @@ def _decoded(name: str, files: list[Labelled], side: int, channels: int, options
             list(pool.map(one, range(start, min(start + 256, len(files)))))
             tell(min(start + 256, len(files)))
     for reason, places in _by_reason(problems).items():
-        notes.append(Note(name, f"Left out: {few([files[i][0].path for i in places], 3)}: {reason}."))
+        notes.append(Note(name, f"Left out: {few([files[i][0].path for i in places], 3)}: {reason}.", len(places)))
     notes += [Note(name, f"{n} pictures: {remark}.") for remark, n in sorted(remarks.items())]
     kept = [i for i in range(len(files)) if i not in problems]
     labels = None if files[0][1] is None else np.array([files[i][1] for i in kept], dtype=object)

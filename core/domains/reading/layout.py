@@ -30,15 +30,16 @@ Labelled = tuple[Member, str | None]
 @contextmanager
 def files_by_domain(
     givens: Sequence[Given], suffixes: tuple[str, ...], layout: Layout, notes: list[Note]
-) -> Iterator[dict[str, list[Labelled]]]:
-    """The files of each domain in all that was given, with their classes; they can be read inside the context."""
+) -> Iterator[tuple[dict[str, list[Labelled]], dict[str, int]]]:
+    """The files of each domain with their classes, which can be read inside the context, and how many files lie in each that was given."""
     with ExitStack() as stack:
         groups: dict[str, list[Labelled]] = {}
+        counts: dict[str, int] = {}
         for given in givens:
-            inside = stack.enter_context(members(given, suffixes, notes))
+            inside, counts[given.title] = stack.enter_context(members(given, suffixes, notes))
             for name, files in arrange(given, inside, layout, notes).items():
                 groups.setdefault(name, []).extend(files)
-        yield groups
+        yield groups, counts
 
 
 def arrange(given: Given, inside: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
@@ -67,5 +68,6 @@ def _one_sort(domain: str, files: list[Labelled], notes: list[Note]) -> list[Lab
     """Files without a class are left out where others of the domain have one."""
     labelled: list[Labelled] = [(member, label) for member, label in files if label is not None]
     if labelled and len(labelled) < len(files):
-        notes.append(Note(domain, f"Left out: {len(files) - len(labelled)} files that lie in no class folder."))
+        loose = len(files) - len(labelled)
+        notes.append(Note(domain, f"Left out: {loose:,} files that lie in no class folder.", loose))
     return labelled or files

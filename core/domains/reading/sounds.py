@@ -46,7 +46,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
     """
     notes: list[Note] = []
     where = ", ".join(given.name for given in givens)
-    with files_by_domain(givens, SUFFIXES, options.layout, notes) as groups:
+    with files_by_domain(givens, SUFFIXES, options.layout, notes) as (groups, given):
         if not any(groups.values()):
             raise InputError(where, "there are no sounds in it.", "Give files that end in .wav.")
         found = _decoded(where, groups, options.seconds or MAX_SECONDS, notes, on_progress)
@@ -59,7 +59,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
     raws = [_of_one_length(name, waves, length, notes) for name, waves in found.items()]
     full = options.model_copy(update={"seconds": length / RATE})
     facts = {"Sounds": f"{length / RATE:.2f} s at {RATE:,} samples a second, one channel"}
-    return settle(where, "sound", raws, full, notes, facts=facts, rate=RATE)
+    return settle(where, "sound", raws, full, notes, given, "files", facts=facts, rate=RATE)
 
 
 Wave = tuple[np.ndarray, str | None]
@@ -88,7 +88,7 @@ def _decoded(
             found[name].append((wave, label))
             if on_progress and done % 50 == 0:
                 on_progress(done / total)
-        notes += [Note(name, f"Left out: {few(places, 3)}: {reason}.") for reason, places in problems.items()]
+        notes += [Note(name, f"Left out: {few(places, 3)}: {reason}.", len(places)) for reason, places in problems.items()]
     return found
 
 

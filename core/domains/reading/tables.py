@@ -56,7 +56,7 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
         A file cannot be read, a chosen column is not there, or nothing is left to learn from.
     """
     notes: list[Note] = []
-    frames, facts = [], {}
+    frames, facts, lines = [], {}, {}
     for given in givens:
         with given.open() as stream:
             parquet = stream.read(4) == b"PAR1"
@@ -64,6 +64,7 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
             frame = read_parquet(given, notes)
         else:
             frame, facts = read_csv(given, options.separator, options.decimal, notes)
+        lines[given.title] = len(frame)
         frames.append(frame.assign(**{_FILE: given.stem}))
     where = ", ".join(given.name for given in givens)
     frame = _together(where, frames, notes)
@@ -85,7 +86,7 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
         rows = kept & (domains == name).to_numpy()
         inputs = tuple(values[rows]) if kind == "text" else values.to_numpy(np.float32)[rows]
         raws.append(_raw(name, inputs, None if labels is None else labels[rows], notes))
-    return settle(where, kind, raws, full, notes, facts=facts, choices=choices, columns=columns)
+    return settle(where, kind, raws, full, notes, lines, facts=facts, choices=choices, columns=columns)
 
 
 _FILE = "\0file"
@@ -181,7 +182,7 @@ def _labels(where: str, frame: pd.DataFrame, options: TableOptions, notes: list[
     if options.domain != NONE:
         unknown = frame[options.domain].isna()
         if unknown.any():
-            notes.append(Note(options.domain, f"Left out: {int(unknown.sum()):,} rows without a domain."))
+            notes.append(Note(options.domain, f"Left out: {int(unknown.sum()):,} rows without a domain.", int(unknown.sum())))
             frame = frame[~unknown].reset_index(drop=True)
     if options.label == NONE:
         return frame, None
@@ -216,7 +217,7 @@ def _raw(name: str, inputs, labels: np.ndarray | None, notes: list[Note]) -> Raw
     if unknown.all():
         return Raw(name, inputs, None)
     if unknown.any():
-        notes.append(Note(name, f"Left out: {int(unknown.sum()):,} rows without a class."))
+        notes.append(Note(name, f"Left out: {int(unknown.sum()):,} rows without a class.", int(unknown.sum())))
         keep = np.flatnonzero(~unknown)
         inputs = tuple(inputs[i] for i in keep) if isinstance(inputs, tuple) else inputs[keep]
     return Raw(name, inputs, labels[~unknown])
@@ -231,7 +232,7 @@ def _texts(where: str, column: pd.Series, name: str, notes: list[Note]) -> pd.Se
     texts = pd.Series(plain, index=column.index, dtype=object)
     empty, longer = plain.count(""), sum(len(text) > MAX_TEXT for text in written)
     if empty:
-        notes.append(Note(name, f"Left out: {empty:,} rows without a text."))
+        notes.append(Note(name, f"Left out: {empty:,} rows without a text.", empty))
     if longer:
         notes.append(Note(name, f"{longer:,} texts are longer than {MAX_TEXT:,} letters and lose their end."))
     return texts
@@ -274,6 +275,9 @@ def _numbers(where: str, frame: pd.DataFrame, options: TableOptions, notes: list
     whole = table.notna().all(axis=1).to_numpy() if options.missing == "drop" else np.ones(len(table), bool)
     if not whole.any():
         raise InputError(where, "every row has a missing value.", "Choose another way to treat missing values.")
+    if not whole.all():
+        lost = int((~whole).sum())
+        notes.append(Note("rows", f"Left out: {lost:,} rows with a missing value.", lost))
     change = ColumnTransformer(steps, verbose_feature_names_out=False).fit(table[whole])
     return pd.DataFrame(np.asarray(change.transform(table)), columns=change.get_feature_names_out(), dtype=np.float32), whole
 
