@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -35,10 +35,16 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Given:
-    """A file or folder, and what the user calls it. ``place`` is a path, or an open file that can be read from its beginning."""
+    """A file or folder, and what the user calls it. ``place`` is a path, or an open file that can be read from its beginning.
+
+    ``leads`` is the file of the source, where that is known: the class is one of its columns. ``called`` tells it apart from another
+    file of the same name (`told_apart`).
+    """
 
     name: str
     place: Path | BinaryIO
+    leads: bool = False
+    called: str = ""
 
     @property
     def folder(self) -> Path | None:
@@ -48,13 +54,18 @@ class Given:
     @property
     def title(self) -> str:
         """Its name, without the folders that lead to it."""
-        return clean(self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]) or "data"
+        return self.called or clean(self.path[-1]) or "data"
+
+    @property
+    def path(self) -> list[str]:
+        """The folders that lead to it, as far as its name tells them, and what it is called in the last one."""
+        return self.name.replace("\\", "/").rstrip("/").split("/")
 
     @property
     def stem(self) -> str:
         """The name of the domain that it holds, where nothing inside says another one."""
-        last = self.name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-        return clean(last if self.folder else re.sub(r"(?<=.)\.[A-Za-z0-9]{1,8}$", "", last)) or "data"
+        last = self.path[-1]
+        return self.called or clean(last if self.folder else re.sub(r"(?<=.)\.[A-Za-z0-9]{1,8}$", "", last)) or "data"
 
     @property
     def size(self) -> int:
@@ -148,10 +159,36 @@ class Reading:
         return found[name]
 
 
+def told_apart(givens: Sequence[Given]) -> list[Given]:
+    """The same files; those that would be domains of one name are called by their endings, else by the folders that they lie in."""
+    found = list(givens)
+    for stem, times in Counter(given.stem for given in givens).items():
+        alike = [i for i, given in enumerate(givens) if given.stem == stem]
+        if times > 1:
+            for i, called in zip(alike, _names_apart(stem, [givens[i].path for i in alike]), strict=True):
+                found[i] = replace(found[i], called=clean(called))
+    return found
+
+
+def _names_apart(stem: str, paths: list[list[str]]) -> list[str]:
+    for back in range(1, min(map(len, paths)) + 1):
+        parts = [path[-back] for path in paths]
+        if len(set(parts)) == len(parts):
+            return parts if back == 1 else [f"{stem} ({part or '/'})" for part in parts]
+    return [stem, *(f"{stem} ({i})" for i in range(2, len(paths) + 1))]
+
+
+ENDS = 20  # letters of the end of a long name that are kept: names often differ there
+
+
 def clean(text: str, limit: int = 80) -> str:
-    """A name from a file, made fit to be shown and stored: no control signs, no halves of letters, no more than ``limit`` letters."""
+    """A name from a file, made fit to be shown and stored: no control signs, no halves of letters, no more than ``limit`` letters.
+
+    A longer one loses its middle.
+    """
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:limit]
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    return text if len(text) <= limit else f"{text[: limit - ENDS - 1]}…{text[-ENDS:]}"
 
 
 def parse_options(model: type[Options], given: dict[str, Any]) -> Options:
@@ -164,6 +201,25 @@ def parse_options(model: type[Options], given: dict[str, Any]) -> Options:
         if first["type"] == "extra_forbidden":
             raise InputError(where, "there is no such option.", f"Choose one of: {', '.join(model.model_fields)}.") from error
         raise InputError(where, f"{str(first['input'])[:60]!r} cannot be used.", f"{first['msg']}.") from error
+
+
+class Refusal(InputError):
+    """What was given cannot be read with these choices; others may do. ``options`` and ``choices`` are as in a `Reading`."""
+
+    def __init__(self, error: InputError, options: Options, choices: dict[str, tuple[str, ...]]):
+        super().__init__(error.where, error.what, error.remedy)
+        self.options, self.choices = options, choices
+
+
+@contextmanager
+def choosing(options: Options, choices: dict[str, tuple[str, ...]] | None = None) -> Iterator[None]:
+    """Says with every `InputError` that comes from inside what can be chosen otherwise."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except InputError as error:
+        raise Refusal(error, options, choices or {}) from error
 
 
 def settle(

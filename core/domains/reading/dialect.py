@@ -21,14 +21,18 @@ _LINE = re.compile("\r\n|\r|\n")
 
 
 def first_rows(head: str, sep: str) -> list[list[str]]:
-    """The rows of the first lines; the last of them left out where it may be cut."""
-    lines = _LINE.split(head.lstrip("\ufeff"))
-    lines = lines[:-1] if len(lines) > 1 else lines
+    """The rows of the first lines. ``head`` ends with a whole line."""
+    lines = _LINE.split(head)
     try:
         rows = list(csv.reader(lines[:LOOKED_AT], delimiter=sep, skipinitialspace=True))
     except csv.Error:  # one field longer than the module's limit
         rows = [line.split(sep) for line in lines[:LOOKED_AT]]
     return [row for row in rows if row]
+
+
+def whole_lines(head: str) -> str:
+    """The beginning of a long text without its last line, which may be cut."""
+    return head[: max(head.rfind("\n"), head.rfind("\r")) + 1] or head
 
 
 def separator(head: str) -> str:
