@@ -40,9 +40,14 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 class Dialect(Protocol):
     """The choices of how a CSV file is read: names in `SEPARATORS`, "point" or "comma", "yes" or "no", or "automatic"."""
 
-    separator: str
-    decimal: str
-    header: str
+    @property
+    def separator(self) -> str: ...
+
+    @property
+    def decimal(self) -> str: ...
+
+    @property
+    def header(self) -> str: ...
 
 
 def read_parquet(given: Given, notes: list[Note]) -> Part:
@@ -91,7 +96,7 @@ def _is_bytes(kind) -> bool:
 
 
 def _plain(column):
-    """Numbers that pandas would make objects or inexact of, in a form that it keeps: decimals as float64, whole numbers with gaps as text."""
+    """A column in a form of which pandas makes no objects and nothing inexact: decimals as float64, whole numbers with gaps as text."""
     import pyarrow as pa
 
     if pa.types.is_decimal(column.type):

@@ -19,8 +19,11 @@ LONGEST = 200  # letters of an input's name: its column's, and that of one of it
 class Treatment(Protocol):
     """The choices of how gaps are filled and amounts scaled."""
 
-    missing: Literal["median", "mean", "most_frequent", "drop"]
-    scale: Literal["standard", "none"]
+    @property
+    def missing(self) -> Literal["median", "mean", "most_frequent", "drop"]: ...
+
+    @property
+    def scale(self) -> Literal["standard", "none"]: ...
 
 
 def raw_inputs(amounts: list[Column], kinds: list[Column], absent: frozenset[str], rows: np.ndarray, notes: list[Note]) -> pd.DataFrame:
@@ -44,8 +47,8 @@ def say_gaps(table: pd.DataFrame, domains: np.ndarray, how: str, notes: list[Not
             continue
         notes.append(Note(name, f"{int(gaps.sum()):,} missing values: {how}."))
         whole = gaps.groupby(domains).all()
-        if whole.any():
-            notes.append(Note(name, f"No row of {few([str(d) for d in whole.index[whole]])} has a value here: what stands there instead is made up."))
+        for domain in whole.index[whole]:
+            notes.append(Note(name, f"{domain} knows no value of it: what stands there instead is made up."))
 
 
 def encoded(where: str, table: pd.DataFrame, kinds: list[str], options: Treatment) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -81,12 +84,12 @@ def _amounts(column: Column, rows: np.ndarray, notes: list[Note]) -> pd.Series:
     numbers = column.numbers[rows]
     if not column.native:
         unread = column.known[rows] & np.isnan(numbers)
-        words = pd.Series(column.words[rows][unread])
+        words = pd.Series(column.words[rows][unread], dtype="str")
         others = words[~words.str.lower().isin(DOUBTFUL)] if len(words) else words
         if len(others):
             shown = few([f"“{word[:40]}”" for word in others.unique()], 3)
             notes.append(Note(column.name, f"{len(others):,} values are not numbers and count as missing: {shown}."))
-        percent = pd.Series(column.words[rows]).str.endswith("%").sum()
+        percent = pd.Series(column.words[rows], dtype="str").str.endswith("%").sum()
         if percent:
             notes.append(Note(column.name, f"{percent:,} values are percent: 12 % is read as 0.12."))
     endless = ~(np.abs(numbers) < HUGE) & ~np.isnan(numbers)
@@ -97,7 +100,7 @@ def _amounts(column: Column, rows: np.ndarray, notes: list[Note]) -> pd.Series:
 
 def _say_kinds(column: Column, absent: frozenset[str], rows: np.ndarray, notes: list[Note]) -> None:
     """Say which doubtful words are taken as names, and that rare ones of very many kinds share a column."""
-    words = pd.Series(column.words[rows])
+    words = pd.Series(column.words[rows], dtype="str")
     named = sorted(set(words[column.doubtful[rows] & ~words.str.lower().isin(absent)]))
     if named:
         notes.append(Note(column.name, f"{few([f'“{word}”' for word in named])} counts as a name here, not as missing."))

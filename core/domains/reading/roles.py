@@ -16,7 +16,20 @@ from core.domains.reading.values import DOUBTFUL
 from core.errors import InputError
 
 # Names that a column of classes has, the plainest first; it may end with one of the first two.
-LABEL_NAMES = ("label", "labels", "class", "classes", "target", "y", "class_label", "category", "outcome", "diagnosis", "species", "sentiment")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "target",
+    "y",
+    "class_label",
+    "category",
+    "outcome",
+    "diagnosis",
+    "species",
+    "sentiment",
+)
 CERTAIN = LABEL_NAMES[:5]  # names that say it whatever the column holds
 DOMAIN_NAMES = ("domain", "site", "population", "environment", "hospital", "source")
 TEXT_NAMES = ("text", "review", "sentence", "message", "comment", "tweet", "document", "body", "content")
@@ -24,6 +37,7 @@ TOO_MANY = 20  # classes that might as well be amounts
 COUNTER = re.compile(r"(?i:(?:.*[ _-])?id|index|row|unnamed: 0|column 1)|.*[a-z]I[Dd]", re.DOTALL)
 NAMELESS = ("column 1", "unnamed: 0")  # an index may stand there, and anything else
 NONE = "none"
+COLUMN_FIELDS = ("label", "domain", "text", "ignored", "categories")  # options that name columns
 
 
 class TableOptions(Options):
@@ -65,7 +79,7 @@ class TableOptions(Options):
 
 def complete(where: str, table: Table, options: TableOptions, notes: list[Note]) -> tuple[TableOptions, dict[str, str]]:
     """The options with every guess made, and what the class and the domain were known by."""
-    found = {field: _resolved(where, table, field, getattr(options, field)) for field in ("label", "domain", "text", "ignored", "categories")}
+    found = {field: _resolved(where, table, field, getattr(options, field)) for field in COLUMN_FIELDS}
     facts = {}
     taken = {found["label"], found["domain"], found["text"]}
     if not found["domain"]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, choosing, few, settle
 from core.domains.reading.columns import read_csv, read_parquet
 from core.domains.reading.encode import encoded, raw_inputs, say_gaps
 from core.domains.reading.frames import Column, Part, Table, left_out, together
-from core.domains.reading.names import distinct
-from core.domains.reading.roles import NONE, TOO_MANY, TableOptions, absent_words, complete
+from core.domains.reading.roles import COLUMN_FIELDS, NONE, TOO_MANY, TableOptions, absent_words, complete
 from core.domains.reading.values import DOUBTFUL
 from core.errors import InputError
 
@@ -38,7 +36,7 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
     parts, facts = _opened(givens, options, notes)
     where = ", ".join(given.name for given in givens)
     table = together(where, parts, notes)
-    choices = dict.fromkeys(("label", "domain", "text", "ignored", "categories"), tuple(table.columns))
+    choices = {field: tuple(table.columns) for field in COLUMN_FIELDS}
     with choosing(options, choices):
         full, reasons = complete(where, table, options, notes)
     with choosing(full, choices):
@@ -89,13 +87,14 @@ def _settled(where: str, table: Table, options: TableOptions, notes: list[Note],
         inputs, columns = _features(where, table, options, absent, domains, rows, notes)
         more["facts"]["Columns"] = few(columns, 12)
     raws = []
+    classified = np.zeros(len(table), bool) if labels is None else labels != None  # noqa: E711  (of each element)
     for name in sorted({str(d) for d in domains[rows.used]}):
         here = domains == name
-        if labels is not None and (classes := labels[here & rows.used]).astype(bool).any() and not classes.astype(bool).all():
-            rows.lose(here & ~labels.astype(bool), name, "without a class")
+        if (here & rows.used & classified).any():
+            rows.lose(here & ~classified, name, "without a class")
         chosen = here & rows.used
-        known = labels is not None and labels[chosen].astype(bool).any()
-        raws.append(Raw(name, tuple(inputs[chosen]) if kind == "text" else inputs[chosen], labels[chosen] if known else None))
+        known = None if labels is None or not (chosen & classified).any() else labels[chosen]
+        raws.append(Raw(name, tuple(inputs[chosen]) if kind == "text" else inputs[chosen], known))
     return settle(where, kind, raws, options, notes, given, columns=columns, **more)
 
 
@@ -202,7 +201,9 @@ def _features(
     lost = np.zeros(len(table), bool)
     lost[asked] = gaps.all(axis=1)
     _lose_by_domain(rows, domains, lost, "without a value in any of the columns that are used")
-    say_gaps(raw[~lost[asked]], domains[asked][~lost[asked]], "their rows are left out" if options.missing == "drop" else "filled in", notes)
+    say_gaps(
+        raw[~lost[asked]], domains[asked][~lost[asked]], "their rows are left out" if options.missing == "drop" else "filled in", notes
+    )
     if options.missing == "drop":
         lost[asked] = gaps.any(axis=1)
         _lose_by_domain(rows, domains, lost, "with a missing value")

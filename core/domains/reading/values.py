@@ -81,7 +81,9 @@ def _bare(words: pd.Series) -> pd.Series:
     bare = words.str.replace("\u2212", "-", regex=False).str.replace(_PERCENT, "", regex=True)
     money = bare.str.contains(_MONEY, regex=True).to_numpy(bool)
     if money.any():
-        bare = bare.where(~money, bare.str.replace(rf"{_MONEY}", "", n=1, regex=True).str.replace(r"^([+-]?) +", r"\1", regex=True).str.strip())
+        bare = bare.where(
+            ~money, bare.str.replace(rf"{_MONEY}", "", n=1, regex=True).str.replace(r"^([+-]?) +", r"\1", regex=True).str.strip()
+        )
     spaced = bare.str.contains(_SPACED, regex=True).to_numpy(bool)
     return bare.where(~spaced, bare.str.replace(_GAPS, "", regex=True)) if spaced.any() else bare
 
