@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Unit = Literal["rows", "files"]
@@ -38,6 +38,11 @@ class Account:
     given: Mapping[str, int]
     used: Mapping[str, int]
     left_out: tuple[LeftOut, ...]
+
+    def without(self, name: str, rows: int, why: str) -> Account:
+        """The same, with so many rows of a domain that was used left out as well."""
+        used = {domain: n - rows if domain == name else n for domain, n in self.used.items()}
+        return replace(self, used=used, left_out=(*self.left_out, LeftOut(name, why, rows)))
 
     @property
     def sentence(self) -> str:
