@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from core.domains.reading import Options
+from core.domains.reading.encodings import TITLES
 from core.domains.reading.tables import NONE
 
 Choose = Callable[[dict[str, Any]], None]
@@ -43,10 +44,14 @@ def _widget(name: str, info: FieldInfo, value: Any, columns: tuple[str, ...] | N
         st.multiselect(label, columns, default=[name for name in value or [] if name in columns], key=key, help=text)
     elif get_origin(info.annotation) is Literal:
         options = list(get_args(info.annotation))
-        st.selectbox(label, options, index=options.index(value), key=key, help=text, format_func=lambda v: v.replace("_", " "))
+        st.selectbox(label, options, index=options.index(value), key=key, help=text, format_func=_titled)
     elif info.annotation is int:
         low, high = (next((getattr(rule, end) for rule in info.metadata if hasattr(rule, end)), None) for end in ("ge", "le"))
         st.number_input(label, low, high, value, key=key, help=text)
     else:
         low, high = (next((float(getattr(rule, end)) for rule in info.metadata if hasattr(rule, end)), None) for end in ("ge", "le"))
         st.number_input(label, low, high, value, key=key, help=text, format="%g")
+
+
+def _titled(choice: str) -> str:
+    return TITLES[choice] if choice in TITLES else choice.replace("_", " ")

@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 import pandas as pd
 
+from core.domains.reading import encodings
 from core.domains.reading.base import Given, Note, few
 from core.domains.reading.dialect import (
     SEPARATORS,
@@ -34,7 +35,6 @@ MAX_COLUMNS = 10_000
 MAX_CELLS = 20_000_000
 EXACT = 15  # digits that float64 keeps
 HEAD = 2**20  # bytes that decide about separator, decimal sign and header
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 class Dialect(Protocol):
@@ -48,6 +48,9 @@ class Dialect(Protocol):
 
     @property
     def header(self) -> str: ...
+
+    @property
+    def encoding(self) -> encodings.Encoding: ...
 
 
 def read_parquet(given: Given, notes: list[Note]) -> Part:
@@ -124,7 +127,7 @@ def read_csv(given: Given, choices: Dialect, notes: list[Note]) -> tuple[Part, d
             given.name, f"it has {given.size / 1e6:,.0f} MB.", f"Give at most {MAX_FILE >> 20} MB: save it as Parquet, or keep fewer rows."
         )
     with given.open() as stream:
-        encoding, lines = _encoding(given, stream)
+        encoding, lines = encodings.find(given, stream, choices.encoding)
         stream.seek(0)
         content = stream.read(HEAD)
         head = codecs.getincrementaldecoder(encoding)("replace").decode(content).lstrip("\ufeff")
@@ -148,8 +151,7 @@ def read_csv(given: Given, choices: Dialect, notes: list[Note]) -> tuple[Part, d
         frame.columns = [f"column {i + 1}" for i in range(frame.shape[1])]
     sign: Sign | None = {"point": ".", "comma": ","}.get(choices.decimal)  # pyright: ignore[reportAssignmentType]
     part = Part(given.title, given.stem, _named(frame), rows, given.leads, sign)
-    shown = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252 (it is not UTF-8)"}
-    facts = {"Separator": {v: k for k, v in SEPARATORS.items()}[sep], "Encoding": shown[encoding]}
+    facts = {"Separator": {v: k for k, v in SEPARATORS.items()}[sep], "Encoding": encodings.TITLES[encoding]}
     if "," in part.signs.values():
         facts["Decimal sign"] = "comma"
     if not header:
@@ -220,33 +222,6 @@ class _Kept(io.RawIOBase):
         content = self._stream.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
-
-
-def _encoding(given: Given, stream: BinaryIO) -> tuple[str, int]:
-    """How the text is encoded, and how many lines it has: UTF-8, with or without its mark, UTF-16 with its mark, else Windows-1252."""
-    start = stream.read(4)
-    stream.seek(0)
-    encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-    decoder, lines, empty = codecs.getincrementaldecoder(encoding)(), 0, True
-    try:
-        while chunk := stream.read(HEAD):
-            if encoding != "utf-16" and b"\0" in chunk:
-                raise InputError(given.name, "it holds bytes that are no text.", "Save the table as CSV with UTF-8.")
-            empty, lines = False, lines + chunk.count(b"\n")
-            decoder.decode(chunk)
-        decoder.decode(b"", True)
-    except UnicodeDecodeError:
-        if encoding == "utf-16":
-            raise InputError(given.name, "its text is damaged.", "Save the table as CSV with UTF-8.") from None
-        return "cp1252", _count_lines(stream)
-    if empty:
-        raise InputError(given.name, "the file is empty.", "Give a table with a line of column names and a line for each sample.")
-    return encoding, lines + 1
-
-
-def _count_lines(stream: BinaryIO) -> int:
-    stream.seek(0)
-    return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(HEAD), b""))
 
 
 def _check_size(given: Given, rows: int, columns: int) -> None:

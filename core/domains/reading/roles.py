@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from core.domains.reading.base import MAX_CLASSES, Note, Options, few
+from core.domains.reading.encodings import Encoding
 from core.domains.reading.frames import MOST_KINDS, Column, Table, key
 from core.domains.reading.values import DOUBTFUL
 from core.errors import InputError
@@ -64,6 +65,7 @@ class TableOptions(Options):
     )
     separator: Literal["automatic", "comma", "semicolon", "tab", "bar"] = Field("automatic", description="What stands between two columns.")
     decimal: Literal["automatic", "point", "comma"] = Field("automatic", description="The decimal sign.")
+    encoding: Encoding = Field("automatic", description="How the letters of a text file are stored; choose it where they look wrong.")
     header: Literal["automatic", "yes", "no"] = Field("automatic", description="Whether the first line names the columns.")
 
     @field_validator("label", "domain", "text", mode="before")
