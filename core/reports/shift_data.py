@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Domain, stratified_order
+from core.domains.account import Account
 from core.domains.base import chosen_from, originals_of
 from core.domains.pair import Pair, load_pair
 from core.errors import InputError
@@ -81,6 +82,7 @@ class Material:
     originals: Originals
     class_names: tuple[str, ...]
     sizes: tuple[int, int]
+    accounts: tuple[Account, ...]
     blind: bool = False
 
     @property
@@ -163,6 +165,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         originals=originals_of(sides),
         class_names=pair.class_names,
         sizes=(len(source.inputs), len(target.inputs)),
+        accounts=pair.accounts,
         blind=blind,
     )
 
