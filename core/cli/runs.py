@@ -12,6 +12,7 @@ from tqdm import tqdm
 from core import devices
 from core.cli.assemble import assemble
 from core.experiment import Experiment
+from core.reports import scaling
 from core.reports.text import duration
 from core.reports.verdict import answer, verdict
 from core.runs import store
@@ -66,6 +67,8 @@ def _print(record: Record, as_json: bool) -> int:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
         print(verdict(method, record.epochs()))
+        if steps := scaling.parts(record):
+            print(*scaling.told(steps))
         lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
         for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")

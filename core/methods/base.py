@@ -47,7 +47,7 @@ class MethodInfo:
     sees_source : bool
         Whether source data are handed over in adaptation; if not, batches hold none.
     instant : bool
-        Closed form: one epoch without batches, all of it in `Method.epoch`.
+        Closed form: no batches, all of it in `Method.epoch`, in as many epochs as `Method.stages` says.
     kinds : tuple of str
         Kinds of inputs the method can read; empty if it works on the features of any.
     shines, fails : str
@@ -190,6 +190,11 @@ class Method(nn.Module, Generic[P]):
         super().__init__()
         self.network, self.params, self.classes = network, params, classes
         self.build(bottleneck, generator)
+
+    @classmethod
+    def stages(cls, params: MethodParams) -> int:
+        """Epochs of an instant method: one, or as many as its work has parts that are to be judged by themselves."""
+        return 1
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""

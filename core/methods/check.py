@@ -107,7 +107,9 @@ def closed_form(trial: Trial) -> None:
         return
     method = trial.fresh()
     before = predict(trial, method)
-    finite("gauge", method.epoch(trial.seen(), 0.0))
+    stages = method.stages(method.params)
+    for stage in range(stages):
+        finite("gauge", method.epoch(trial.seen(), stage / stages))
     after = predict(trial, method)
     for one, other in zip(before, after, strict=True):
         require(one.shape == other.shape, f"epoch changes the shape of what infer returns, {tuple(one.shape)} to {tuple(other.shape)}.")

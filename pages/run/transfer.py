@@ -11,6 +11,7 @@ from core.measures import MEASURES
 from core.measures.accuracy import Gain, gap_closed
 from core.measures.alignment import Alignment
 from core.measures.base import validators
+from core.reports import scaling
 from core.reports import transfer as transfer_module
 from core.reports.health import findings
 from core.reports.text import fixed, in_percent, interval, n_of_m, percent, points
@@ -39,9 +40,10 @@ def transfer_panel(record: Record) -> None:
     gap = gap_closed(last["source_only_target_accuracy"], last["target_accuracy"], oracle)
     gains = {} if record.blind else transfer_module.same_but_seed(record)
     seeds = transfer_module.seeds_gain(list(gains.values())) if len(gains) > 1 else None
+    steps = scaling.parts(record)
     sentences = told(report, gap, oracle, seeds, len(gains))
     st.markdown("\n".join(f"- {literal(sentence)}" for sentence in sentences))
-    _tiles(report, last, gap, seeds, len(gains))
+    _tiles(report, last, gap, seeds, len(gains), steps)
     version = f"{record.id}-{record.version()}-{dark()}"
     if report.alignment is not None:
         left, right = st.columns(2)
@@ -61,10 +63,13 @@ def transfer_panel(record: Record) -> None:
         )
 
 
-def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | None, runs: int) -> None:
+def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | None, runs: int, steps: scaling.Parts | None) -> None:
     with st.container(horizontal=True, key="transfer_tiles"):
         if last.get("gain") is not None:
             _tile("Gain over source-only", f"{points(last['gain'])} points", interval(last["gain_low"], last["gain_high"], points))
+        if steps is not None and steps.scaling is not None and steps.method is not None:
+            for title, gain in (("of it by scaling alone", steps.scaling), ("of it by the method", steps.method)):
+                _tile(title.capitalize(), f"{points(gain.mean)} points", interval(gain.low, gain.high, points))
         if seeds is not None:
             _tile(f"Gain over {runs} seeds", f"{points(seeds.mean)} points", interval(seeds.low, seeds.high, points))
         if gap is not None:

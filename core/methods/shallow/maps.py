@@ -12,7 +12,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from core.errors import InputError
 from core.methods.base import MethodInfo, method
 from core.methods.shallow.alignment import Alignment, check, covariance, linear, power
-from core.methods.shallow.base import HEAD, SCALING, Feature, NearestParams, Scaling, ShallowParams
+from core.methods.shallow.base import HEAD, Feature, NearestParams, ScaledParams
 from core.methods.shallow.heads import HeadName
 
 PlanName = Literal["exact", "entropic", "class-regularised"]
@@ -114,10 +114,9 @@ def transport(
     return Alignment(source + way, target, map_source, _stay)
 
 
-class ShallowCoralParams(ShallowParams):
+class ShallowCoralParams(ScaledParams):
     head: HeadName = Field("linear-svm", description=HEAD)
     regulariser: float = Field(1.0, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
-    scaling: Scaling = SCALING
 
 
 @method
@@ -148,7 +147,6 @@ class TransportParams(NearestParams):
     samples: int = Field(
         1000, ge=20, le=3000, description="Training samples of each domain that are used, at most; the plan is their product."
     )
-    scaling: Scaling = SCALING
 
 
 T = TypeVar("T", bound=TransportParams)
@@ -239,9 +237,8 @@ class ClassTransport(Transport[ClassTransportParams]):
     plan = "class-regularised"
 
 
-class GaussianTransportParams(ShallowParams):
+class GaussianTransportParams(ScaledParams):
     regulariser: float = Field(0.01, gt=0, le=100, description="λ, added to all variances; z-scored features have variance 1.")
-    scaling: Scaling = SCALING
 
 
 @method
