@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 from core.measures.accuracy import Gain, gain_interval
 from core.methods import METHODS
 from core.reports.text import interval, percent, points
@@ -59,14 +58,15 @@ def told(found: Parts) -> list[str]:
     """The steps in sentences."""
     if found.accuracy is None or found.scaling is None or found.method is None:
         first, second = (percent(share) for share in found.changed)
-        return [
+        text = (
             f"Scaling each domain by itself changed the predicted class of {first} of the target samples, and the method's own work that "
             f"of {second}. Which of the two helped cannot be known without target labels."
-        ]
+        )
+        return [text]
     before, scaled, adapted = map(percent, found.accuracy)
     first = (
-        f"Scaling each domain by its own mean and deviation, before the method did anything, took target accuracy from {before} to {scaled} "
-        f"({_ends(found.scaling)}). The method itself took it from there to {adapted} ({_ends(found.method)}): {_judged(found.method)}."
+        f"Scaling each domain by its own mean and deviation, before the method did anything, took target accuracy from {before} to "
+        f"{scaled} ({_ends(found.scaling)}). The method itself took it from there to {adapted} ({_ends(found.method)}): {_judged(found.method)}."
     )
     said = [f"{first} On the {found.n:,} held-out target samples that were kept."]
     if found.scaling.high < 0:

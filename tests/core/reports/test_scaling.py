@@ -12,14 +12,12 @@ from core.measures.accuracy import gain_interval
 from core.reports.scaling import parts, told
 from core.runs.blind import Blind
 from core.runs.execute import run_here
-from core.training.estimate import estimate
 
 pytestmark = pytest.mark.slow
-HEALTHY, ILL = 0, 1
 
 
 def table(folder: Path, name: str, rng: np.random.Generator, prior: float, n: int, units: np.ndarray | None = None) -> dict:
-    """Ten columns in which two classes lie as far apart in every domain; ``prior`` is the share of the second, ``units`` those of columns."""
+    """Ten columns in which two classes lie as far apart in every domain; ``prior`` is the share of the second."""
     direction = 2.2 * np.linspace(0.2, 1, 10) / np.linalg.norm(np.linspace(0.2, 1, 10))
     y = (rng.permutation(n) < round(prior * n)).astype(np.int64)
     x = rng.normal(size=(n, 10)) + np.outer(y, direction)
@@ -114,7 +112,3 @@ def test_other_methods_have_no_such_steps(home, tmp_path, method):
     elif method == "kmm":
         experiment = asked(laboratories(tmp_path), "kmm")
     assert parts(run_here(experiment, "cpu")) is None
-
-
-def warned(experiment: Experiment) -> str:
-    return " ".join(estimate(experiment, "cpu").warnings)
