@@ -66,7 +66,8 @@ def told(found: Parts) -> list[str]:
     before, scaled, adapted = map(percent, found.accuracy)
     first = (
         f"Scaling each domain by its own mean and deviation, before the method did anything, took target accuracy from {before} to "
-        f"{scaled} ({_ends(found.scaling)}). The method itself took it from there to {adapted} ({_ends(found.method)}): {_judged(found.method)}."
+        f"{scaled} ({_ends(found.scaling)}). The method itself took it from there to {adapted} "
+        f"({_ends(found.method)}): {_judged(found.method)}."
     )
     said = [f"{first} On the {found.n:,} held-out target samples that were kept."]
     if found.scaling.high < 0:
