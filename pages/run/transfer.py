@@ -79,9 +79,9 @@ def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | 
             _tile("Worst class", f"{worst.name}: {percent(worst.after[0])}", f"n = {worst.n} · before {percent(worst.before[0])}")
         for side, found in (("target", report.target), ("source", report.source)):
             if found is not None:
-                ends = f"{interval(found[1].ece_low, found[1].ece_high, in_percent)} %"
-                _tile(f"Calibration error, {side}", percent(found[1].ece), ends)
-    words("gain", "gain_over_seeds", "gap_closed", "target_worst_class", "ece", label="What these numbers mean")
+                ends = f"{interval(found[1].error_low, found[1].error_high, in_percent)} %"
+                _tile(f"Calibration error, {side}", percent(found[1].error), ends)
+    words("gain", "gain_over_seeds", "gap_closed", "target_worst_class", "calibration_error", label="What these numbers mean")
 
 
 def _tile(title: str, value: str, beside: str) -> None:
@@ -132,13 +132,13 @@ def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id
 def _calibration(report: TransferReport, run_id: str, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Can its confidence be believed?**")
-        words("ece")
+        words("calibration_error")
     known = [(side, found) for side, found in (("target", report.target), ("source", report.source)) if found is not None]
     for column, (side, found) in zip(st.columns(2), known, strict=False):  # the target's is missing where it has no labels
         with column:
             parts = [(f"{side}, before", found[0]), (f"{side}, after", found[1])]
             after = found[1]
-            alt = f"Reliability diagram of the {side}: calibration error {percent(after.ece)}."
+            alt = f"Reliability diagram of the {side}: calibration error {percent(after.error)}."
             chart(
                 lambda parts=parts: figures.reliability(parts, dark()),
                 key=f"reliability_{side}",
@@ -149,8 +149,9 @@ def _calibration(report: TransferReport, run_id: str, version: str) -> None:
             )
             st.caption(
                 f"{side.capitalize()}, n = {after.n}, {len(after.counts)} bins of equal mass, 95 % Wilson intervals. Below the line: too "
-                f"sure. Calibration error {percent(after.ece)} ({interval(after.ece_low, after.ece_high, in_percent)}); the "
-                f"usual sum over bins, which chance makes too large, says {percent(after.plain)}."
+                f"sure. Calibration error without bins {percent(after.error)} "
+                f"({interval(after.error_low, after.error_high, in_percent)}). The ECE of Guo et al., over 15 bins of equal width, which "
+                f"chance makes too large: {percent(after.binned)}."
             )
 
 

@@ -227,8 +227,8 @@ class KliepParams(ShallowParams):
         0.0,
         ge=0,
         le=100,
-        description="Width σ of the bumps, as a factor of the median distance of samples; 0: chosen by the likelihood of target samples left "
-        "out, as its authors do.",
+        description="Width σ of the bumps, as a factor of the median distance of samples; 0: the one under which target samples that "
+        "were left out are likeliest, as its authors choose it.",
     )
     centres: int = Field(100, ge=2, le=1000, description="Bumps, around randomly drawn target samples.")
 
