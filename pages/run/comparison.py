@@ -74,8 +74,8 @@ def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None
             st.caption("At the last epoch, on held-out samples. None of these needs target labels.")
         else:
             st.caption(
-                "Percent, on held-out target samples, at the last epoch; the calibration error, which is not the binned ECE, on those whose "
-                "features were kept. Bold, "
+                "Percent, on held-out target samples, at the last epoch; the calibration error, which is not the binned ECE, on those "
+                "whose features were kept. Bold, "
                 "among runs on the same data and backbone only: the target accuracy that the sentence above calls highest, and a gain or "
                 "calibration error whose 95 % interval touches no other's."
             )

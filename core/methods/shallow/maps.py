@@ -213,12 +213,24 @@ class EntropicTransport(Transport[EntropicParams]):
 
 
 class ClassTransportParams(EntropicParams):
+    entropy: float = Field(
+        0.1,
+        gt=0,
+        le=10,
+        description="Weight ε of the plan's entropy, against costs of at most 1; with a small one the plan is decided before the term for "
+        "classes has a say.",
+    )
     classes: float = Field(0.1, ge=0, le=100, description="Weight η of the term that keeps classes apart.")
 
 
 @method
 class ClassTransport(Transport[ClassTransportParams]):
-    """Sinkhorn's plan that keeps classes together."""
+    """Sinkhorn's plan that keeps classes together.
+
+    ε is ten times that of `EntropicTransport`. The term for classes is lowered in rounds, each of which starts from the plan of the round
+    before, and a plan that is nearly exact has given each target sample its class by then. On Office-Caltech's SURF features, ten draws of
+    twenty a class, ε = 0.1 gives 43.9 % and ε = 0.01 39.5 % (``tests/benchmarks/results/shallow.md``); η is 0.1 in both.
+    """
 
     info = MethodInfo(
         name="ot-class",
