@@ -59,7 +59,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) ->
     """Reliability diagram, calibration error and binned ECE of the predicted class.
 
     What is to be known is the ℓ₁ calibration error E|P(right | c) − c| (Guo et al. 2017, arXiv 1706.04599, equation 2; Kumar et al. 2019,
-    arXiv 1909.10155, definition 2.2): how far the confidence c of a sample is from the share of right answers among all samples of that
+    arXiv 1909.10155): how far the confidence c of a sample is from the share of right answers among all samples of that
     confidence, on average over the population. It knows of no bins.
 
     ``binned`` is what Guo et al. estimate it by and call ECE, Σ_b n_b/n · |accuracy_b − confidence_b| over 15 bins of equal width

@@ -216,6 +216,14 @@ class Method(nn.Module, Generic[P]):
         """
         return self.network(inputs)
 
+    def stream(self, inputs: Tensor, chunk: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of the held-out target samples, part by part and in their order.
+
+        Only methods that learn while they predict (test-time adaptation) do more than `infer`; what they learn ends with the last part.
+        """
+        for part in inputs.split(chunk):
+            yield self.infer(part, "target")
+
     def step(self, batch: Batch, progress: float) -> Step:
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""
         raise NotImplementedError

@@ -305,7 +305,7 @@ def test_with_little_entropy_the_class_term_has_no_say():
 
 @pytest.mark.parametrize("entropy", [0.05, 0.1])
 def test_the_class_regularised_plan_lowers_the_papers_objective(entropy):
-    """Σ P c + ε Σ P log P + η Σ_jc ‖P(class c, j)‖_1^½ (Courty et al. 2017, equations 11 and 16), beside the plan of Sinkhorn."""
+    """Σ P c + ε Σ P log P + η Σ_jc ‖P(class c, j)‖_1^½ (Courty et al. 2017), beside the plan of Sinkhorn."""
     eta, cost = 0.1, ot.dist(SOURCE, TARGET)
     cost = cost / cost.max()
 
