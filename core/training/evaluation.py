@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,12 +42,16 @@ class Snapshot:
     plane: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-@torch.inference_mode()
 def predict(method: Method, inputs: Tensor, side: SideName, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
     """Features and softmax probabilities of all inputs of one side, as float32 arrays; the method is in evaluation mode."""
+    return _collected(method.infer(part, side) for part in inputs.split(chunk))
+
+
+@torch.inference_mode()
+def _collected(parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[np.ndarray, np.ndarray]:
+    """Features and softmax probabilities, from features and logits in parts."""
     features, probabilities = [], []
-    for part in inputs.split(chunk):
-        f, logits = method.infer(part, side)
+    for f, logits in parts:
         features.append(f)
         probabilities.append(logits.softmax(1))
     return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
@@ -61,7 +65,7 @@ def evaluate(data: Data, method: Method, scale: Scale | None = None) -> Evaluati
     method.eval()
     source, target, n = data.source, data.target, data.shown
     source_features, source_probabilities = predict(method, source.held_out, "source")
-    target_features, target_probabilities = predict(method, target.held_out, "target")
+    target_features, target_probabilities = _collected(method.stream(target.held_out))
     if scale is None:
         scale = Scale.of(*(features[:n][:MEASURED] for features in (source_features, target_features)))
     return Evaluation(

@@ -9,6 +9,7 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.figures import curves
 from core.measures import MEASURED, MEASURES, in_runs
+from core.reports import scaling
 from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import oracle_accuracy, verdict
@@ -24,6 +25,8 @@ THUMBNAILS = 12
 def headline(record: Record) -> None:
     experiment = record.experiment()
     st.markdown(f"#### {verdict(method_title(experiment), record.epochs(), record.blind)}")
+    if steps := scaling.parts(record):
+        st.markdown(" ".join(scaling.told(steps)))
 
 
 def tiles(record: Record) -> None:

@@ -53,9 +53,12 @@ def test_a_resumed_adaptation_equals_an_uninterrupted_one(method, point):
 
 
 @pytest.mark.parametrize("method", sorted(set(NAMES) - set(ITERATIVE)))
-def test_an_instant_method_takes_one_epoch_and_resumes(method):
-    assert [epoch.number for epoch in run_of(method)[0] if epoch.phase == "adapt"] == [0, 1]
-    assert_resumes(method, "adapt 0", stored=True)
+def test_an_instant_method_takes_an_epoch_for_each_stage_and_resumes(method):
+    stages = tiny(method).epochs
+    assert stages == (2 if "scaling" in tiny(method).method.params else 1)
+    assert [epoch.number for epoch in run_of(method)[0] if epoch.phase == "adapt"] == [*range(stages + 1)]
+    for number in range(stages):
+        assert_resumes(method, f"adapt {number}", stored=True)
 
 
 @pytest.mark.parametrize("method", ["dan", "dann", "oracle"])
