@@ -89,7 +89,8 @@ def as_text(found: dict[str, Any], report: ShiftReport) -> str:
         ("What this cannot tell:", found["cannot_tell"]),
     ):
         lines += ["", head, *(f"  - {text}" for text in sentences)] if sentences else []
-    return "\n".join([*lines, "", conditions(report.samples)])
+    accounts = [line for account in report.samples.accounts for line in ("", *account.lines)]
+    return "\n".join([*lines, *accounts, "", conditions(report.samples)])
 
 
 def _class_shares(shift: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from core.domains.account import Account
 from core.registry import Registry
 from core.samples.drawing import proportional_order
 from core.samples.inputs import Inputs
@@ -61,6 +62,8 @@ class Domain:
         Samples a second of the waves; 0 for all other kinds.
     missing : Tensor or None
         Of rows of numbers: bool N×D, where the file had no value and one was filled in; None where nothing is known of that.
+    account : Account or None
+        What became of all rows of the file that it was read from; None where it comes from no file.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Domain:
     originals: tuple[str, ...] | np.ndarray | None = None
     rate: int = 0
     missing: Tensor | None = None
+    account: Account | None = None
 
     def __post_init__(self) -> None:
         if self.kind is None:

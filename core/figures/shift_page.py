@@ -64,6 +64,7 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
         _samples(r),
         f"<div class=two><div>{_properties(r)}</div><div>{_classes(found['label_shift'])}</div></div>",
         _map(r),
+        _accounts(r.samples),
         "<p class=note>Made by Shiftscope. Everything on this page was computed on the machine that made it.</p>",
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{STYLE}</style>'
@@ -99,6 +100,12 @@ def _kind(kind: dict[str, Any]) -> str:
     lines = [escape(text) for text in kind["evidence"]] + [f"<i>To know more:</i> {escape(text)}" for text in kind["needed"]]
     items = "".join(f"<li>{line}</li>" for line in lines)
     return f"<h2>Which kind of shift</h2><div class=box><b>{escape(kind['headline'])}</b><ul>{items}</ul>{words('kind')}</div>"
+
+
+def _accounts(samples: Samples) -> str:
+    """What became of the rows of the files; nothing where the domains come from none."""
+    lines = [line for account in samples.accounts for line in account.lines]
+    return f"<h2>Rows in, used and left out</h2><p class=note>{'<br>'.join(map(escape, lines))}</p>" if lines else ""
 
 
 def _samples(r: ShiftReport) -> str:

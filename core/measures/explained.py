@@ -85,7 +85,7 @@ def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.nda
     """
     design = np.stack(_scores(values), axis=-1)  # N×P×3
     design = design.transpose(1, 0, 2)
-    fold = label_free_folds(len(labels), seed)
+    fold = label_free_folds(values, seed)
     y = np.where(labels, 1.0, -1.0)
     won, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for k in range(FOLDS):

@@ -9,6 +9,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 import numpy as np
 from torch import Tensor
 
+from core.domains.account import Account
 from core.experiment import Experiment
 from core.maps import class_centres, density_contour, pca_map
 from core.maps.data import MapData
@@ -48,7 +49,7 @@ class Samples:
 
     They are held out, or, where ``all_rows`` says so, any of the samples of each domain. There is no control where ``control_n`` is 0.
     Of images, ``pictures`` are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold. ``labels`` are those of the 2n
-    samples, −1 where unknown.
+    samples, −1 where unknown. ``accounts`` say what became of all rows of the files that the domains were read from.
     """
 
     doing: ClassVar[str] = "Loading both domains"
@@ -67,6 +68,7 @@ class Samples:
     originals: Originals
     class_names: tuple[str, ...]
     target_labelled: bool
+    accounts: tuple[Account, ...]
     blind: bool
 
 
@@ -218,6 +220,7 @@ def _samples(m: Material) -> Samples:
         originals=m.originals,
         class_names=m.class_names,
         target_labelled=m.target_labels is not None,
+        accounts=m.accounts,
         blind=m.blind,
     )
 
@@ -307,7 +310,7 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         pictures=samples.pictures,
         rows=samples.rows,
         originals=samples.originals,
-        note=f"Showing {samples.n:,} {'' if samples.all_rows else 'held-out '}samples per domain, drawn with seed {samples.seed}, "
-        "source classes in proportion.",
+        note=f"Showing {samples.n:,} {'' if samples.all_rows else 'held-out '}samples per domain, drawn at random with seed "
+        f"{samples.seed}.",
         judged=False,
     )

@@ -13,12 +13,14 @@ from sklearn.dummy import DummyClassifier
 from core.measures.classifier import DomainAuc, domain_auc
 from core.measures.label_shift import LabelShift, label_shift, with_class_shares
 from core.measures.mmd import mmd_test
+from core.measures.scale import Scale
 from core.reports.shift_data import Material
 from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
 from core.reports.text import auc_value, short_p
 
 FEWEST_MATCHED = 50  # samples per domain for a comparison with equal class shares
 FOLDS = 5
+LEAST = 0.05  # of a class share: a smaller difference of true shares is not worth a word, however sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +58,38 @@ def classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
     target, judged = m.compared.target, judge(m)
     labels = label_shift(m.pool_labels, judged.source, judged.target, k, seed)
     truth = None if m.target_labels is None else np.bincount(m.target_labels, minlength=k) / len(m.target_labels)
-    matched, trusted = None, False
+    matched, trusted, scores_p = None, False, 0.0
     counted = (len(m.pool), len(target))
     remark = f"From {counted[0]} source and {counted[1]} target samples the class shares cannot be told. {labels.refusal}"
     if labels.estimated is not None:
         chosen = with_class_shares(m.pool_labels, labels.estimated, size, seed)
-        scores_p = 0.0
-        if len(chosen) >= FEWEST_MATCHED:
-            sides = m.pool[chosen], target[: len(chosen)]
-            again = domain_auc(*sides, seed)
-            matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.compared.bandwidth, seed=seed).p)
+        matched = _matched(m, chosen)
+        if matched is not None:
             scores_p = _same_scores(judged.source_scores[chosen], judged.target_scores[: len(chosen)], seed)
         trusted = matched is not None and matched.gone and scores_p > EVIDENCE
         remark = _remark(trusted, matched, len(chosen), scores_p, counted)
-    both = None
-    if m.target_labels is not None:
+    differ, both = shares_differ(judged.source, judged.target, k), None
+    if truth is None or m.target_labels is None:
+        # Where nothing but shares has changed in what the classifier says, it is to be believed; the looks may have changed elsewhere.
+        believed = matched is not None and (scores_p > EVIDENCE or matched.gone or matched.auc < auc.auc - 0.1)
+        kind = kind_of_shift(auc, smallest_p, labels, matched, differ and (believed or None), both)
+    else:
         pairs = ((judged.source, m.pool_labels), (judged.target, m.target_labels))
         wrong = [np.not_equal(guess[:size], labels[:size]) for guess, labels in pairs]
         both = overlap(wrong[0], auc.scores[:size], wrong[1], auc.scores[size:], seed)
-    kind = kind_of_shift(auc, smallest_p, labels, matched, _shares_differ(judged.source, judged.target, k), both)
+        differ = shares_differ(m.pool_labels, m.target_labels, k, least=LEAST)
+        same_shares = _matched(m, with_class_shares(m.pool_labels, truth, size, seed))
+        kind = kind_of_shift(auc, smallest_p, labels, same_shares, differ, both, known=True)
     return Classes(labels, truth, matched, both, kind, trusted, remark)
+
+
+def _matched(m: Material, chosen: np.ndarray) -> Matched | None:
+    """The chosen samples of the pool against as many target samples; None where they are too few."""
+    if len(chosen) < FEWEST_MATCHED:
+        return None
+    sides, seed = (m.pool[chosen], m.compared.target[: len(chosen)]), m.experiment.seed
+    again = domain_auc(*sides, seed)
+    return Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.bandwidth, seed=seed).p)
 
 
 def judge(m: Material) -> Judged:
@@ -90,7 +104,7 @@ def judge(m: Material) -> Judged:
         scores = tuple(_log_probabilities(model, x, k) for x in (m.pool, target))
     else:
         scores = np.empty((len(m.pool), k)), np.empty((len(target), k))
-        folds = np.arange(len(m.pool)) % FOLDS, np.arange(len(target)) % FOLDS  # the pool holds the classes in proportion all through
+        folds = np.arange(len(m.pool)) % FOLDS, np.arange(len(target)) % FOLDS  # both are in random order
         for fold in range(FOLDS):
             model = _fitted(m.pool[folds[0] != fold], m.pool_labels[folds[0] != fold])
             for side, x, of in zip(scores, (m.pool, target), folds, strict=True):
@@ -115,8 +129,8 @@ def _log_probabilities(model: Any, x: np.ndarray, k: int) -> np.ndarray:
 
 def _same_scores(source: np.ndarray, target: np.ndarray, seed: int) -> float:
     """p value of MMD² between what the class classifier says of both: this is where a change misleads the estimate."""
-    width = float(2 * np.concatenate([source, target]).var(0, ddof=1).sum()) or 1.0
-    return mmd_test(source, target, width, seed=seed).p
+    scale = Scale.of(source, target)
+    return mmd_test(scale.standardised(source), scale.standardised(target), scale.bandwidth, seed=seed).p
 
 
 def _remark(trusted: bool, matched: Matched | None, drawn: int, scores_p: float, sizes: tuple[int, int]) -> str:
@@ -132,11 +146,12 @@ def _remark(trusted: bool, matched: Matched | None, drawn: int, scores_p: float,
     return f"{rests} Source samples drawn in these shares could not be told from the target's ({found})."
 
 
-def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
-    """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
+def shares_differ(source: np.ndarray, target: np.ndarray, k: int, least: float = 0.0) -> bool:
+    """Whether classes come in other proportions, by the χ² test at 1 %, and one of them in a share that differs by ``least``."""
     counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
     counts = counts[:, counts.sum(0) > 0]
     if counts.shape[1] < 2:
         return False
     found: Any = chi2_contingency(counts)  # SciPy's types do not name the fields
-    return bool(found.pvalue < 0.01)
+    shares = counts / counts.sum(1, keepdims=True)
+    return bool(found.pvalue < 0.01 and np.abs(shares[1] - shares[0]).max() >= least)

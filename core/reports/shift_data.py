@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Domain, stratified_order
+from core.domains.account import Account
 from core.domains.base import chosen_from, originals_of
 from core.domains.pair import Pair, load_pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import MEASURED, Populations
 from core.measures.mmd import random_halves
+from core.measures.scale import Scale
 from core.samples.raw import Originals, Raw
 from core.training.build import make_method
 from core.training.data import Data, held_out_rows
@@ -40,7 +42,7 @@ VIEWS: dict[View, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Samples ready to be compared. Every column has mean 0 and deviation 1 over all held-out ones; constant columns are gone.
+    """Samples ready to be compared. Each column has mean 0 and deviation 1 over the measured ones; columns that never vary are gone.
 
     Attributes
     ----------
@@ -56,6 +58,8 @@ class Material:
         How many samples each domain has in all.
     columns : int
         Before constant ones were left out.
+    bandwidth : float
+        Of the MMD kernel; mean and deviation are of the same `Scale`, as those of a run are.
     raw : tuple of Raw
         The compared source and target samples as they are.
     inputs, originals
@@ -66,6 +70,7 @@ class Material:
     view: View
     n: int
     columns: int
+    bandwidth: float
     rows: np.ndarray
     pool: np.ndarray
     training: np.ndarray | None
@@ -77,6 +82,7 @@ class Material:
     originals: Originals
     class_names: tuple[str, ...]
     sizes: tuple[int, int]
+    accounts: tuple[Account, ...]
     blind: bool = False
 
     @property
@@ -86,10 +92,9 @@ class Material:
 
     @cached_property
     def compared(self) -> Populations:
-        """Source and target. The kernel's width is the mean squared distance; if no column varies among these, any will do."""
+        """Source and target."""
         source, target = self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
-        bandwidth = float(2 * np.concatenate([source, target]).var(0, ddof=1, dtype=np.float64).sum()) or 1.0
-        return Populations(source, target, bandwidth, self.experiment.seed)
+        return Populations(source, target, self.bandwidth, self.experiment.seed)
 
     @cached_property
     def control(self) -> Populations | None:
@@ -98,7 +103,7 @@ class Material:
         None where a half has fewer than `FEWEST`.
         """
         halves = random_halves(self.pool[: 2 * self.measured], self.experiment.seed)
-        return Populations(*halves, self.compared.bandwidth, self.experiment.seed) if len(halves[0]) >= FEWEST else None
+        return Populations(*halves, self.bandwidth, self.experiment.seed) if len(halves[0]) >= FEWEST else None
 
 
 def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, Tensor] | None = None, blind: bool = False) -> Material:
@@ -135,16 +140,12 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
     parts = [source.inputs[rows[0][:count]], target.inputs[rows[1][:n]], *([source.inputs[train]] if held_out else [])]
     make = _flattened(source.kind, torch.cat(parts[:2])) if view == "raw" else _network(experiment, pair, view, weights)
     pool, compared, *training = (make(part) for part in parts)
-    pooled = np.concatenate([pool, compared])
-    mean, spread = pooled.mean(0, dtype=np.float64), pooled.std(0, dtype=np.float64)
-    varies = spread > 1e-9 * np.maximum(1, np.abs(mean))
+    varies, shown = Scale.of(pool, compared).varies, min(n, MEASURED)
     if not varies.any():
         what = f"every column is constant in the {len(pool)} + {len(compared)} samples of both domains."
         raise InputError("source", what, "Choose data in which something varies.")
-    pool, compared, *training = (
-        ((x - mean) / np.where(varies, spread, 1))[:, varies].astype(np.float32) for x in (pool, compared, *training)
-    )
-    shown = min(n, MEASURED)
+    scale = Scale.of(pool[:shown, varies], compared[:shown, varies])
+    pool, compared, *training = (scale.standardised(x[:, varies]).astype(np.float32) for x in (pool, compared, *training))
     labels = None if blind else target.labels
     sides = [chosen_from(d, chosen[:n]) for d, chosen in zip((source, target), rows, strict=True)]
     return Material(
@@ -152,6 +153,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         view=view,
         n=n,
         columns=len(varies),
+        bandwidth=scale.bandwidth,
         rows=np.concatenate([pool[:n], compared]),
         pool=pool,
         training=training[0] if training else None,
@@ -163,6 +165,7 @@ def material(experiment: Experiment, view: View = "raw", weights: Mapping[str, T
         originals=originals_of(sides),
         class_names=pair.class_names,
         sizes=(len(source.inputs), len(target.inputs)),
+        accounts=pair.accounts,
         blind=blind,
     )
 

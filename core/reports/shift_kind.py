@@ -90,7 +90,13 @@ class Matched:
 
 
 def kind_of_shift(
-    auc: DomainAuc, smallest_p: float, labels: LabelShift | None, matched: Matched | None, shares_differ: bool, both: Overlap | None
+    auc: DomainAuc,
+    smallest_p: float,
+    labels: LabelShift | None,
+    matched: Matched | None,
+    shares_differ: bool | None,
+    both: Overlap | None,
+    known: bool = False,
 ) -> Kind:
     """Put the evidence together.
 
@@ -104,14 +110,16 @@ def kind_of_shift(
         None where no source classifier could be made.
     matched : Matched or None
         None where too few samples could be drawn.
-    shares_differ : bool
-        Whether the source classifier's predictions have other class shares in the target than in the source (p < 0.01).
+    shares_differ : bool or None
+        Whether the classes come in other shares: the true ones where they are known, else by the source classifier's predictions; None
+        where these differ, and a change of looks may be why.
     both : Overlap or None
         None where the target has no labels.
+    known : bool
+        Whether the target's class shares are the true ones.
     """
     differ = smallest_p <= EVIDENCE
     concept = both is not None and both.effective >= ENOUGH and both.low > 0
-    shares_explain = matched is not None and matched.gone
     evidence: list[str] = []
     if not differ:
         name = "none"
@@ -122,43 +130,53 @@ def kind_of_shift(
     else:
         seen = "a classifier tells the domains apart" if auc.low > 0.5 else "the kernel test sees it, a linear classifier not for certain"
         evidence.append(f"The inputs differ: {seen} (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}).")
-        by_label = shares_differ and labels is not None and labels.estimated is not None and not labels.contradicted
-        if by_label and shares_explain:
-            name, headline = "label", "This looks like label shift: the classes look the same, but come in other proportions."
-        elif by_label and matched is not None and matched.auc < auc.auc - 0.1:
-            name, headline = (
-                "label and covariate",
-                "This looks like covariate and label shift together: other looks and other class shares.",
-            )
-        elif labels is None or (labels.refusal and not labels.contradicted):
-            name = "undecided"
-            headline = "The inputs differ; whether the classes look different or only come in other shares cannot be told."
-        else:
-            name, headline = "covariate", "This looks like covariate shift: samples of the same class look different in the two domains."
-        evidence += _about_shares(labels, matched, shares_differ)
+        told = known or (labels is not None and (labels.estimated is not None or labels.contradicted))
+        name, headline = _by_shares(matched, shares_differ) if told else ("undecided", UNDECIDED)
+        evidence += _about_shares(labels, matched, shares_differ, known)
     if concept:
         name = "concept" if name == "none" else f"{name} and concept"
         headline = headline.rstrip(".") + ". Labels may also mean something else in the target (concept shift)."
     concept_evidence, needed = _about_concept(both, concept)
+    if differ and shares_differ is None:
+        needed.append(
+            "Whether the class shares differ as well can't be told without target labels: a classifier that is misled by other "
+            "looks predicts other shares too."
+        )
     if name == "none":
         needed.append("More samples would reveal a smaller shift; nothing here excludes one that is too small for this many.")
     return Kind(name, headline, tuple(evidence + concept_evidence), tuple(needed))
 
 
-def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_differ: bool) -> list[str]:
-    if labels is None:
-        return []
-    if labels.refusal:
-        return [f"Class shares could not be estimated. {labels.refusal}"]
-    said = []
+UNDECIDED = "The inputs differ; whether the classes look different or only come in other shares cannot be told."
+
+
+def _by_shares(matched: Matched | None, shares_differ: bool | None) -> tuple[str, str]:
+    """Name and headline of a shift that was seen. Whether an AUC falls once shares are equal says nothing where it stays at its end."""
     if not shares_differ:
+        return "covariate", "This looks like covariate shift: samples of the same class look different in the two domains."
+    if matched is None:
+        return "label", "The classes come in other proportions; whether they look different as well cannot be told from so few samples."
+    if matched.gone:
+        return "label", "This looks like label shift: the classes look the same, but come in other proportions."
+    return "label and covariate", "This looks like covariate and label shift together: other looks and other class shares."
+
+
+def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_differ: bool | None, known: bool) -> list[str]:
+    said = []
+    if known:
+        said.append(f"By the labels, the classes come in {'other' if shares_differ else 'about the same'} shares in the target.")
+    elif labels is None:
+        return []
+    elif labels.refusal:
+        return [f"Class shares could not be estimated. {labels.refusal}"]
+    elif shares_differ is False:
         said.append("The source classifier predicts the classes in the same proportions in both domains.")
     if matched is None:
         said.append("Too few source samples of some class remain to compare domains with equal class shares.")
     else:
         outcome = "the difference is gone" if matched.gone else "the difference stays"
         numbers = f"{matched.n} samples per domain, AUC {auc_value(matched.auc)}, MMD² p = {fixed(matched.mmd_p, 3)}"
-        said.append(f"With source samples drawn in the target's estimated class shares, {outcome} ({numbers}).")
+        said.append(f"With source samples drawn in the target's {'true' if known else 'estimated'} class shares, {outcome} ({numbers}).")
     return said
 
 

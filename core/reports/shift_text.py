@@ -142,6 +142,7 @@ def facts(experiment: Experiment, r: ShiftReport) -> dict[str, Any]:
         "held_out": not samples.all_rows,
         "control_samples": samples.control_n,
         "columns": samples.columns,
+        "rows": [account.facts() for account in samples.accounts],
         "permutations": PERMUTATIONS,
         "seed": samples.seed,
         "verdict": verdict(samples, r.classifier, r.explanation),

@@ -114,7 +114,8 @@ class _Places:
         match stage:
             case Samples():
                 self.top.markdown("#### Comparing the two domains…")
-                self.said.caption(conditions(stage))
+                accounts = [literal(line) for account in stage.accounts for line in account.lines]
+                self.said.caption("  \n".join([conditions(stage), *accounts]))
             case Classifier():
                 with self.tiles:
                     panels.tiles(stage.numbers)
