@@ -47,7 +47,7 @@ def test_the_phase_is_the_one_that_is_going_on():
     for line in WHOLE:
         progress.finished(line, computed=True)
         seen.append(progress.facts()["phase"])
-    assert seen == ["source"] * 5 + ["linear"] + ["oracle"] * 25 + ["continued"] * 4 + ["adapt"] * 5
+    assert seen == ["source"] * 5 + ["linear"] + ["oracle"] * 25 + ["continued"] * 4 + ["adapt"] * 6
     progress = Progress(experiment())
     assert progress.facts() | {"remaining": None} == {
         "phase": "source",
