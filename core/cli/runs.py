@@ -11,8 +11,11 @@ from tqdm import tqdm
 
 from core import devices
 from core.cli.assemble import assemble
+from core.domains.account import Account
+from core.domains.pair import load_pair
 from core.experiment import Experiment
 from core.experiment.settings import method_title
+from core.reports import scaling
 from core.reports.text import duration, planned
 from core.reports.verdict import answer, verdict
 from core.runs import store
@@ -33,7 +36,7 @@ def resume(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Print the numbers of a stored run."""
-    return _print(store.find(options.run), options.json)
+    return _print(store.find(options.run), (), options.json)
 
 
 def project(options: argparse.Namespace) -> int:
@@ -58,11 +61,20 @@ def _execute(experiment: Experiment, options: argparse.Namespace) -> int:
 
         record = run_here(experiment, device, on_progress)
         bar.n = 100
-    return _print(record, options.json)
+    return _print(record, _accounts(experiment), options.json)
 
 
-def _print(record: Record, as_json: bool) -> int:
-    facts = answer(record)
+def _accounts(experiment: Experiment) -> tuple[Account, ...]:
+    """What became of the rows of own data; other domains are not loaded for it."""
+    if not {"file", "own"} & {spec.name for spec in (experiment.source, experiment.target)}:
+        return ()
+    return load_pair(*experiment.pair).accounts
+
+
+def _print(record: Record, accounts: tuple[Account, ...], as_json: bool) -> int:
+    facts: dict[str, Any] = answer(record)
+    if accounts:
+        facts["rows"] = [account.facts() for account in accounts]
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
@@ -70,8 +82,12 @@ def _print(record: Record, as_json: bool) -> int:
         for line in (*planned(facts["updates"] or {}), ""):
             print(line)
         print(verdict(method_title(facts["experiment"]), record.epochs()))
+        if steps := scaling.parts(record):
+            print(*scaling.told(steps))
         for name, value in ((facts["final"] or {}) | _lines(facts)).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
+        for account in accounts:
+            print("\n".join(account.lines))
     return 0
 
 

@@ -49,7 +49,7 @@ class MethodInfo:
     sees_source : bool
         Whether source data are handed over in adaptation; if not, batches hold none.
     instant : bool
-        Closed form: one epoch without batches, all of it in `Method.epoch`.
+        Closed form: no batches, all of it in `Method.epoch`, in as many epochs as `Method.stages` says.
     kinds : tuple of str
         Kinds of inputs the method can read; empty if it works on the features of any.
     shines, fails : str
@@ -210,6 +210,11 @@ class Method(nn.Module, Generic[P]):
         self.target_statistics = TargetStatistics(network) if self.norm == "own" else None
         self.build(bottleneck, generator)
 
+    @classmethod
+    def stages(cls, params: MethodParams) -> int:
+        """Epochs of an instant method: one, or as many as its work has parts that are to be judged by themselves."""
+        return 1
+
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""
 
@@ -230,6 +235,14 @@ class Method(nn.Module, Generic[P]):
         """
         with self.statistics(side):
             return self.network(inputs)
+
+    def stream(self, inputs: Tensor, chunk: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of the held-out target samples, part by part and in their order.
+
+        Only methods that learn while they predict (test-time adaptation) do more than `infer`; what they learn ends with the last part.
+        """
+        for part in inputs.split(chunk):
+            yield self.infer(part, "target")
 
     def step(self, batch: Batch, progress: float) -> Step:
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""

@@ -9,6 +9,7 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.figures import curves
 from core.measures import MEASURED, MEASURES, in_runs
+from core.reports import scaling
 from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import linear_accuracy, oracle_accuracy, verdict
@@ -29,6 +30,8 @@ def headline(record: Record) -> None:
     st.markdown(f"#### {first}")
     if more:
         st.markdown(more)
+    if steps := scaling.parts(record):
+        st.markdown(" ".join(scaling.told(steps)))
 
 
 def tiles(record: Record) -> None:
@@ -56,7 +59,7 @@ _MADE_OF = {
     "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
     "Gain over source-only": "Over the same network, trained for as long with the source alone (methods that do not see the source, and "
     "closed forms: over the network they start from). Paired on the same held-out samples; 95 % score interval (Tango).",
-    "MMD²": "Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation.",
+    "MMD²": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
     "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
 }
 
