@@ -14,11 +14,13 @@ from core.cli.assemble import assemble
 from core.domains.account import Account
 from core.domains.pair import load_pair
 from core.experiment import Experiment
+from core.experiment.settings import method_title
 from core.reports import scaling
-from core.reports.text import duration
+from core.reports.text import duration, planned
 from core.reports.verdict import answer, verdict
 from core.runs import store
 from core.runs.execute import run_here
+from core.runs.progress import PHASES
 from core.runs.record import Record
 
 
@@ -52,7 +54,8 @@ def _execute(experiment: Experiment, options: argparse.Namespace) -> int:
 
         def on_progress(facts: dict[str, Any]) -> None:
             left = "" if facts["remaining"] is None else f", {duration(facts['remaining'])} left"
-            bar.set_description_str(f"{facts['phase']} epoch {facts['epoch']}/{facts['of']}{left}", refresh=False)
+            most = "at most " if facts["at_most"] else ""
+            bar.set_description_str(f"{PHASES[facts['phase']]}, epoch {facts['epoch']} of {most}{facts['of']}{left}", refresh=False)
             bar.n = 100 * facts["fraction"]
             bar.refresh()
 
@@ -75,14 +78,24 @@ def _print(record: Record, accounts: tuple[Account, ...], as_json: bool) -> int:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
-        print(verdict(method, record.epochs()))
+        for line in (*planned(facts["updates"] or {}), ""):
+            print(line)
+        print(verdict(method_title(facts["experiment"]), record.epochs()))
         if steps := scaling.parts(record):
             print(*scaling.told(steps))
-        lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
-        for name, value in ((facts["final"] or {}) | lines).items():
+        for name, value in ((facts["final"] or {}) | _lines(facts)).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
         for account in accounts:
             print("\n".join(account.lines))
     return 0
+
+
+def _lines(facts: dict[str, Any]) -> dict[str, float]:
+    """What a run's references reached on the target, as far as it is known."""
+    reached = {
+        "linear_target_accuracy": (facts["linear"] or {}).get("target_accuracy"),
+        "oracle_target_accuracy": facts["oracle_target_accuracy"],
+        "joint_target_accuracy": facts["joint_target_accuracy"],
+    }
+    return {name: value for name, value in reached.items() if value is not None}

@@ -1,6 +1,6 @@
 """Lines over the epochs of one run or of several.
 
-The epoch axis has 0 where adaptation starts; source training lies to the left of it.
+The epoch axis has 0 where adaptation starts; source training lies to the left of it, as many epochs as it really took.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from core.measures import MEASURES, Measure, in_runs
 Epochs = list[dict[str, Any]]
 LOSS_NAMES = {
     "task": "task (cross-entropy)",
+    "held_back": "cross-entropy on samples held back from training",
     "align": "alignment × trade-off",
     "domain": "domain discriminator",
     "spectral": "spectral penalty",
@@ -40,15 +41,16 @@ LOSS_NAMES = {
 }
 
 
-def axis_epoch(epoch: dict[str, Any]) -> int:
-    return epoch["number"] - epoch["total"] if epoch["phase"] == "source" else epoch["number"]
-
-
 def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) -> go.Figure:
-    """Source and target accuracy with the source-only (dashed), oracle (dotted) and joint (dash-dotted) lines, in percent."""
+    """Source and target accuracy with what they are judged by, in percent.
+
+    Source-only is dashed: a curve where it was trained on beside the method, a level in runs without that. The oracle's level is dotted,
+    the joint one dash-dotted, that of the linear classifier thin.
+    """
     shown = _without_repeat([e for e in epochs if e["phase"] in ("source", "adapt")])
+    ran = max((e["number"] for e in epochs if e["phase"] == "source"), default=0)
     fig = style.figure(dark, x="epoch of adaptation", y="held-out accuracy (%)")
-    x = _array(axis_epoch(e) for e in shown)
+    x = _array(e["number"] - (ran if e["phase"] == "source" else 0) for e in shown)
     _band(
         fig,
         x,
@@ -72,17 +74,41 @@ def accuracy(epochs: Epochs, dark: bool = False, oracle: float | None = None) ->
                     hovertemplate="%{y:.1f} %",
                 )
             )
+    continued = [e for e in epochs if e["phase"] == "continued"]
     start = next((e["measures"].get("source_only_target_accuracy") for e in shown if e["phase"] == "adapt"), None)
-    joint = next((e["measures"]["target_accuracy"] for e in epochs if e["phase"] == "joint" and e["number"] == e["total"]), None)
     marks = [
-        _level(start, "source-only", style.GREY, "dash"),
+        _source_only(fig, _before(epochs), continued) if continued else _level(start, "source-only", style.GREY, "dash"),
+        _level(_reached("linear", epochs), "linear", style.GREY, "solid", width=0.8),
         _level(oracle, "oracle", style.ink(dark), "dot"),
-        _level(joint, "joint", style.GREY, "dashdot"),
+        _level(_reached("joint", epochs), "joint", style.GREY, "dashdot"),
         _start(shown),
     ]
     _mark(fig, [line for lines, _ in marks for line in lines], [text for _, texts in marks for text in texts])
     fig.update_yaxes(range=[0, 103])
     return _epochs_axis(fig)
+
+
+def _before(epochs: Epochs) -> Epochs:
+    """The line of the network that adaptation starts from: epoch 0, or, until there is one, the last of source training."""
+    start = [e for e in epochs if e["phase"] == "adapt" and e["number"] == 0]
+    return start or [e for e in epochs if e["phase"] == "source"][-1:]
+
+
+def _source_only(fig: go.Figure, before: Epochs, continued: Epochs) -> tuple[list, list]:
+    """The curve of the source's network that is trained on with the source alone; its name stands at its end."""
+    x = [0 for _ in before] + [e["number"] for e in continued]
+    y = _array((e["measures"].get("target_accuracy") for e in (*before, *continued)), 100)
+    if np.isnan(y).all():
+        return [], []
+    line = {"color": style.GREY, "dash": "dash", "width": 1.5}
+    name = "source-only, trained on"
+    fig.add_trace(go.Scatter(x=_array(x), y=y, name=name, mode="lines", line=line, hovertemplate="%{y:.1f} %"))
+    return [], [{"x": x[-1], "xanchor": "right", "y": float(y[-1]), "text": "source-only", "font": {"size": 12, "color": style.GREY}}]
+
+
+def _reached(phase: str, epochs: Epochs) -> float | None:
+    """Target accuracy at the end of a phase; None before it, and in blind runs or those stored without it."""
+    return next((e["measures"].get("target_accuracy") for e in epochs if e["phase"] == phase and e["number"] == e["total"]), None)
 
 
 def measure(epochs: Epochs, shown: Measure, dark: bool = False) -> go.Figure:
@@ -247,12 +273,12 @@ def _mark(fig: go.Figure, lines: list[dict[str, Any]], texts: list[dict[str, Any
     fig.layout.annotations = [{"showarrow": False, "yanchor": "bottom"} | text for text in texts]
 
 
-def _level(value: float | None, name: str, colour: str, dash: str, factor: float = 100) -> tuple[list, list]:
+def _level(value: float | None, name: str, colour: str, dash: str, factor: float = 100, width: float = 1.5) -> tuple[list, list]:
     """A named horizontal line over the whole width; nothing for None."""
     if value is None:
         return [], []
     y = factor * value
-    line = {"xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": {"color": colour, "dash": dash, "width": 1.5}}
+    line = {"xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": {"color": colour, "dash": dash, "width": width}}
     return [line], [{"xref": "paper", "x": 0.01, "xanchor": "left", "y": y, "text": name, "font": {"size": 12, "color": colour}}]
 
 

@@ -174,5 +174,17 @@ for _entry in (
         kept="gauges",
         every_run=False,
     ),
+    Measure(
+        "batch_norm",
+        "Batch norm between domains",
+        "Inside the network, batch norm brings every feature to mean 0 and variance 1. Of two domains it can take the common mean and "
+        "variance (pooled), each domain's own in training (separate), or each domain's own in testing as well (own).",
+        r"\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}},\quad \mu, \sigma^2 \text{ over } S \cup T \text{, or over } S \text{ and } T"
+        r"\text{ each}",
+        "Ioffe & Szegedy 2015, arXiv 1502.03167; of domains: Li et al. 2016, arXiv 1603.04779, and Chang et al. 2019, arXiv 1906.03950.",
+        "Each domain's own mean and variance removes a shift of light or scale by itself, and spoils what it carries where classes are of "
+        "unequal share in the two domains. A network without batch norm does not change.",
+        finding_of="run",
+    ),
 ):
     MEASURES.add(_entry)

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.experiment.settings import flat, method_title, question
 from core.measures.accuracy import gain_interval
+from core.reports.doubts import doubts
 from core.reports.text import interval, percent, points
 from core.reports.transfer import seeds_gain
 from core.runs import snapshots
@@ -189,7 +190,13 @@ def told(group: Group) -> list[str]:
         said = [f"{best.name} has the highest target accuracy: {best.shown}.", f"The next is {other.name}, {other.shown}{_interval(gap)}."]
     if all(len(entry.runs) == 1 for entry in group.entries):
         said.append("One seed each: another seed may give another order.")
-    return said
+    return [*said, *_doubted(best)]
+
+
+def _doubted(best: Entry) -> list[str]:
+    """Why the lead of an entry may rest on networks that had not learned enough, and what to do; each said once for all seeds."""
+    found = [doubt for run in best.runs.values() for doubt in doubts(run.epochs())]
+    return [f"But {doubt.clause}. {doubt.remedy}" for doubt in {doubt.clause: doubt for doubt in found}.values()]
 
 
 def _interval(gap: Difference) -> str:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from core.measures import MEASURES
-from core.reports.text import auc_value, fixed, percent
+from core.reports.text import auc_value, fixed, interval, percent, points
 
 Epochs = list[dict[str, Any]]
 WINDOW = 5  # epochs over which the discriminator's accuracy is averaged: one epoch of it jumps by a fifth
 CHANCE, WINS = 0.6, 0.97  # below the first the discriminator is called at chance, above the second it has won
 NOTHING = 1e-6  # gradient ratio below which nothing is pulled
+NONE, ALL = 0.01, 0.99  # shares of target samples that teach below and above which the method's threshold sorts nothing
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Finding:
         return MEASURES.get(self.name).title
 
 
-def findings(adapt: Epochs, classes: int | None = None) -> list[Finding]:
-    """What each gauge of a run's adaptation shows; empty before its first epoch.
+def findings(adapt: Epochs, classes: int | None = None, linear: dict[str, Any] | None = None) -> list[Finding]:
+    """What each gauge of a run's adaptation shows, and whether its source network was trained; empty before its first epoch.
 
     Parameters
     ----------
@@ -54,14 +55,18 @@ def findings(adapt: Epochs, classes: int | None = None) -> list[Finding]:
         The lines of adaptation, epoch 0 first.
     classes : int, optional
         K, if it is known.
+    linear : dict, optional
+        The line of the linear reference.
     """
     trained = [epoch for epoch in adapt if epoch["number"] > 0]
     if not trained or adapt[0]["number"] != 0:
         return []
     before = adapt[0]["gauges"]
     checks = [
+        _trained(linear),
         _pull(trained),
         _discriminator(trained),
+        _labelled(trained),
         _predictions(before, trained),
         _entropy(trained, classes),
         _norm(before, trained),
@@ -155,6 +160,48 @@ def _discriminator(trained: Epochs) -> Finding | None:
     return Finding(
         name, values[-1], shown, "good", f"The discriminator is {percent(recent, 0)} right over the last epochs; chance is 50 %."
     )
+
+
+def _trained(linear: dict[str, Any] | None) -> Finding | None:
+    """Whether the source network is as good on its own source as a classifier that needs no network."""
+    measures = {} if linear is None else linear["measures"]
+    if measures.get("linear_lead") is None:
+        return None
+    value, low, high = (measures[f"linear_lead{end}"] for end in ("", "_low", "_high"))
+    shown, ends = points(value), interval(low, high, points, "interval")
+    if low > 0:
+        text = (
+            f"The source network is undertrained: on held-out source samples a logistic regression is {shown} points better ({ends}). "
+            "Raise Source epochs, or lower the learning rate."
+        )
+        return Finding("linear_lead", value, shown, "bad", text)
+    better = "better than" if high < 0 else "as good as"
+    text = (
+        f"On held-out source samples the source network is {better} a logistic regression (lead of the regression: {shown} points, {ends})."
+    )
+    return Finding("linear_lead", value, shown, "good", text)
+
+
+def _labelled(trained: Epochs) -> Finding | None:
+    """Whether the threshold of a method that gives labels to the target sorts anything."""
+    values = _series(trained, "labelled")
+    if not values:
+        return None
+    shown = percent(values[-1])
+    if max(values) < NONE:
+        text = (
+            f"No pseudo-label was ever given: in no epoch was the method sure enough of more than {percent(max(values))} of the target "
+            "samples. So the source alone taught. Lower the threshold."
+        )
+        return Finding("labelled", values[-1], shown, "bad", text)
+    if min(values) > ALL:
+        text = (
+            "Every target sample was given a label from the first epoch on, so the threshold sorts out no doubtful one, and mistakes are "
+            "learned as well. Raise the threshold."
+        )
+        return Finding("labelled", values[-1], shown, "look", text)
+    text = f"The method was sure enough of {shown} of the target samples to learn from them; in the first epoch, of {percent(values[0])}."
+    return Finding("labelled", values[-1], shown, "good", text)
 
 
 def _predictions(before: dict[str, float], trained: Epochs) -> Finding:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from core.measures.mmd import PERMUTATIONS
 
@@ -78,6 +79,24 @@ def _smallest(p: float) -> bool:
 def n_of_m(n: int, m: int) -> str:
     """ "3 of 10", "none of 10"; large numbers in groups of three digits."""
     return f"{f'{n:,}' if n else 'none'} of {m:,}"
+
+
+def updates(epochs: int, each: int) -> str:
+    """ "30 epochs × 23 updates = 690 updates"."""
+    return f"{epochs:,} epoch{'' if epochs == 1 else 's'} × {each:,} updates = {epochs * each:,} updates"
+
+
+def planned(phases: Mapping[Any, Sequence[int]]) -> list[str]:
+    """A budget in words, from the epochs and the updates of each of source training (which may end earlier) and of adaptation."""
+    said = []
+    if "source" in phases:
+        epochs, each = phases["source"]
+        said.append(f"Source training: at most {updates(epochs, each)}; it ends where samples held back from it no longer gain")
+    if "adapt" in phases:
+        epochs, each = phases["adapt"]
+        also = ", and as many for source-only, which the gain is over" if "continued" in phases else ""
+        said.append(f"Adaptation: {updates(epochs, each)}{also}")
+    return said
 
 
 def duration(seconds: float) -> str:

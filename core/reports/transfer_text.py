@@ -59,10 +59,11 @@ def _changed(classes: tuple[ClassChange, ...]) -> str:
     helped = sorted((c for c in classes if c.q < SURE and c.change > 0), key=lambda c: -c.change)
     hurt = sorted((c for c in classes if c.q < SURE and c.change < 0), key=lambda c: c.change)
     if not helped and not hurt:
-        return f"No class of {len(classes)} became better or worse beyond chance."
+        return f"No class of {len(classes)} is better or worse beyond chance than before adaptation."
+    since = "Compared with the network before adaptation, it helped"
     if not helped:
-        return f"It helped no class beyond chance and hurt {n_of_m(len(hurt), len(classes))}{_named(hurt)}."
-    first = f"It helped {n_of_m(len(helped), len(classes))} classes beyond chance{_named(helped)}"
+        return f"{since} no class beyond chance and hurt {n_of_m(len(hurt), len(classes))}{_named(hurt)}."
+    first = f"{since} {n_of_m(len(helped), len(classes))} classes beyond chance{_named(helped)}"
     second = f"hurt {len(hurt)}{_named(hurt)}." if hurt else "hurt none."
     return f"{first}, and {second}"
 

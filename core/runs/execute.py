@@ -15,7 +15,7 @@ import torch
 from core import __version__, devices
 from core.domains.pair import load_pair
 from core.errors import InputError
-from core.experiment import Experiment
+from core.experiment import Experiment, Phase
 from core.runs import store
 from core.runs.control import Cancelled, Closed, Control
 from core.runs.progress import Progress
@@ -23,6 +23,7 @@ from core.runs.record import Record, Writer
 from core.samples.pictures import pictures
 from core.training import Checkpoint, Epoch, train
 from core.training.data import Samples
+from core.training.estimate import updates_of
 
 PICTURE = 28  # pixels: stored pictures are at most this large
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
@@ -75,14 +76,16 @@ def execute(
 
         pair = load_pair(*experiment.pair, on_download)
         record.write_samples(_arrays(Samples.of(experiment, pair)))
-        record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (pair.source, pair.target)])
+        source, target = pair.source, pair.target
+        record.update(class_names=list(pair.class_names), held_out=[len(d.test) for d in (source, target)])
+        record.update(updates=updates_of(experiment, len(source.train), len(target.train), target.labels is not None))
         for line in record.epochs():
             progress.finished(line, computed=False)
         note(message="")
 
-        def on_batch(phase: str, number: int, fraction: float) -> None:
+        def on_batch(phase: Phase, number: int, fraction: float) -> None:
             control.check()
-            if progress.within(fraction):
+            if progress.within(phase, fraction):
                 note()
 
         for epoch in train(experiment, device, store.ReferenceStore(), checkpoint, on_batch, pair):

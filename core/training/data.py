@@ -267,7 +267,10 @@ def _draws(rows: Tensor, size: int, count: int, generator: torch.Generator, devi
 
 def held_back(seen: Seen, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Rows of the labelled samples to train on, and a tenth (at least 10, at most 500, never above a quarter) to see when to stop by."""
-    n = len(seen.source)
-    order = torch.randperm(n, generator=generator)
-    few = min(max(round(0.1 * n), 10), 500, n // 4)
+    order = torch.randperm(len(seen.source), generator=generator)
+    few = count_held_back(len(order))
     return order[few:], order[:few]
+
+
+def count_held_back(n: int) -> int:
+    return min(max(round(0.1 * n), 10), 500, n // 4)

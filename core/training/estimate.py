@@ -17,7 +17,7 @@ from core.experiment import Experiment, Phase
 from core.methods import METHODS, Batch, Method
 from core.training.build import make_method
 from core.training.class_shares import about_class_shares
-from core.training.data import Data, batch_plan, batches
+from core.training.data import Data, batch_plan, batches, count_held_back
 from core.training.evaluation import predict
 
 T = TypeVar("T")
@@ -27,15 +27,18 @@ TRIED = 16  # samples of each part that pass through a frozen network
 MEASURING = 0.06  # seconds of MMD and AUC an epoch
 SLOW = 2.0  # seconds of a batch that is tried only once
 HIGH_LR = 5e-4  # above it pretrained layers soon forget
-USUAL = 10  # epochs after which training on labels has mostly ended by itself
+EARLY = ("source", "oracle", "joint")  # phases of training on labels, which may end before their bound
+USUAL = 10  # epochs after which it has mostly ended by itself
 LONG = 1200  # seconds after which a faster way is named
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """``seconds`` for the whole run, from real batches; counts of samples per domain; weights; bytes of data on the device."""
+    """``seconds`` for the whole run, from real batches; its `updates_of`; counts of samples per domain; weights; bytes of data on the
+    device."""
 
     seconds: float
+    updates: dict[Phase, tuple[int, int]]
     train: tuple[int, int]
     held_out: tuple[int, int]
     shown: int
@@ -56,20 +59,35 @@ class Costs:
     evaluation: float
 
 
-def seconds_of(experiment: Experiment, costs: Costs, source: int, target: int, labelled: bool) -> float:
-    """Seconds of a run on so many training samples; without a target that is ``labelled`` there is no oracle and no joint phase."""
-    budget, sees_source = experiment.budget, METHODS.get(experiment.method.name).info.sees_source
-    _, count = batch_plan(budget, source if sees_source else 0, target)
-    measured = costs.evaluation + MEASURING
-    seconds = costs.once + experiment.epochs * (costs.per_epoch + costs.per_batch * count + measured)
+def updates_of(experiment: Experiment, source: int, target: int, labelled: bool) -> dict[Phase, tuple[int, int]]:
+    """Epochs (at most, where training on labels may end by itself) and updates of each, of all phases that train a network.
+
+    On so many training samples; without a target that is ``labelled`` there is no oracle and no joint phase.
+    """
+    budget, info = experiment.budget, METHODS.get(experiment.method.name).info
     rows: dict[Phase, int] = {"source": source}
     if labelled:
         rows |= {"oracle": target, "joint": source + target}
-    for phase, samples in rows.items():
-        epochs = min(experiment.phases.get(phase, 0), USUAL)
-        seconds += epochs * (batch_plan(budget, samples)[1] * costs.per_labelled_batch + costs.evaluation)
-    if experiment.has_continued:
-        seconds += experiment.epochs * (count * costs.per_labelled_batch + costs.evaluation)
+    planned: dict[Phase, tuple[int, int]] = {}
+    for phase, epochs in experiment.phases.items():
+        if phase in rows:
+            planned[phase] = epochs, batch_plan(budget, rows[phase] - count_held_back(rows[phase]))[1]
+        elif phase in ("continued", "adapt") and not info.instant:
+            learned = {"source": source, "target": target, "both": source + target}[info.trains_on] if info.sees_source else 0
+            planned[phase] = epochs, batch_plan(budget, learned, target)[1]
+    return planned
+
+
+def seconds_of(experiment: Experiment, costs: Costs, source: int, target: int, labelled: bool) -> float:
+    """Seconds of a run on so many training samples; without a target that is ``labelled`` there is no oracle and no joint phase."""
+    planned = updates_of(experiment, source, target, labelled)
+    seconds = costs.once + experiment.epochs * (costs.per_epoch + costs.evaluation + MEASURING)
+    for phase, (epochs, updates) in planned.items():
+        if phase == "adapt":
+            seconds += epochs * updates * costs.per_batch
+        else:
+            likely = min(epochs, USUAL) if phase in EARLY else epochs
+            seconds += likely * (updates * costs.per_labelled_batch + costs.evaluation)
     return seconds
 
 
@@ -98,14 +116,16 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     evaluation = _steady_time(lambda: predict(method, shown, "target"), device) / len(shown) * sum(len(side.held_out) for side in sides)
     source, target = (len(side.inputs) for side in sides)
     costs = Costs(once, per_epoch, per_batch, per_labelled_batch, evaluation)
-    seconds = seconds_of(experiment, costs, source, target, labelled=data.target.labels is not None)
+    labelled = data.target.labels is not None
+    seconds = seconds_of(experiment, costs, source, target, labelled)
     warnings = _about_the_backbone(experiment, seconds) + about_class_shares(inputs)
-    if data.target.labels is None:
+    if not labelled:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
     if data.shown < 100:
         warnings.append(f"Only {data.shown} held-out samples per domain: intervals will be wide.")
     return Estimate(
         seconds=seconds,
+        updates=updates_of(experiment, source, target, labelled),
         train=(source, target),
         held_out=(len(data.source.held_out), len(data.target.held_out)),
         shown=data.shown,

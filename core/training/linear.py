@@ -25,7 +25,9 @@ SIDE = 28  # pixels: larger pictures are averaged down to it, in the number of c
 
 
 def linear_line(data: Data, network_right: np.ndarray) -> Line:
-    """The line of the phase ``linear``: accuracies, and the lead over the source's network on held-out source samples, with its interval.
+    """The line of the phase ``linear``: accuracies, the lead over the source's network on held-out source samples, with its interval.
+
+    And that network's own lead over always naming the commonest class: where it has none, it has learned nothing.
 
     Pixels, columns, spectrograms and the features of a frozen network are standardised by the source, and the penalty is scikit-learn's
     (C = 1); the shares of words in a text are rows of length 1 already, and get C = 10.
@@ -43,8 +45,11 @@ def linear_line(data: Data, network_right: np.ndarray) -> Line:
     model.fit(read(data.source.inputs[rows.to(data.device)]), known)
     right = np.asarray(model.predict(read(data.source.held_out))) == data.source.held_out_labels
     lead = gain_interval(network_right, right)
+    over_guessing = gain_interval(data.source.held_out_labels == np.bincount(known).argmax(), network_right)
     measures: dict[str, float | None] = {"source_accuracy": float(right.mean()), "target_accuracy": None}
     measures |= {"linear_lead": lead.mean, "linear_lead_low": lead.low, "linear_lead_high": lead.high}
+    ends = ("guessing_lead", "guessing_lead_low", "guessing_lead_high")
+    measures |= dict(zip(ends, (over_guessing.mean, over_guessing.low, over_guessing.high), strict=True))
     if (labels := data.target.held_out_labels) is not None:
         on_target = np.asarray(model.predict(read(data.target.held_out))) == labels
         low, high = wilson(int(on_target.sum()), len(on_target))

@@ -7,7 +7,7 @@ import streamlit as st
 from core import devices
 from core.errors import InputError
 from core.experiment import Experiment
-from core.reports.text import duration
+from core.reports.text import duration, planned
 from core.training.estimate import Estimate, estimate
 from pages.elements.text import literal
 
@@ -32,7 +32,8 @@ def box(experiment: Experiment) -> bool:
             f"**{literal(devices.title(device))}** · about **{duration(found.seconds)}** for a new run, from 3 real batches  \n"
             f"Source: {found.train[0]:,} to train, {found.held_out[0]:,} held out  \n"
             f"Target: {found.train[1]:,} to train (labels unseen), {found.held_out[1]:,} held out  \n"
-            f"{found.weights:,} weights, {found.data_bytes / 1e6:.1f} MB of data"
+            + "".join(f"{line}  \n" for line in planned(found.updates))
+            + f"{found.weights:,} weights, {found.data_bytes / 1e6:.1f} MB of data"
         )
         for warning in found.warnings:
             st.warning(warning, icon=":material/warning:")

@@ -11,7 +11,14 @@ from pydantic.fields import FieldInfo
 
 from pages.elements.link import bound
 
-LABELS = {"shots": "Labelled target samples per class", "joint": "Joint line", "lr": "Learning rate"}
+LABELS = {
+    "shots": "Labelled target samples per class",
+    "joint": "Joint line",
+    "lr": "Learning rate",
+    "rate": "Learning rate of adaptation, as a multiple",
+    "norm": "Batch norm between the domains",
+    "least_updates": "Updates an epoch, at least",
+}
 
 
 class Titled(Protocol):
@@ -41,16 +48,17 @@ def choose(label: str, options: dict[str, str], key: str, default: str, help: st
     )
 
 
-def form(model: type[BaseModel], prefix: str, title: str) -> None:
-    """An expander with a widget for each field of ``model``; nothing where it has none."""
-    if model.model_fields:
+def form(model: type[BaseModel], prefix: str, title: str, without: tuple[str, ...] = ()) -> None:
+    """An expander with a widget for each field of ``model`` but those that stand elsewhere; nothing where there is none."""
+    if set(model.model_fields) - set(without):
         with st.expander(title, key=f"{prefix}.open"):
-            widgets(model, f"{prefix}.")
+            widgets(model, f"{prefix}.", without)
 
 
-def widgets(model: type[BaseModel], prefix: str) -> None:
+def widgets(model: type[BaseModel], prefix: str, without: tuple[str, ...] = ()) -> None:
     for name, info in model.model_fields.items():
-        field(name, info, prefix + name)
+        if name not in without:
+            field(name, info, prefix + name)
 
 
 def field(name: str, info: FieldInfo, key: str, default: float | None = None) -> None:

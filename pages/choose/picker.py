@@ -15,12 +15,18 @@ from core.experiment import Budget, Experiment
 from core.methods import METHODS
 from pages.choose import catalogue, shifts, upload
 from pages.choose.fields import choose, field, form, titles, widgets
+from pages.elements.glossary import words
 from pages.elements.text import literal
 
 DEFAULT = Experiment.parse({}).model_dump(mode="json")
 SHOTS = 3  # of each class, where a method needs labelled target samples
-BUDGETS = {"Demo": (4, 8), "Lesson": (8, 30), "Full": (15, 60)}
+BUDGETS = {"Demo": (20, 8), "Lesson": (30, 30), "Full": (60, 60)}  # source epochs, at most, and epochs of adaptation
 EXTRA = ("start", "seed", "snapshot", "joint")  # fields of the experiment itself
+NORMS = {
+    "pooled": "Source and target pass the network together and are normalised by their common mean and variance.",
+    "separate": "Source and target pass the network one after the other, each normalised by its own mean and variance.",
+    "own": "As separate, and each domain keeps its own mean and variance for testing as well.",
+}
 FROZEN = {
     "all": "All its layers stay as they came, and their features are computed once; what follows them is trained.",
     "part": "The last third of its layers is trained, the others stay as they came: slow without a GPU.",
@@ -92,7 +98,13 @@ def method(run: Callable[[Experiment], None]) -> None:
     catalogue.presets(info, run)
     if info.setting == "semi-supervised":
         field("shots", Experiment.model_fields["shots"], "shots", default=SHOTS)
-    form(cls.Params, info.name, "Hyper-parameters")
+    if norm := cls.Params.model_fields.get("norm"):
+        key = f"{info.name}.norm"
+        field("norm", norm, key)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(NORMS[st.session_state[key]])
+            words("batch_norm")
+    form(cls.Params, info.name, "Hyper-parameters", without=("norm",))
     with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
         if part.open:
             st.latex(info.formula)
@@ -101,7 +113,7 @@ def method(run: Callable[[Experiment], None]) -> None:
 
 def budget() -> None:
     """Presets fill the two numbers of epochs; everything can be changed below."""
-    now = (st.session_state.get("source_epochs", 8), st.session_state.get("epochs", 30))
+    now = tuple(st.session_state.get(name, DEFAULT["budget"][name]) for name in ("source_epochs", "epochs"))
     with st.container(horizontal=True, gap="small"):
         for name, value in BUDGETS.items():
             st.button(
@@ -111,7 +123,7 @@ def budget() -> None:
                 args=value,
                 width="stretch",
                 type="primary" if now == value else "secondary",
-                help=f"{value[0]} epochs on the source, {value[1]} of adaptation.",
+                help=f"At most {value[0]} epochs on the source, as it ends by itself; {value[1]} of adaptation.",
             )
     with st.expander("Training settings", key="training_settings"):
         widgets(Budget, "")

@@ -12,9 +12,10 @@ from core.experiment.settings import effective, flat
 from core.measures import MEASURES, Measure
 from core.measures.accuracy import gap_closed
 from core.reports.comparison import Group, told, winner
+from core.reports.doubts import last_of
 from core.reports.measure_text import interval_of, written
 from core.reports.transfer import transfer_report
-from core.reports.verdict import oracle_accuracy, separate
+from core.reports.verdict import linear_accuracy, oracle_accuracy, separate
 from core.runs.record import Record
 from pages.choose import picker
 from pages.elements.glossary import words
@@ -77,7 +78,8 @@ def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None
                 "Percent, on held-out target samples, at the last epoch; the calibration error, which is not the binned ECE, on those "
                 "whose features were kept. Bold, "
                 "among runs on the same data and backbone only: the target accuracy that the sentence above calls highest, and a gain or "
-                "calibration error whose 95 % interval touches no other's."
+                "calibration error whose 95 % interval touches no other's. Gain: over source-only, trained for as long; of methods that do "
+                "not see the source, and of closed forms, over the network they start from."
             )
         words(*(m.name for m in measures), label="What these numbers mean")
 
@@ -125,16 +127,19 @@ def _line(record: Record, name: str, measures: list[Measure]) -> dict[str, Any]:
 def _values(record: Record) -> dict[str, float | None]:
     """What a run came to, by the names of the measures: its last epoch, and, where target labels may be seen, what reports add to it."""
     last = record.phase("adapt")[-1]
-    values = {**last["gauges"], **last["measures"]}
+    epochs = record.epochs()
+    linear = last_of("linear", epochs)
+    leads = {} if linear is None else {name: value for name, value in linear["measures"].items() if "_lead" in name}
+    values = {**last["gauges"], **last["measures"], **leads}
     if record.blind:
         return values
-    oracle, report = oracle_accuracy(record.epochs()), transfer_report(record)
+    oracle, report = oracle_accuracy(epochs), transfer_report(record)
     closed = gap_closed(values["source_only_target_accuracy"], values["target_accuracy"], oracle)
     calibrated = None if report is None or report.target is None else report.target[1]
     if calibrated is not None:
         ends = {"calibration_error_low": calibrated.error_low, "calibration_error_high": calibrated.error_high}
         values |= {"calibration_error": calibrated.error} | ends
-    return values | {"oracle_target_accuracy": oracle, "gap_closed": closed}
+    return values | {"oracle_target_accuracy": oracle, "linear_target_accuracy": linear_accuracy(epochs), "gap_closed": closed}
 
 
 def _best(found: list[Group]) -> dict[str, set[str]]:
@@ -144,9 +149,11 @@ def _best(found: list[Group]) -> dict[str, set[str]]:
         if top := winner(group):
             best["target_accuracy"] |= {run.id for run in top.runs.values()}
         ends: dict[str, dict[str, tuple[float, float]]] = {"gain": {}, "calibration_error": {}}
+        same_baseline = len({bool(run.phase("continued")) for run in group.runs}) == 1
         for run in group.runs if group.labelled else []:
             last, report = run.phase("adapt")[-1]["measures"], transfer_report(run)
-            ends["gain"][run.id] = (last["gain_low"], last["gain_high"])
+            if same_baseline:
+                ends["gain"][run.id] = (last["gain_low"], last["gain_high"])
             if report is not None and report.target is not None:
                 after = report.target[1]
                 ends["calibration_error"][run.id] = (-after.error_high, -after.error_low)  # lower is better

@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import InputError
 from core.experiment import Experiment
 from core.reports.text import duration
+from core.runs.progress import PHASES
 from core.runs.record import Record
 from core.runs.worker import worker
 from pages.elements.text import literal
@@ -23,7 +24,6 @@ COLOURS: dict[str, Literal["gray", "blue", "orange", "green", "red"]] = {
     "failed": "red",
     "interrupted": "orange",
 }
-PHASES = {"source": "Source training", "oracle": "Oracle line", "joint": "Joint line", "adapt": "Adaptation"}
 
 
 def launch(experiment: Experiment) -> None:
@@ -83,12 +83,19 @@ def _progress(state: str, status: dict[str, Any], facts: dict[str, Any]) -> str:
     phase = PHASES.get(facts.get("phase", ""), "")
     parts = [f"on {status['device_title']}" if status.get("device_title") else ""]
     if state in ("running", "pausing", "paused") and facts:
-        parts.insert(0, f"{phase}, epoch {facts['epoch']} of {facts['of']} done")
+        most = "at most " if facts.get("at_most") else ""
+        parts.insert(0, f"{phase}, epoch {facts['epoch']} of {most}{facts['of']} done{_updates(status, facts)}")
         if facts.get("remaining") is not None and state != "paused":
             parts.append(f"about {duration(facts['remaining'])} left")
     elif status.get("seconds"):
         parts.append(duration(status["seconds"]))
     return literal(" · ".join([part for part in (status.get("message"), *parts) if part]))
+
+
+def _updates(status: dict[str, Any], facts: dict[str, Any]) -> str:
+    """How many updates these epochs were; nothing for what is not trained in updates."""
+    _, each = (status.get("updates") or {}).get(facts["phase"], (0, 0))
+    return f" ({facts['epoch'] * each:,} of {facts['of'] * each:,} updates)" if each else ""
 
 
 def _button(record: Record, label: str, action: str, icon: str, disabled: bool = False, help: str | None = None) -> None:

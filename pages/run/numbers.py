@@ -12,7 +12,8 @@ from core.measures import MEASURED, MEASURES, in_runs
 from core.reports import scaling
 from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
-from core.reports.verdict import oracle_accuracy, verdict
+from core.reports.verdict import linear_accuracy, oracle_accuracy, verdict
+from core.runs.progress import PHASES
 from core.runs.record import Record
 from pages.elements.chart import chart
 from pages.elements.glossary import words
@@ -23,8 +24,12 @@ THUMBNAILS = 12
 
 
 def headline(record: Record) -> None:
-    experiment = record.experiment()
-    st.markdown(f"#### {verdict(method_title(experiment), record.epochs(), record.blind)}")
+    """The verdict: its first line in everyday words, the numbers below."""
+    phase = (record.status().get("progress") or {}).get("phase")
+    first, _, more = verdict(method_title(record.experiment()), record.epochs(), record.blind, phase).partition("\n")
+    st.markdown(f"#### {first}")
+    if more:
+        st.markdown(more)
     if steps := scaling.parts(record):
         st.markdown(" ".join(scaling.told(steps)))
 
@@ -52,7 +57,8 @@ def tiles(record: Record) -> None:
 
 _MADE_OF = {
     "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
-    "Gain over source-only": "Paired on the same held-out samples; 95 % score interval (Tango).",
+    "Gain over source-only": "Over the same network, trained for as long with the source alone (methods that do not see the source, and "
+    "closed forms: over the network they start from). Paired on the same held-out samples; 95 % score interval (Tango).",
     "MMD²": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
     "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
 }
@@ -64,7 +70,7 @@ def _tile(title: str, value: str | None, under: str, permuted: str = "") -> None
 
 
 def main_curves(record: Record) -> None:
-    """Accuracy with its two reference lines, and MMD² with its null band."""
+    """Accuracy with its reference lines, and MMD² with its null band."""
     epochs, run_id, night = record.epochs(), record.id, dark()
     version = f"{run_id}-{record.version()}-{night}"
     left, right = st.columns(2)
@@ -73,7 +79,7 @@ def main_curves(record: Record) -> None:
         oracle = oracle_accuracy(epochs)
         alt = _accuracy_alt(epochs, oracle)
         chart(lambda: curves.accuracy(epochs, night, oracle), key="accuracy", version=version, revision=run_id, alt=alt, cursor=True)
-        lines = "Blind: source only." if record.blind else "Dashed: source-only. Dotted: oracle, trained on target labels."
+        lines = "Blind: source only." if record.blind else _reference_lines(epochs)
         st.caption(f"Held-out samples. {lines} {_sizes(record)}")
     with right:
         st.markdown("**MMD² between source and target features**")
@@ -126,12 +132,22 @@ def _sizes(record: Record) -> str:
     return f"{n}seed {record.experiment()['seed']}."
 
 
+def _reference_lines(epochs: list[dict[str, Any]]) -> str:
+    """What each line beside the curves is."""
+    phases = {epoch["phase"] for epoch in epochs}
+    dashed = "source-only, trained on for as long" if "continued" in phases else "source-only"
+    linear = "Thin: logistic regression, which needs no network. " if "linear" in phases else ""
+    return f"Dashed: {dashed}. {linear}Dotted: oracle, trained on target labels."
+
+
 def _accuracy_alt(epochs: list[dict[str, Any]], oracle: float | None) -> str:
     seen = [e["measures"] for e in epochs if e["phase"] in ("source", "adapt")]
     if not seen or seen[-1]["target_accuracy"] is None:
         return "Accuracy over the epochs; no target accuracy is known."
     source, target = (percent(seen[-1][f"{side}_accuracy"]) for side in ("source", "target"))
-    return f"Accuracy over the epochs. Now: source {source}, target {target}" + ("." if oracle is None else f", oracle {percent(oracle)}.")
+    beside = {"source-only": seen[-1].get("source_only_target_accuracy"), "linear": linear_accuracy(epochs), "oracle": oracle}
+    others = "".join(f", {name} {percent(value)}" for name, value in beside.items() if value is not None)
+    return f"Accuracy over the epochs. Now: source {source}, target {target}{others}."
 
 
 def losses_and_gauges(record: Record) -> None:
@@ -182,7 +198,7 @@ def numbers_table(record: Record) -> None:
     """All measures of all epochs: the figures' data as a table."""
     rows = [
         {
-            "phase": e["phase"],
+            "phase": PHASES[e["phase"]],
             "epoch": e["number"],
             **e["measures"],
             **{f"loss: {k}": v for k, v in e["losses"].items()},

@@ -13,6 +13,7 @@ from core.measures.alignment import Alignment
 from core.measures.base import validators
 from core.reports import scaling
 from core.reports import transfer as transfer_module
+from core.reports.doubts import last_of
 from core.reports.health import findings
 from core.reports.text import fixed, in_percent, interval, n_of_m, percent, points
 from core.reports.transfer import Choice, TransferReport, outcomes
@@ -249,7 +250,8 @@ def _table(found: list[Choice], titles: dict[str, str]) -> None:
 def health_panel(record: Record) -> None:
     """What the gauges say, and which classes are predicted."""
     report = transfer_module.transfer_report(record)
-    found = findings(record.phase("adapt"), None if report is None else len(report.class_names))
+    classes = None if report is None else len(report.class_names)
+    found = findings(record.phase("adapt"), classes, last_of("linear", record.epochs()))
     if not found:
         st.info("This appears after the first epoch of adaptation.", icon=":material/monitor_heart:")
         return

@@ -112,6 +112,20 @@ def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():
     assert "target accuracy" in texts(again)
 
 
+def test_the_mode_of_batch_norm_and_the_updates_of_the_budget_stand_on_the_page():
+    at = page("adapt", **TINY_URL, **{"dan.norm": "separate"})
+    assert not at.exception
+    assert at.selectbox(key="dan.norm").value == "separate"
+    assert at.selectbox(key="dan.norm").label == "Batch norm between the domains"
+    assert "each normalised by its own mean and variance" in texts(at)
+    assert "Batch norm between domains" in texts(at)  # the words behind it
+    assert "Source training: at most 1 epoch × 20 updates = 20 updates" in texts(at)
+    assert "Adaptation: 2 epochs × 20 updates = 40 updates, and as many for source-only" in texts(at)
+    at.button(key="budget_Demo").click().run()
+    assert not at.exception
+    assert (at.number_input(key="source_epochs").value, at.number_input(key="epochs").value) == (20, 8)
+
+
 def test_a_click_that_comes_before_the_page_has_caught_up_runs_the_new_choice():
     at = page("adapt", **TINY_URL)
     at.selectbox(key="method").set_value("mcc")

@@ -120,7 +120,7 @@ def test_shots_and_the_joint_line(core):
     code, out, err = core("run", *SMALL, "--method", "prototypical", "--shots", "2", "--set", "joint=true", "--json")
     facts = answered((code, out, err))
     assert facts["experiment"]["shots"] == 2
-    assert "joint epoch 1/2" in err
+    assert "Joint line, epoch 1 of at most 2" in err
     assert 0 < facts["joint_target_accuracy"] <= 1
     code, out, _ = core("show", facts["run_id"])
     assert code == 0
@@ -143,7 +143,7 @@ def test_a_run_in_a_process_of_its_own(home, core):
     for part in ("final", "best"):
         assert all(isinstance(facts[part][name], float) for name in MEASURES)
     assert facts["final"]["epoch"] == 2
-    assert "adapt epoch 2/2" in err
+    assert "Adaptation, epoch 2 of 2" in err
     assert "100 %" in err
     assert "Traceback" not in err
 

@@ -135,6 +135,35 @@ def test_the_joint_line_is_drawn_when_its_training_has_ended():
     assert len(named(whole, "source")[0].x) == len(named(curves.accuracy(RUNS["whole"]), "source")[0].x)  # its own training is not shown
 
 
+def test_source_only_that_was_trained_on_is_a_dashed_curve_and_the_linear_reference_a_thin_line():
+    continued = [reference("continued", n) for n in (1, 2, 3)]
+    linear = reference("linear", 1, total=1)
+    figure = curves.accuracy([*SOURCE, linear, *ORACLE, *continued, *map(adapt, range(4))], oracle=0.9)
+    (curve,) = named(figure, "source-only, trained on")
+    np.testing.assert_array_equal(curve.x, [0, 1, 2, 3])
+    np.testing.assert_allclose(curve.y, [50, 40, 40, 40], atol=1e-4)  # from what adaptation starts with
+    assert curve.line.dash == "dash"
+    levels = {shape.y0: shape.line for shape in figure.layout.shapes if shape.y0 == shape.y1}
+    assert set(levels) == {40, 90}
+    assert (levels[40].dash, levels[90].dash) == ("solid", "dot")
+    assert levels[40].width < levels[90].width
+    texts = [(a.text, a.y) for a in figure.layout.annotations if a.text in ("source-only", "linear", "oracle")]
+    assert sorted(texts) == [("linear", 40), ("oracle", 90), ("source-only", pytest.approx(40))]
+
+
+def test_blind_and_unlabelled_runs_have_no_reference_curves():
+    hidden = [reference(phase, 1, labelled=False, total=1) for phase in ("linear", "continued")]
+    figure = curves.accuracy([*RUNS["unlabelled"], *hidden])
+    assert [trace.name for trace in figure.data] == ["source"]
+    assert lines(figure) == {}
+
+
+def test_source_training_that_ended_early_takes_as_many_epochs_as_it_really_had():
+    early = [reference("source", n, total=30) for n in (1, 2, 3)] + [reference("source", 4, total=4)]
+    np.testing.assert_array_equal(named(curves.accuracy(early[:3]), "source")[0].x, [-2, -1, 0])
+    np.testing.assert_array_equal(named(curves.accuracy([*early, adapt(0), adapt(1)]), "source")[0].x, [-3, -2, -1, 0, 1])
+
+
 def test_the_oracles_own_training_is_not_on_the_curve():
     assert len(named(curves.accuracy(RUNS["source training and oracle"]), "source")[0].x) == 3
 

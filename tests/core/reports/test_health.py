@@ -97,5 +97,30 @@ def test_features_that_shrink_grow_or_flatten_and_predictions_that_guess():
     assert said(run({"entropy": 2.25}), "entropy", None).level == "good"
 
 
+def test_a_threshold_that_no_sample_reaches_and_one_that_all_reach():
+    never = said(run(*[{"labelled": share} for share in (0.0, 0.005, 0.002)]), "labelled")
+    assert never.level == "bad"
+    assert never.sentence.startswith("No pseudo-label was ever given: in no epoch was the method sure enough of more than 0.5 %")
+    always = said(run(*[{"labelled": 1.0}] * 3), "labelled")
+    assert always.level == "look"
+    assert always.sentence.startswith("Every target sample was given a label from the first epoch on")
+    works = said(run({"labelled": 0.0}, {"labelled": 0.4}), "labelled")
+    assert works.level == "good"
+    assert "40.0 %" in works.sentence
+    assert all(finding.name != "labelled" for finding in findings(run({})))
+
+
+def test_an_undertrained_source_network():
+    def of(low: float, high: float):
+        line = {"measures": {"linear_lead": (low + high) / 2, "linear_lead_low": low, "linear_lead_high": high}}
+        return next(finding for finding in findings(run({}), 10, line) if finding.name == "linear_lead")
+
+    assert of(0.1, 0.3).level == "bad"
+    assert "undertrained: on held-out source samples a logistic regression is +20.0 points better" in of(0.1, 0.3).sentence
+    assert "as good as a logistic regression" in of(-0.1, 0.1).sentence
+    assert "better than a logistic regression" in of(-0.3, -0.1).sentence
+    assert all(finding.name != "linear_lead" for finding in findings(run({}), 10, {"measures": {}}))  # a run stored before there was one
+
+
 def test_a_diverged_gradient_is_named():
     assert "diverged" in said(run({"gradient_ratio": float("nan")}), "gradient_ratio").sentence

@@ -48,7 +48,7 @@ def label_shift(tmp_path) -> dict:
 def test_alignment_under_label_shift_is_negative_transfer(home, label_shift):
     record = run_here(Experiment.parse(label_shift | {"method": {"name": "dan", "params": {"trade_off": 10}}}), "cpu")
     text = verdict("DAN", record.epochs())
-    assert text.startswith("Negative transfer: DAN lowered target accuracy from")
+    assert text.startswith("Negative transfer: DAN lowered target accuracy:")
     report = transfer_report(record)
     assert any("beyond chance and hurt" in sentence for sentence in told(report))
     hurt = min(report.classes, key=lambda c: c.change)
@@ -224,7 +224,10 @@ def test_blind_hides_exactly_what_target_labels_change():
 def test_a_blind_record_knows_no_target_label(home, tiny):
     record = run_here(tiny(), "cpu")
     blind = Blind(record.folder)
-    assert {e["phase"] for e in blind.epochs()} == {"source", "adapt"}
+    assert {e["phase"] for e in blind.epochs()} == {"source", "linear", "continued", "adapt"}
+    (linear,) = blind.phase("linear")
+    assert linear["measures"]["linear_lead"] == record.phase("linear")[0]["measures"]["linear_lead"]  # it rests on the source alone
+    assert {e["measures"]["target_accuracy"] for phase in ("linear", "continued") for e in blind.phase(phase)} == {None}
     for epoch in blind.epochs():
         assert all(value is None for name, value in epoch["measures"].items() if name not in without_target_labels())
     assert blind.phase("adapt")[-1]["measures"]["mmd2"] == record.phase("adapt")[-1]["measures"]["mmd2"]

@@ -26,19 +26,25 @@ def epoch(number: int = 3, accuracy: float | None = 0.9, gain=(0.3, 0.2, 0.4), l
         "domain_auc_high": auc_low + 0.1,
         "infomax": 0.1 * number,
     }
-    return {"phase": "adapt", "number": number, "total": 3, "measures": measures | more, "gauges": {"largest_class": largest}}
+    line = {"phase": "adapt", "number": number, "total": 3, "losses": {"task": 0.1, "align": 0.1} if number else {}}
+    return line | {"measures": measures | more, "gauges": {"largest_class": largest}}
 
 
 BEFORE = epoch(0, 0.6, (0, 0, 0))
 
 
 def reference(phase: str, number: int, accuracy: float | None) -> dict:
-    return {"phase": phase, "number": number, "total": 2, "measures": {"source_accuracy": 0.9, "target_accuracy": accuracy}, "gauges": {}}
+    measures = {"source_accuracy": 0.9, "target_accuracy": accuracy}
+    return {"phase": phase, "number": number, "total": 2, "losses": {}, "measures": measures, "gauges": {}}
 
 
 def test_nothing_is_said_before_adaptation():
     assert "Nothing can be said" in verdict("DAN", [])
-    assert "Nothing can be said" in verdict("DAN", [reference("source", 1, 0.5), reference("oracle", 2, 0.9)])
+    assert verdict("DAN", [reference("source", 1, 0.5)]).startswith("The network is learning from the source.")
+    lines = [reference("source", 2, 0.5), reference("oracle", 1, 0.9)]
+    assert "computed: Oracle line. Nothing can be said" in verdict("DAN", lines)
+    assert "computed: Source-only, trained on. Nothing can be said" in verdict("DAN", lines, phase="continued")
+    assert "about to begin" in verdict("DAN", lines, phase="adapt")
 
 
 def test_before_the_first_epoch_the_source_model_is_described():
@@ -49,17 +55,24 @@ def test_before_the_first_epoch_the_source_model_is_described():
 
 
 def test_a_rise():
-    assert verdict("DAN", [BEFORE, epoch()]) == (
-        "DAN raised target accuracy from 60.0 % to 90.0 % (95 % interval of the change +20.0 to +40.0 points). "
+    first, numbers = verdict("DAN", [BEFORE, epoch()]).split("\n")
+    assert first == "DAN raised target accuracy: it is right more often than the network before it."
+    assert numbers == (
+        "Target accuracy 90.0 %, the network before adaptation, 60.0 %: a change of +30.0 points (95 % interval +20.0 to +40.0). "
         "A classifier can still tell the domains apart: right 75 times out of 100, guessing 50 (AUC 0.75)."
     )
 
 
+def test_a_gain_is_over_source_only_trained_for_as_long():
+    first, numbers = verdict("DAN", [reference("continued", 2, 0.6), BEFORE, epoch()]).split("\n")
+    assert first == "DAN raised target accuracy: it is right more often than source-only, trained for as long."
+    assert numbers.startswith("Target accuracy 90.0 %, source-only, trained for as long, 60.0 %: a change of +30.0 points")
+
+
 def test_negative_transfer():
-    text = verdict("DANN", [BEFORE, epoch(accuracy=0.4, gain=(-0.2, -0.3, -0.1))])
-    assert text.startswith(
-        "Negative transfer: DANN lowered target accuracy from 60.0 % to 40.0 % (95 % interval of the change −30.0 to −10.0"
-    )
+    first, numbers = verdict("DANN", [BEFORE, epoch(accuracy=0.4, gain=(-0.2, -0.3, -0.1))]).split("\n")
+    assert first == "Negative transfer: DANN lowered target accuracy: it is wrong more often than the network before it."
+    assert "60.0 %: a change of −20.0 points (95 % interval −30.0 to −10.0)" in numbers
 
 
 @pytest.mark.parametrize("interval", [(-0.01, 0.05), (0.0, 0.05), (-0.05, 0.0), (0.0, 0.0)])
@@ -72,12 +85,13 @@ def test_no_evidence(interval):
 
 def test_an_accuracy_that_did_not_move():
     text = verdict("DAN", [BEFORE, epoch(accuracy=0.6, gain=(0.0, -0.01, 0.01))])
-    assert text.startswith("DAN left target accuracy at 60.0 % (95 % interval of the change −1.0 to +1.0 points): no evidence either way.")
+    assert text.startswith("DAN left target accuracy as it is with the network before it: no evidence either way.\n")
+    assert "a change of +0.0 points (95 % interval −1.0 to +1.0)" in text
 
 
 def test_an_unlabelled_target():
     text = verdict("DAN", [epoch(0, None), epoch(3, None)])
-    assert text.startswith("The target has no labels, so accuracy is unknown. MMD² is 0.075, from 0.300 before.")
+    assert text.startswith("The target has no labels, so accuracy is unknown.\nMMD² is 0.075, from 0.300 before.")
     assert "AUC" in text
 
 
@@ -163,7 +177,11 @@ def test_a_run_without_adaptation_has_no_numbers_yet(stored):
 def test_the_answer_of_a_real_run(home, tiny):
     experiment = tiny()
     facts = answer(run_here(experiment, "cpu"))
-    assert set(facts) >= {"experiment", "run_id", "state", "device", "seconds", "final", "best"}
+    assert set(facts) >= {"experiment", "run_id", "state", "device", "seconds", "final", "best", "doubts"}
+    assert facts["source_only"]["target_accuracy"] == facts["final"]["source_only_target_accuracy"]
+    assert facts["oracle"]["target_accuracy"] == facts["oracle_target_accuracy"]
+    assert facts["linear"]["linear_lead_low"] <= facts["linear"]["linear_lead"] <= facts["linear"]["linear_lead_high"]
+    assert facts["source"]["epoch"] == facts["oracle"]["epoch"] == facts["updates"]["source"][0] == 2
     assert facts["run_id"] == experiment.id
     assert facts["experiment"] == experiment.model_dump(mode="json")
     for part in ("final", "best"):

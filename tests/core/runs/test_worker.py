@@ -65,7 +65,9 @@ def test_a_run_goes_on_in_the_background_to_its_end(background, tiny):
     record = background.reaches(run_id, "finished")
     assert [(e["phase"], e["number"]) for e in record.epochs()] == [
         *(("source", n) for n in (1, 2)),
+        ("linear", 1),
         *(("oracle", n) for n in (1, 2)),
+        *(("continued", n) for n in (1, 2)),
         *(("adapt", n) for n in (0, 1, 2)),
     ]
     status = record.status()

@@ -51,7 +51,7 @@ def test_epoch_zero_is_the_source_trained_network_and_the_gain_is_over_one_train
 
 
 def test_source_only_trained_on_is_what_the_method_would_be_without_its_part():
-    """A run of source-only itself makes the same updates; and one without alignment, whose batch norm sees the source alone, gains nothing."""
+    """A run of source-only itself makes the same updates; and one without alignment, whose batch norm sees the source alone, gains none."""
     continued = [numbers(epoch)["measures"]["target_accuracy"] for epoch in run_of("dan")[0] if epoch.phase == "continued"]
     of_its_own = [epoch.measures["target_accuracy"] for epoch in run_of("source-only")[0] if epoch.phase == "adapt"]
     assert of_its_own[1:] == continued
