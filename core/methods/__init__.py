@@ -20,6 +20,7 @@ from core.methods import (  # noqa: F401  (they register themselves)
     source_free,
     translation,
     transport,
+    tri_training,
 )
 from core.methods.base import (
     METHODS,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from core.backbones import Network
 from core.methods.norm import Norm, TargetStatistics, norm_field
+from core.methods.rate import Schedule, rate_field, schedule_field
 from core.registry import Registry
 from core.samples.inputs import Indexed, Inputs
 
@@ -94,10 +95,8 @@ class MethodParams(BaseModel):
 class TrainedParams(MethodParams):
     """What every method has that trains in steps. A method gives these its own defaults."""
 
-    rate: float = Field(1.0, gt=0, le=10, description="Learning rate of adaptation, as a multiple of the budget's.")
-    schedule: Literal["budget", "constant", "inverse", "cosine"] = Field(
-        "budget", description="How the learning rate falls in adaptation: as the budget says, or not at all, or as named."
-    )
+    rate: float = rate_field(1.0)
+    schedule: Schedule = schedule_field("budget")
 
 
 class TwoDomainParams(TrainedParams):
@@ -207,8 +206,9 @@ class Method(nn.Module, Generic[P]):
         super().__init__()
         self.network, self.params, self.classes = network, params, classes
         self.norm: Norm = getattr(params, "norm", "pooled")
-        self.target_statistics = TargetStatistics(network) if self.norm == "own" else None
         self.build(bottleneck, generator)
+        # After `build`, as layers of the method's own may have batch norm too.
+        self.target_statistics = TargetStatistics(self) if self.norm == "own" else None
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""
@@ -247,27 +247,31 @@ class Method(nn.Module, Generic[P]):
         """While it lasts, batch norm uses and updates the running statistics of this side, where each side has its own."""
         if side == "source" or self.target_statistics is None:
             return nullcontext()
-        return self.target_statistics.used_by(self.network)
+        return self.target_statistics.used_by(self)
+
+    def through(self, layers: Callable[[Tensor], Tensor], source: Tensor, target: Tensor) -> Tensor:
+        """What layers make of rows of both domains, the source's first: in one pass or in two, as the method's ``norm`` says."""
+        if self.norm == "pooled":
+            return layers(torch.cat([source, target]))
+        first = layers(source)
+        with self.statistics("target"):
+            return torch.cat([first, layers(target)])
 
     def features_of(self, source: Tensor, target: Tensor) -> Tensor:
-        """Features of samples of both domains, the source's first: in one pass or in two, as the method's ``norm`` says."""
-        if self.norm == "pooled":
-            return self.network.features(torch.cat([source, target]))
-        first = self.network.features(source)
-        with self.statistics("target"):
-            return torch.cat([first, self.network.features(target)])
+        """Features of samples of both domains, the source's first; ``norm`` says whose statistics batch norm uses."""
+        return self.through(self.network.features, source, target)
 
     def forward_both(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features and logits of a batch, the source's first; ``norm`` says whose statistics batch norm uses."""
         features = self.features_of(batch.source, batch.target)
-        return features, self.network.head(features)
+        return features, self.through(self.network.head, *batch.split(features))
 
     @torch.no_grad()
-    def look(self, inputs: Inputs, chunk: int = 512) -> tuple[Tensor, Tensor]:
-        """Features and logits of any number of the target's inputs, in evaluation mode and without gradient."""
+    def look(self, inputs: Inputs, chunk: int = 512, side: Side = "target") -> tuple[Tensor, Tensor]:
+        """Features and logits of any number of one side's inputs, in evaluation mode and without gradient."""
         training = self.network.training
         self.network.eval()
-        with self.statistics("target"):
+        with self.statistics(side):
             features, logits = zip(*(self.network(part) for part in inputs.split(chunk)), strict=True)
         self.network.train(training)
         return torch.cat(features), torch.cat(logits)
