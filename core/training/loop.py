@@ -96,9 +96,11 @@ def train(
     data = data.embedded(on_batch and (lambda share: on_batch("source", 0, share)))
     phases = _phases(data)
     if checkpoint:
-        phases = phases[phases.index(checkpoint.phase) :]
-        if checkpoint.phase != "source":  # adaptation starts from that network, which may be stored no more
-            deque(_reference(data, "source", references, None, on_batch), maxlen=0)
+        at = phases.index(checkpoint.phase)
+        for role in ("source", "continued"):  # adaptation rests on these networks, which may be stored no more
+            if role in phases[:at]:
+                deque(_reference(data, role, references, None, on_batch), maxlen=0)
+        phases = phases[at:]
     for phase in phases:
         resumed = checkpoint if checkpoint and checkpoint.phase == phase else None
         if phase == "adapt":

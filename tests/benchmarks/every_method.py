@@ -49,10 +49,10 @@ REPORTED = {
     "opinions, reviews → chat": _pair("opinions-reviews", "opinions-chat", {"name": "word-net"}, 10),
 }
 CHOOSING = {
-    "usps → mnist": _pair("usps", "mnist", SMALL, 10, n_train=1000, n_test=600),
-    "vowels, men → women": _pair("vowels-men", "vowels-women", SOUND, 10),
+    "usps → mnist": _pair("usps", "mnist", SMALL, 7, n_train=600, n_test=600),
+    "vowels, men → women": _pair("vowels-men", "vowels-women", SOUND, 7),
     "moved blobs": SITUATIONS.get("moved-blobs").settings,
-    "opinions, chat → reviews": _pair("opinions-chat", "opinions-reviews", {"name": "word-net"}, 10),
+    "opinions, chat → reviews": _pair("opinions-chat", "opinions-reviews", {"name": "word-net"}, 7),
 }
 PAIRS = {"reported": REPORTED, "choosing": CHOOSING}
 Kept = dict[str, dict[str, Any]]

@@ -14,8 +14,13 @@ from core.training import Epoch, train
 
 pytestmark = pytest.mark.slow
 
-POINTS = {"source 1": 0, "source 2": 1, "oracle 1": 2, "oracle 2": 3, "adapt 0": 4, "adapt 1": 5, "adapt 2": 6}
-JOINT_POINTS = {"oracle 2": 3, "joint 1": 4, "joint 2": 5, "adapt 0": 6, "adapt 1": 7}
+POINTS = ("source 1", "source 2", "oracle 1", "oracle 2", "continued 1", "continued 2", "adapt 0", "adapt 1", "adapt 2")
+JOINT_POINTS = ("oracle 2", "joint 1", "joint 2", "adapt 0", "adapt 1")
+
+
+def position(epochs: list[Epoch], point: str) -> int | None:
+    """Where this epoch stands among a run's; None where the run has no such phase."""
+    return next((i for i, epoch in enumerate(epochs) if f"{epoch.phase} {epoch.number}" == point), None)
 
 
 @pytest.mark.parametrize("method", NAMES)
@@ -32,9 +37,10 @@ def test_another_seed_is_another_run():
 
 def assert_resumes(method: str, point: str, stored: bool) -> None:
     epochs, checkpoints, stores = run_of(method)
-    at = POINTS[point]
+    at = position(epochs, point)
+    if at is None:
+        pytest.skip(f"{method} has no such phase")
     checkpoint = checkpoints[at]
-    assert f"{checkpoint.phase} {checkpoint.number}" == point
     torch.manual_seed(at)
     references = dict(stores[at]) if stored else {}
     assert_equal(list(train(tiny(method), references=references, checkpoint=checkpoint)), epochs[at + 1 :])
