@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from method_tools import CLASSES, batch, double, make, seen, softmax, updates
+from method_tools import CLASSES, batch, double, learn, make, seen, softmax, updates
 
 from core.methods.confidence import class_thresholds, relative_threshold
 
@@ -117,7 +117,7 @@ def test_fixmatch_counts_the_confidence_of_weak_views_of_the_source():
 
 
 def test_tri_training_s_relative_threshold_is_of_the_labellers_on_the_source():
-    method, whole = make("tri-training", threshold=0.99, confidence="relative"), seen("tri-training")
+    method, whole = learn(make("tri-training", threshold=0.99, confidence="relative"), 20), seen("tri-training")
     method.labellers[1].load_state_dict(method.labellers[0].state_dict())
     found = method.epoch(whole, 0.9)["labelled"]
     method.eval()
