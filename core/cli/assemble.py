@@ -57,7 +57,7 @@ def _domains(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
         raise InputError("--option", "neither the source nor the target is a file.", "Leave it out, or give the path of your own data.")
     paths = [params["path"] for params in files.values()]
     for params, other in zip(files.values(), reversed(paths), strict=True):
-        params |= ({"options": choices} if choices else {}) | ({"beside": other} if other != params["path"] else {})
+        params |= ({"options": choices} if choices else {}) | ({"beside": other, "lead": paths[0]} if other != params["path"] else {})
     return {side: {"name": "file", "params": files[side]} if side in files else {"name": name} for side, name in names.items()}
 
 

@@ -11,7 +11,10 @@ from tqdm import tqdm
 
 from core import devices
 from core.cli.assemble import assemble
+from core.domains.account import Account
+from core.domains.pair import load_pair
 from core.experiment import Experiment
+from core.reports import scaling
 from core.reports.text import duration
 from core.reports.verdict import answer, verdict
 from core.runs import store
@@ -31,7 +34,7 @@ def resume(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Print the numbers of a stored run."""
-    return _print(store.find(options.run), options.json)
+    return _print(store.find(options.run), (), options.json)
 
 
 def project(options: argparse.Namespace) -> int:
@@ -55,18 +58,31 @@ def _execute(experiment: Experiment, options: argparse.Namespace) -> int:
 
         record = run_here(experiment, device, on_progress)
         bar.n = 100
-    return _print(record, options.json)
+    return _print(record, _accounts(experiment), options.json)
 
 
-def _print(record: Record, as_json: bool) -> int:
-    facts = answer(record)
+def _accounts(experiment: Experiment) -> tuple[Account, ...]:
+    """What became of the rows of own data; other domains are not loaded for it."""
+    if not {"file", "own"} & {spec.name for spec in (experiment.source, experiment.target)}:
+        return ()
+    return load_pair(*experiment.pair).accounts
+
+
+def _print(record: Record, accounts: tuple[Account, ...], as_json: bool) -> int:
+    facts: dict[str, Any] = answer(record)
+    if accounts:
+        facts["rows"] = [account.facts() for account in accounts]
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
         print(verdict(method, record.epochs()))
+        if steps := scaling.parts(record):
+            print(*scaling.told(steps))
         lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
         for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")
+        for account in accounts:
+            print("\n".join(account.lines))
     return 0

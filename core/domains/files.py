@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from core.cache import Cache
 from core.domains.base import Domain, domain
 from core.domains.make import to_domain
-from core.domains.reading import Given, Reading, read
+from core.domains.reading import Given, Reading, read, told_apart
 from core.errors import InputError
 
 MAX_FILE = 10**9  # bytes
@@ -28,6 +28,7 @@ class File(BaseModel):
     path: str = Field(min_length=1, description="A zip or folder of pictures or WAV files, a CSV, Parquet, .npz or svmlight file.")
     domain: str = Field("", description="Which domain of the file; needed where it holds several.")
     beside: str = Field("", description="A file that is read together with it, so that both get the same columns and classes.")
+    lead: str = Field("", description="Which of both files is the source's: the class is one of its columns.")
     options: dict[str, JsonValue] = Field(default_factory=dict, description="Choices of the reader, such as label or side.")
     digest: str = Field("", description="SHA-256 of the content, in hexadecimal; found when it is left empty.")
 
@@ -60,23 +61,19 @@ def file(params: File, seed: int) -> Domain:
     """
     _same(params.path, params.beside, params.digest, _digest_of(params.path, params.beside))
     options = json.dumps(params.options, sort_keys=True)
-    reading = READINGS.get((params.path, params.beside, options, params.digest), lambda: _read(params.path, params.beside, options))
+    paths = sorted({params.path, params.beside} - {""})  # the same order for both, so that both are treated alike
+    givens = told_apart([Given(path, Path(path).expanduser(), path == params.lead) for path in paths])
+    key = (tuple(paths), params.lead, options, params.digest)
+    reading = READINGS.get(key, lambda: read(givens, json.loads(options)))
     name = params.domain
     if not name and params.beside:
-        name = _given(params.path).stem
+        name = givens[paths.index(params.path)].stem
     population = reading.find(name, params.path)
     notes = " ".join(f"{note.where}: {note.what}" if note.where != population.name else note.what for note in reading.notes)
-    provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}. {notes}".strip()
+    rows = f"{reading.account.sentence}. " if reading.account else ""
+    guessed = "".join(f" {name}: {reading.facts[name]}." for name in ("Class", "Domains") if name in reading.facts)
+    provenance = f"{Path(params.path).name}, SHA-256 {params.digest[:12]}.{guessed} {rows}{notes}".strip()
     return to_domain(population.name, reading, population, provenance, seed)
-
-
-def _read(path: str, beside: str, options: str) -> Reading:
-    paths = sorted({path, beside} - {""})  # the same order for both, so that both are treated alike
-    return read([_given(p) for p in paths], json.loads(options))
-
-
-def _given(path: str) -> Given:
-    return Given(path, Path(path).expanduser())
 
 
 def _digest_of(path: str, beside: str) -> str:

@@ -18,9 +18,20 @@ def _tensor(raw: np.ndarray | StreamedImages) -> torch.Tensor | StreamedImages:
     return torch.from_numpy(np.ascontiguousarray(raw)) if isinstance(raw, np.ndarray) else raw
 
 
+def own_classes(reading: Reading, population: Population) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The names of the classes that a population has itself, and its labels among these: int64, N, or None.
+
+    What other domains of the file have is none of its business, unless all classes were asked for.
+    """
+    if population.labels is None or reading.options.classes == "all":
+        return reading.class_names, population.labels
+    present, labels = np.unique(population.labels, return_inverse=True)
+    return tuple(reading.class_names[k] for k in present), labels.astype(np.int64)
+
+
 def to_domain(name: str, reading: Reading, population: Population, provenance: str, seed: int) -> Domain:
     """The population as a domain, a third of it held out, every class with its share."""
-    raw, labels = population.inputs, population.labels
+    raw, (class_names, labels) = population.inputs, own_classes(reading, population)
     train, test = stratified_split(labels, len(raw), 1 / 3, seed)
     originals = {"text": raw, "sound": raw, "features": reading.columns}.get(reading.kind)
     inputs = {"text": word_ids, "sound": log_mel}.get(reading.kind, _tensor)(raw)
@@ -28,7 +39,7 @@ def to_domain(name: str, reading: Reading, population: Population, provenance: s
         name,
         inputs,
         None if labels is None else torch.from_numpy(labels),
-        reading.class_names,
+        class_names,
         train,
         test,
         provenance,
@@ -36,4 +47,5 @@ def to_domain(name: str, reading: Reading, population: Population, provenance: s
         reading.kind,
         originals,
         reading.rate,
+        reading.account,
     )

@@ -24,8 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from core.domains.account import Account
 from core.domains.base import DOMAINS, Domain, Kind, domain
-from core.domains.make import to_domain
+from core.domains.make import own_classes, to_domain
 from core.domains.reading import Population, Reading
 from core.domains.reading.base import Options
 from core.errors import InputError
@@ -61,6 +62,7 @@ class Entry:
     options: dict[str, Any]
     columns: tuple[str, ...] | None = None
     rate: int = 0
+    account: dict[str, Any] | None = None  # as `Account.facts`; None in what was stored before there was one
 
     @property
     def title(self) -> str:
@@ -92,7 +94,9 @@ def own(params: Own, seed: int) -> Domain:
         raw = tuple(json.loads((place / TEXTS).read_text("utf-8"))) if entry.kind == "text" else arrays["inputs"]
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InputError(entry.name, f"the stored data are damaged ({error}).", remedy) from error
-    reading = Reading(entry.kind, entry.class_names, (), Options(), (), {}, entry.columns, entry.rate)
+    account = None if entry.account is None else Account.read(entry.account)
+    everything = Options(classes="all")  # what is stored has the classes that it should have
+    reading = Reading(entry.kind, entry.class_names, (), everything, (), {}, entry.columns, entry.rate, account)
     provenance = " ".join([f"{entry.source}, stored as {entry.digest}.", *(f"{where}: {what}" for where, what in entry.notes)])
     return to_domain(entry.name, reading, Population(entry.name, raw, arrays.get("labels")), provenance, seed)
 
@@ -162,10 +166,11 @@ def keep(reading: Reading, source: str, names: Iterable[str] | None = None) -> l
 
 def _keep(place: Path, reading: Reading, population: Population, source: str) -> Entry:
     arrays = {} if reading.kind == "text" else {"inputs": np.ascontiguousarray(population.inputs)}
-    if population.labels is not None:
-        arrays["labels"] = population.labels
+    class_names, labels = own_classes(reading, population)
+    if labels is not None:
+        arrays["labels"] = labels
     texts = json.dumps(population.inputs, ensure_ascii=False) if reading.kind == "text" else ""
-    identity = [population.name, reading.kind, reading.class_names, reading.columns, reading.rate]
+    identity = [population.name, reading.kind, class_names, reading.columns, reading.rate]
     digest = hashlib.sha256(json.dumps(identity).encode())
     for array in arrays.values():
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -187,8 +192,8 @@ def _keep(place: Path, reading: Reading, population: Population, source: str) ->
         name=population.name,
         kind=reading.kind,
         n=len(population),
-        class_names=reading.class_names,
-        counts=() if population.labels is None else tuple(np.bincount(population.labels, minlength=len(reading.class_names)).tolist()),
+        class_names=class_names,
+        counts=() if labels is None else tuple(np.bincount(labels, minlength=len(class_names)).tolist()),
         source=source,
         created=time.time(),
         bytes=size,
@@ -197,6 +202,7 @@ def _keep(place: Path, reading: Reading, population: Population, source: str) ->
         options=reading.options.model_dump(mode="json"),
         columns=reading.columns,
         rate=reading.rate,
+        account=None if reading.account is None else reading.account.facts(),
     )
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=place))
     try:

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from core.cache import Cache
+from core.domains.account import Account
 from core.domains.base import DOMAINS, NOUNS, Domain, shifted, stratified_split
+from core.domains.classes import share_classes
 from core.domains.spec import DomainSpec
 from core.errors import InputError, as_input_error
 
@@ -28,26 +30,35 @@ class Pair:
     def class_names(self) -> tuple[str, ...]:
         return self.source.class_names
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """What became of the rows of the files that they come from; one where they were read together."""
+        found = [d.account for d in (self.source, self.target) if d.account is not None]
+        return tuple(account for i, account in enumerate(found) if account not in found[:i])
+
 
 def make_pair(source: Domain, target: Domain) -> Pair:
-    """Bring two domains to one input shape, or say why that cannot be.
+    """Bring two domains to one input shape and to the classes that both have, or say why that cannot be.
 
     Images are brought to the larger side and to three channels if either has three (bilinear, antialiased). The shorter of two
     texts or sounds is filled up with nothing, which is 0 in both.
     """
     if source.labels is None:
         raise InputError("source", f"{source.name} has no labels.", "Choose a labelled source; only the target may be unlabelled.")
+    if len(source.class_names) < 2:
+        raise InputError("source", f"{source.name} has only the class {_few(source.class_names)}.", "Choose a source with two classes.")
     if source.kind != target.kind:
         raise InputError(
             "target",
             f"{source.name} holds {NOUNS[source.kind]} and {target.name} holds {NOUNS[target.kind]}.",
             "Choose two domains of the same kind.",
         )
+    source, target = share_classes(source, target)
     if target.labels is not None and source.class_names != target.class_names:
         raise InputError(
             "target",
             f"its classes ({_few(target.class_names)}) are not those of {source.name} ({_few(source.class_names)}).",
-            "Choose two domains with the same classes, in the same order.",
+            "Choose two domains with the same classes, at least two of them.",
         )
     if source.kind == "features":
         if source.inputs.shape[1] != target.inputs.shape[1]:
@@ -121,7 +132,8 @@ def _load_both(source: DomainSpec, target: DomainSpec, seed: int, on_progress: C
     if (source.name, source.params) == (target.name, target.params):
         domains = [_half(first, half, seed) for half in (0, 1)]
     else:
-        domains = [first, _load(target, seed + (source.name == target.name), on_progress)]
+        # Before they are shifted: a shift of class shares is one of the classes that remain.
+        domains = share_classes(first, _load(target, seed + (source.name == target.name), on_progress))
     shifts = [[(s.name, s.severity) for s in spec.shifts] for spec in (source, target)]
     return make_pair(*(shifted(d, chain, seed) for d, chain in zip(domains, shifts, strict=True)))
 

@@ -137,8 +137,9 @@ class Experiment(Frozen):
 
     @property
     def epochs(self) -> int:
-        """Epochs of adaptation: one for methods in closed form, the budget's for all others."""
-        return 1 if METHODS.get(self.method.name).info.instant else self.budget.epochs
+        """Epochs of adaptation: the stages of a method in closed form, the budget's for all others."""
+        method = METHODS.get(self.method.name)
+        return method.stages(method.Params(**self.method.params)) if method.info.instant else self.budget.epochs
 
     @property
     def phases(self) -> dict[Phase, int]:

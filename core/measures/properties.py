@@ -14,7 +14,10 @@ from core.samples.raw import Raw
 
 @dataclass(frozen=True)
 class Property:
-    """``compute(raw)`` returns one number for each sample; ``more`` says of a sample with a high value what it is."""
+    """``compute(raw)`` returns one number for each sample; ``more`` says of a sample with a high value what it is.
+
+    ``missing(raw)`` tells which of these numbers were filled in, since the sample had none.
+    """
 
     name: str
     title: str
@@ -22,6 +25,7 @@ class Property:
     meaning: str
     more: str
     compute: Callable[[Raw], np.ndarray]
+    missing: Callable[[Raw], np.ndarray] = lambda raw: np.zeros(len(raw.inputs), bool)
 
 
 PROPERTIES: Registry[Property] = Registry("property")
@@ -45,7 +49,9 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
     first = sides[0]
     if first.kind == "features":
         names = first.originals.columns or [f"x{j}" for j in range(first.inputs.shape[1])]
-        found = [Property(name, name, "features", "This column's value.", "higher", _column(j)) for j, name in enumerate(names)]
+        found = [
+            Property(name, name, "features", "This column's value.", "higher", _column(j), _missing(j)) for j, name in enumerate(names)
+        ]
     else:
         found = [entry for entry in PROPERTIES if entry.kind == first.kind]
     values = [np.column_stack([entry.compute(raw) for entry in found] or [np.zeros(len(raw.inputs))]).astype(float) for raw in sides]
@@ -56,6 +62,15 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
 
 def _column(j: int) -> Callable[[Raw], np.ndarray]:
     return lambda raw: raw.inputs[:, j]
+
+
+def _missing(j: int) -> Callable[[Raw], np.ndarray]:
+    return lambda raw: np.zeros(len(raw.inputs), bool) if raw.missing is None else raw.missing[:, j]
+
+
+def missing(found: list[Property], raw: Raw) -> np.ndarray:
+    """Which values of these properties were filled in, bool N×P."""
+    return np.column_stack([entry.missing(raw) for entry in found] or [np.zeros((len(raw.inputs), 0), bool)])
 
 
 @property_of("image", name="brightness", title="Brightness", meaning="Mean value of the pixels, 0 black to 1 white.", more="brighter")

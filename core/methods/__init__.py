@@ -13,6 +13,7 @@ from core.methods import (  # noqa: F401  (they register themselves)
     fine_tuning,
     kernels,
     moments,
+    online,
     references,
     self_training,
     semi_supervised,
@@ -27,7 +28,6 @@ from core.methods.base import (
     AlignmentMethod,
     AlignmentParams,
     Batch,
-    Family,
     Method,
     MethodInfo,
     MethodParams,
@@ -36,6 +36,7 @@ from core.methods.base import (
     Step,
     method,
 )
+from core.methods.info import Family
 
 __all__ = [
     "METHODS",

@@ -161,8 +161,9 @@ class ADDA(Method[ADDAParams]):
         clip=5.0,
         summary="Freezes the source's features and teaches a second encoder to make target samples look like them.",
         helps="When one encoder cannot serve both domains. Start from the source-trained network.",
-        hurts="Nothing holds the classes in place: if the source network is mostly wrong on the target, clouds land on wrong classes."
-        " On printed to handwritten digits it falls below source-only. Also under label shift.",
+        hurts="Nothing holds the classes in place, as no label is learned from while features move. If the source network is wrong on half"
+        " of the target, whole classes land on wrong ones, and no setting repairs that: it may stay below source-only, as on printed to"
+        " handwritten digits. Also under label shift.",
         shines="moved-blobs",
         fails="rare-classes",
         formula=r"\min_{D}\; \mathcal{L}_\text{domain}\big(D(F_S(x_S)), D(F_T(x_T))\big),\qquad"

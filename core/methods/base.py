@@ -1,4 +1,4 @@
-"""The method contract: facts, hyper-parameters, what a method may look at, and one training step."""
+"""The method contract: hyper-parameters, what a method may look at, and one training step. Its facts are those of `core.methods.info`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from typing import ClassVar, Generic, TypeVar, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
@@ -14,76 +14,11 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from core.backbones import Network
+from core.methods.info import MethodInfo, Side
 from core.methods.norm import Norm, TargetStatistics, norm_field
 from core.methods.rate import Schedule, rate_field, schedule_field
 from core.registry import Registry
 from core.samples.inputs import Indexed, Inputs
-
-Side = Literal["source", "target"]
-Family = Literal[
-    "references",
-    "moments and kernels",
-    "adversarial",
-    "norm, confusion, nuclear",
-    "optimal transport",
-    "self-training",
-    "source-free and test-time",
-    "image translation",
-    "shallow, on frozen features",
-    "few target labels",
-]
-
-
-@dataclass(frozen=True)
-class MethodInfo:
-    """What a reader wants to know before choosing.
-
-    Attributes
-    ----------
-    transfers : str
-        What is carried from source to target (Pan and Yang 2010): ``"instances"`` (samples are re-weighted, labelled or redrawn),
-        ``"features"`` (they are made alike), ``"model"`` (its weights are the starting point, and go on learning).
-    setting : str
-        What the method is given. ``"unsupervised"``: labelled source, unlabelled target. ``"semi-supervised"``: a few target
-        labels as well. ``"source-free"``: the source's network and the target, no source data. ``"test-time"``: the same, in
-        passing, with batch norm alone. ``"supervised"`` and ``"none"`` are references.
-    sees_source : bool
-        Whether source data are handed over in adaptation; if not, batches hold none.
-    instant : bool
-        Closed form: one epoch without batches, all of it in `Method.epoch`.
-    kinds : tuple of str
-        Kinds of inputs the method can read; empty if it works on the features of any.
-    shines, fails : str
-        Names of situations (`core.experiment.presets`) in which it can be seen to help and to hurt; empty for none.
-    trains_on : str
-        ``"target"`` or ``"both"`` only for references that are shown all target labels; it is the one door through which
-        these labels reach a network, and `core.training` opens it by handing the target over *as* the source.
-    """
-
-    name: str
-    title: str
-    family: Family
-    summary: str
-    helps: str
-    hurts: str
-    formula: str
-    paper: str
-    year: int | None = None
-    arxiv: str | None = None
-    transfers: Literal["nothing", "instances", "features", "model"] = "features"
-    setting: Literal["none", "unsupervised", "semi-supervised", "source-free", "test-time", "supervised"] = "unsupervised"
-    sees_source: bool = True
-    instant: bool = False
-    kinds: tuple[str, ...] = ()
-    trains_on: Literal["source", "target", "both"] = "source"
-    clip: float | None = None
-    shines: str = ""
-    fails: str = ""
-
-    @property
-    def adapts(self) -> bool:
-        """Whether this is a method, rather than a reference to judge methods by."""
-        return self.setting not in ("none", "supervised")
 
 
 class MethodParams(BaseModel):
@@ -210,6 +145,11 @@ class Method(nn.Module, Generic[P]):
         # After `build`, as layers of the method's own may have batch norm too.
         self.target_statistics = TargetStatistics(self) if self.norm == "own" else None
 
+    @classmethod
+    def stages(cls, params: MethodParams) -> int:
+        """Epochs of an instant method: one, or as many as its work has parts that are to be judged by themselves."""
+        return 1
+
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""
 
@@ -230,6 +170,14 @@ class Method(nn.Module, Generic[P]):
         """
         with self.statistics(side):
             return self.network(inputs)
+
+    def stream(self, inputs: Tensor, chunk: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of the held-out target samples, part by part and in their order.
+
+        Only methods that learn while they predict (test-time adaptation) do more than `infer`; what they learn ends with the last part.
+        """
+        for part in inputs.split(chunk):
+            yield self.infer(part, "target")
 
     def step(self, batch: Batch, progress: float) -> Step:
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""

@@ -44,8 +44,9 @@ class TriTraining(ConfidentMethod[TriTrainingParams]):
         transfers="model",
         summary="Co-training: two classifiers that look at different features label the target where they agree; a third learns only that.",
         helps="When the source model has a fair start: agreement of two views is a better sign than the confidence of one.",
-        hurts="When both views make the same mistakes, and when rare classes are never agreed upon: they die out."
-        " On printed to handwritten digits it falls far below source-only.",
+        hurts="When the source model is wrong on half of the target: both views then agree on the same mistakes, and the third classifier"
+        " learns nothing but these, so it may stay weak whatever is set, as on printed to handwritten digits. Rare classes, which are never"
+        " agreed upon, die out.",
         shines="far-turned-moons",
         fails="moved-blobs",
         formula=r"\min\; \mathcal{L}_{S\cup\hat T}(C_1) + \mathcal{L}_{S\cup\hat T}(C_2) + \mathcal{L}_{\hat T}(C_t)"

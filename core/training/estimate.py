@@ -16,6 +16,7 @@ from core.domains.pair import load_pair
 from core.experiment import Experiment, Phase
 from core.methods import METHODS, Batch, Method
 from core.training.build import make_method
+from core.training.class_shares import about_class_shares
 from core.training.data import Data, batch_plan, batches
 from core.training.evaluation import predict
 
@@ -98,7 +99,7 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     source, target = (len(side.inputs) for side in sides)
     costs = Costs(once, per_epoch, per_batch, per_labelled_batch, evaluation)
     seconds = seconds_of(experiment, costs, source, target, labelled=data.target.labels is not None)
-    warnings = _about_the_backbone(experiment, seconds)
+    warnings = _about_the_backbone(experiment, seconds) + about_class_shares(inputs)
     if data.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
     if data.shown < 100:

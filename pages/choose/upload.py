@@ -10,7 +10,7 @@ import streamlit as st
 from core.backbones import BACKBONES
 from core.domains import own
 from core.domains.examples import SAMPLE_FILES
-from core.domains.reading import Given, Reading, read
+from core.domains.reading import Given, Options, Reading, Refusal, read
 from core.errors import InputError
 from pages.choose import shifts, upload_check, upload_options
 from pages.elements.text import literal
@@ -30,7 +30,12 @@ def button() -> None:
 
 @st.dialog("Your own data", width="large", icon=":material/upload:")
 def _dialog() -> None:
-    files = st.file_uploader(
+    files()
+
+
+def files() -> None:
+    """What stands in the dialog: where files are given, what they hold or why they cannot be used, and how they are read."""
+    given = st.file_uploader(
         "A zip of pictures or WAV files in class folders, a CSV or Parquet table, texts in a CSV, an .npz or svmlight file",
         accept_multiple_files=True,
         max_upload_size=LARGEST,
@@ -39,29 +44,38 @@ def _dialog() -> None:
         f"The command line reads folders, and files of more than {LARGEST} MB.",
     )
     st.caption(f"Stays on this machine: {literal(str(own.folder()))}")
-    if not files:
+    if not given:
         _samples()
         _stored()
         return
-    found = _read(files)
-    if isinstance(found, InputError):
-        st.error(
-            f"{literal(found.what)} {literal(found.remedy)}", title=literal(f"This cannot be used: {found.where}"), icon=":material/error:"
-        )
-        options = st.session_state["upload"]["before"]
-        if options:  # a choice was wrong, not the file
-            st.button("Back to the choices before", on_click=_set_options, args=(options,), key="upload_back")
-        return
-    _check(found, ", ".join(file.name for file in files))
+    found = _read(given)
+    if isinstance(found, Refusal):
+        _refused(found)
+    else:
+        _check(found, ", ".join(file.name for file in given))
 
 
-def _read(files: Sequence[Any]) -> Reading | InputError:
+def _refused(refusal: Refusal) -> None:
+    """Why this cannot be used, above the choices, with which it might."""
+    st.error(
+        f"{literal(refusal.what)} {literal(refusal.remedy)}",
+        title=literal(f"This cannot be used: {refusal.where}"),
+        icon=":material/error:",
+    )
+    before = st.session_state["upload"]["before"]
+    if before is not None:  # a choice was wrong, not the file
+        st.button("Back to the choices before", on_click=_set_options, args=(before,), key="upload_back")
+    if type(refusal.options) is not Options:  # the files are of a kind that can be read in more than one way
+        upload_options.form(refusal.options, refusal.choices, _stamp(), True, _choose)
+
+
+def _read(files: Sequence[Any]) -> Reading | Refusal:
     """What the files hold, read once for each set of choices."""
     state = st.session_state.setdefault("upload", {})
     ids = [file.file_id for file in files]
     if state.get("ids") != ids:
         state.clear()
-        state |= {"ids": ids, "options": {}, "before": None}
+        state |= {"ids": ids, "options": {}, "before": None, "times": 0}
     if "found" not in state:
         bar = st.progress(0.0, "Reading and checking…")
 
@@ -71,17 +85,29 @@ def _read(files: Sequence[Any]) -> Reading | InputError:
         try:
             state["found"] = read([Given(file.name, file) for file in files], state["options"], show)
         except InputError as error:
-            state["found"] = error
+            state["found"] = error if isinstance(error, Refusal) else Refusal(error, Options(), {})
         bar.empty()
+        state["times"] += 1
     return state["found"]
+
+
+def _choose(changed: dict[str, Any]) -> None:
+    """Read again with some choices changed; what was not chosen is guessed anew."""
+    _set_options(st.session_state["upload"]["options"] | changed)
 
 
 def _set_options(options: dict[str, Any]) -> None:
     """Read again with other choices."""
     state = st.session_state["upload"]
     found = state.pop("found", None)
-    state["before"] = found.options.model_dump(mode="json") if isinstance(found, Reading) else None
+    state["before"] = state["options"] if isinstance(found, Reading) else None
     state["options"] = options
+
+
+def _stamp() -> str:
+    """Begins the keys of widgets: others for other files, and after each reading, so that they show what was guessed by it."""
+    state = st.session_state["upload"]
+    return f"{hash(tuple(state['ids']))}_{state['times']}"
 
 
 def _check(reading: Reading, source: str) -> None:
@@ -93,7 +119,7 @@ def _check(reading: Reading, source: str) -> None:
         rest = [name for name in names if name != first]
         second = st.selectbox("Use as target", [*rest, KEEP], key=f"upload_target_{stamp}", help="A target may be without labels.")
     upload_check.show(reading, [name for name in (first, second) if name != KEEP] or names[:2], stamp)
-    upload_options.form(reading, stamp, _set_options)
+    upload_options.form(reading.options, reading.choices, _stamp(), False, _choose)
     with st.container(horizontal=True, vertical_alignment="center"):
         use = st.button(
             "Use",

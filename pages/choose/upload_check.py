@@ -32,10 +32,12 @@ def show(reading: Reading, names: list[str], stamp: str) -> None:
     if len(reading.populations) > 2:
         sizes = [{"domain": p.name, "samples": len(p), "labels": "no" if p.labels is None else "yes"} for p in reading.populations]
         st.dataframe(sizes, hide_index=True, alt="The size of each domain.")
+    if reading.account:
+        st.markdown(f"**{literal(reading.account.sentence)}.**")
     if reading.notes:
         with st.expander(f"What was left out or changed, and why ({len(reading.notes)})", expanded=True, icon=":material/content_cut:"):
             st.dataframe(
-                [{"where": note.where, "what": note.what} for note in reading.notes],
+                [{"where": note.where, "left out": note.rows or None, "what": note.what} for note in reading.notes],
                 hide_index=True,
                 column_config={"where": st.column_config.TextColumn(width="small"), "what": st.column_config.TextColumn(width="large")},
                 alt="What was left out or changed on reading.",

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from page_tools import page
+from page_tools import page, texts
+from streamlit.testing.v1 import AppTest
 
 from core.domains import own
 from core.domains.examples import SAMPLE_FILES
@@ -65,3 +66,47 @@ def test_every_class_is_among_the_samples_that_are_shown():
     assert sorted(labels[shown].tolist()) == [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     unlabelled = upload_check.spread_sample(Population("webcam", np.zeros((295, 2)), None))
     assert (unlabelled[0], unlabelled[-1], len(unlabelled)) == (0, 294, 12)
+
+
+def dialog(*files: tuple[str, str]):
+    """What stands in the dialog of own data, with these files given in it. A test's page closes a dialog at the next click."""
+
+    def script():
+        from pages.choose import upload
+
+        upload.files()
+
+    at = AppTest.from_function(script, default_timeout=120).run()
+    at.file_uploader(key="upload_files").set_value([(name, content.encode(), "text/csv") for name, content in files]).run()
+    assert not at.exception
+    return at
+
+
+def box(at, label: str):
+    return next(box for box in at.selectbox if box.label == label)
+
+
+def test_a_refused_file_keeps_its_controls_and_another_choice_is_read():
+    rows = "\n".join(f"{i * 0.37:.2f},{i * 0.11:.2f},{'ab'[i % 2]}" for i in range(60))
+    at = dialog(("mine.csv", f"target,width,kind\n{rows}\n"))
+    assert "60 different values" in texts(at)
+    assert box(at, "Label").value == "target"
+    assert list(box(at, "Label").options) == ["Guess it", "none", "target", "width", "kind"]
+    box(at, "Label").set_value("kind")
+    next(b for b in at.button if b.label == "Read again").click().run()
+    assert not at.exception
+    assert not at.error
+    assert box(at, "Label").value == "kind"
+    assert "1 domain, 2 classes" in texts(at)
+
+
+def test_the_dialog_tells_how_the_class_was_known_and_guesses_anew():
+    rows = "\n".join(f"{i * 0.37:.2f},{'uvw'[i % 3]},{'ab'[i % 2]}" for i in range(60))
+    at = dialog(("mine.csv", f"width,colour,kind\n{rows}\n"))
+    assert "the column kind, because it is the last column and has 2 different values" in texts(at)
+    box(at, "Label").set_value("colour")
+    next(b for b in at.button if b.label == "Read again").click().run()
+    assert not at.exception
+    assert not at.error, "the former class has become a category, though nobody chose it"
+    assert "1 domain, 3 classes" in texts(at)
+    assert [m.value for m in at.multiselect if m.label == "Categories"] == [["kind"]]

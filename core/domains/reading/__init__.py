@@ -13,10 +13,21 @@ from typing import Any
 
 from core.domains.reading import arrays, images, sounds, svmlight, tables
 from core.domains.reading.archives import check_directory
-from core.domains.reading.base import Given, Note, Options, Population, Progress, Reading, parse_options
+from core.domains.reading.base import (
+    Given,
+    Note,
+    Options,
+    Population,
+    Progress,
+    Reading,
+    Refusal,
+    choosing,
+    parse_options,
+    told_apart,
+)
 from core.errors import InputError
 
-__all__ = ["FORMATS", "Format", "Given", "Note", "Options", "Population", "Reading", "format_of", "read"]
+__all__ = ["FORMATS", "Format", "Given", "Note", "Options", "Population", "Reading", "Refusal", "format_of", "read", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,10 @@ def read(givens: Sequence[Given], options: dict[str, Any] | None = None, on_prog
     if len(set(found.values())) > 1:
         what = "; ".join(f"{name}: {FORMATS[kind].title.lower()}" for name, kind in found.items())
         raise InputError(givens[-1].name, f"the files are of different kinds ({what}).", "Give files of one kind together.")
-    stems = [given.stem for given in givens]
-    if len(set(stems)) < len(stems):
-        raise InputError(givens[-1].name, "two of the files have the same name.", "Name each file after its domain.")
-    chosen = FORMATS[found[givens[0].name]]
-    return chosen.read(givens, parse_options(chosen.options, options or {}), on_progress)
+    chosen = FORMATS[next(iter(found.values()))]
+    parsed = parse_options(chosen.options, options or {})
+    with choosing(parsed):
+        return chosen.read(told_apart(givens), parsed, on_progress)
 
 
 def format_of(given: Given) -> str:

@@ -43,7 +43,8 @@ def read(givens: Sequence[Given], options: ArrayOptions, on_progress: Progress |
         what = "; ".join(f"{name}: {shape}" for name, shape in shapes.items())
         raise InputError("X", f"the samples have different shapes ({what}).", "Both domains need the same columns.")
     kind = "features" if raws[0].inputs.ndim == 2 else "image"
-    return settle(givens[0].name, kind, raws, options, notes, facts={})
+    rows = {given.title: len(raw.inputs) for given, raw in zip(givens, raws, strict=True)}
+    return settle(givens[0].name, kind, raws, options, notes, rows, facts={})
 
 
 def _read_one(given: Given, notes: list[Note]) -> Raw:

@@ -5,24 +5,56 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
-from typing import BinaryIO
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Protocol
 
 import pandas as pd
 
-from core.domains.reading.base import Given, Note, clean
+from core.domains.reading import encodings
+from core.domains.reading.base import Given, Note, few
+from core.domains.reading.dialect import (
+    SEPARATORS,
+    cells,
+    first_rows,
+    lines_of,
+    names_columns,
+    separator,
+    unswallowed,
+    whole_lines,
+    width_of,
+)
+from core.domains.reading.frames import Part
+from core.domains.reading.names import distinct
+from core.domains.reading.values import Sign
 from core.errors import InputError
 
 MAX_FILE = 100 * 2**20  # bytes
 MAX_COLUMNS = 10_000
 MAX_CELLS = 20_000_000
+EXACT = 15  # digits that float64 keeps
 HEAD = 2**20  # bytes that decide about separator, decimal sign and header
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def read_parquet(given: Given, notes: list[Note]) -> pd.DataFrame:
-    """The flat columns of a Parquet file.
+class Dialect(Protocol):
+    """The choices of how a CSV file is read: names in `SEPARATORS`, "point" or "comma", "yes" or "no", or "automatic"."""
+
+    @property
+    def separator(self) -> str: ...
+
+    @property
+    def decimal(self) -> str: ...
+
+    @property
+    def header(self) -> str: ...
+
+    @property
+    def encoding(self) -> encodings.Encoding: ...
+
+
+def read_parquet(given: Given, notes: list[Note]) -> Part:
+    """The flat columns of a Parquet file; an index that was stored with them is a column as well.
 
     Raises
     ------
@@ -38,24 +70,52 @@ def read_parquet(given: Given, notes: list[Note]) -> pd.DataFrame:
             file = pq.ParquetFile(pa.PythonFile(stream, "r"))
             schema, rows = file.schema_arrow, file.metadata.num_rows
             _check_size(given, rows, len(schema))
-            flat = [f.name for f in schema if not (pa.types.is_nested(f.type) or pa.types.is_binary(f.type))]
-            if len(flat) < len(schema):
-                notes.append(Note(given.stem, f"Left out: {len(schema) - len(flat)} columns that hold lists or bytes."))
+            flat = [f.name for f in schema if not (pa.types.is_nested(f.type) or _is_bytes(f.type))]
+            if lost := [f.name for f in schema if f.name not in flat]:
+                notes.append(Note(given.title, f"Left out: {few(lost)}, which hold{'s' * (len(lost) == 1)} lists or bytes."))
             if len(set(flat)) < len(flat):
                 raise InputError(given.name, "two of its columns have the same name.", "Give each column a name of its own.")
             declared = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
             if declared > 10 * MAX_FILE:
                 raise InputError(given.name, f"it would unpack to {declared / 1e9:.1f} GB.", "Keep fewer rows or columns.")
-            frame = file.read(columns=flat).to_pandas()
+            table = file.read(columns=flat)
+            # Without pandas' own notes: it would take columns away to make an index of them.
+            frame = pa.table({name: _plain(table[name]) for name in flat}).to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(given.name, f"it is damaged, or no Parquet file ({_line(error)}).", "Copy or make the file again.") from error
-    return _named(given, frame)
+    for name in frame.columns:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            frame[name] = frame[name].fillna("").str.strip()
+    named = _named(frame.rename(columns=lambda name: "index" if re.fullmatch(r"__index_level_\d+__", name) else name))
+    return Part(given.title, given.stem, named, rows, given.leads)
 
 
-def read_csv(given: Given, separator: str, decimal: str, notes: list[Note]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A CSV file, and what was found out about it. ``separator`` is a name in `SEPARATORS` or "automatic"; so is ``decimal``.
+def _is_bytes(kind) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _plain(column):
+    """A column in a form of which pandas makes no objects and nothing inexact: decimals as float64, whole numbers with gaps as text."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal(column.type):
+        return column.cast(pa.float64() if column.type.precision <= EXACT else pa.string())
+    if pa.types.is_integer(column.type) and column.null_count:
+        return column.cast(pa.string())
+    if pa.types.is_null(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_dictionary(column.type):
+        values = column.combine_chunks()
+        return values.dictionary_decode().cast(pa.string()).dictionary_encode()
+    return column
+
+
+def read_csv(given: Given, choices: Dialect, notes: list[Note]) -> tuple[Part, dict[str, str]]:
+    """A CSV file, and what was found out about it.
 
     Raises
     ------
@@ -67,37 +127,86 @@ def read_csv(given: Given, separator: str, decimal: str, notes: list[Note]) -> t
             given.name, f"it has {given.size / 1e6:,.0f} MB.", f"Give at most {MAX_FILE >> 20} MB: save it as Parquet, or keep fewer rows."
         )
     with given.open() as stream:
-        encoding, lines = _encoding(given, stream)
+        encoding, lines = encodings.find(given, stream, choices.encoding)
         stream.seek(0)
-        head = codecs.getincrementaldecoder(encoding)("replace").decode(stream.read(HEAD))
-        if not head.strip("\ufeff \r\n\t"):
+        content = stream.read(HEAD)
+        head = codecs.getincrementaldecoder(encoding)("replace").decode(content).lstrip("\ufeff")
+        if not head.strip(" \r\n\t"):
             raise InputError(given.name, "the file is empty.", "Give a table with a line of column names and a line for each sample.")
-        sep = _separator(head) if separator == "automatic" else SEPARATORS[separator]
-        rows = list(_rows(head, sep, 50))
-        width = max(map(len, rows))
-        if width > MAX_COLUMNS or (len(head) >= HEAD // 2 and "\n" not in head):
-            raise InputError(given.name, f"it has {width:,} columns or more.", f"Keep at most {MAX_COLUMNS:,}.")
+        if len(content) == HEAD and "\n" not in head and "\r" not in head:
+            raise InputError(given.name, f"it has {head.count(',') + 1:,} columns or more.", f"Keep at most {MAX_COLUMNS:,}.")
+        head = whole_lines(head) if len(content) == HEAD else head
+        sep = separator(head) if choices.separator == "automatic" else SEPARATORS[choices.separator]
+        width = width_of(first_rows(head, sep))
         _check_size(given, lines, width)
-        header = not all(_is_number(cell) for cell in rows[0])
-        sign = _decimal(rows[header:], sep) if decimal == "automatic" else {"point": ".", "comma": ","}[decimal]
-        stream.seek(0)
         try:
-            text = io.TextIOWrapper(io.BufferedReader(_Kept(stream)), encoding=encoding, newline="")
-            frame = pd.read_csv(text, sep=sep, decimal=sign, header=0 if header else None, low_memory=False, skipinitialspace=True)
-            text.detach()
+            frame = _cells(given, stream, encoding, sep, width, notes)
         except (ValueError, csv.Error, OverflowError) as error:  # ParserError among them
             raise InputError(
                 given.name, f"its lines cannot be read as columns ({_line(error)}).", "Check the separator, and quotes that are not closed."
             ) from error
+    header = names_columns(frame) if choices.header == "automatic" else choices.header == "yes"
+    frame, rows = _below_header(given, frame, notes) if header else (frame, len(frame))
     if not header:
         frame.columns = [f"column {i + 1}" for i in range(frame.shape[1])]
-    shown = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252 (it is not UTF-8)"}
-    facts = {"Separator": {v: k for k, v in SEPARATORS.items()}[sep], "Encoding": shown[encoding]}
-    if sign == ",":
+    sign: Sign | None = {"point": ".", "comma": ","}.get(choices.decimal)  # pyright: ignore[reportAssignmentType]
+    part = Part(given.title, given.stem, _named(frame), rows, given.leads, sign)
+    facts = {"Separator": {v: k for k, v in SEPARATORS.items()}[sep], "Encoding": encodings.TITLES[encoding]}
+    if "," in part.signs.values():
         facts["Decimal sign"] = "comma"
     if not header:
         facts["Column names"] = "none in the file"
-    return _named(given, frame), facts
+    return part, facts
+
+
+def _cells(given: Given, stream: BinaryIO, encoding: str, sep: str, width: int, notes: list[Note]) -> pd.DataFrame:
+    """Every cell of the file, the line of column names among them, with quotes that are never closed as plain signs."""
+    with _text(stream, encoding, None) as text:
+        lines = quoted = 0
+        for line in lines_of(text):
+            lines, quoted = lines + 1, quoted or '"' in line
+    frame = None
+    with _text(stream, encoding, "") as text:
+        try:
+            frame = cells(text, sep, width)
+        except pd.errors.ParserError as error:
+            if "EOF inside string" not in str(error):
+                raise
+    if frame is not None and (not quoted or len(frame) >= lines):
+        return frame
+    with _text(stream, encoding, None) as text:
+        plain, freed = unswallowed(list(lines_of(text)), sep, width)
+    if freed:
+        what = f"Quotes that are not closed are read as plain signs in {freed:,} lines; each of these lines is a row."
+        notes.append(Note(given.title, what))
+    return cells(io.StringIO(plain), sep, width) if freed or frame is None else frame
+
+
+def _below_header(given: Given, frame: pd.DataFrame, notes: list[Note]) -> tuple[pd.DataFrame, int]:
+    """The rows below the line of column names with these names, and how many there are with lines that repeat the names."""
+    names = [str(cell) for cell in frame.iloc[0]]
+    below = frame.iloc[1:].reset_index(drop=True)
+    if len(names) > 1 and not names[-1] and len(below):
+        if below.iloc[:, -1].eq("").all():  # each line ends with a separator
+            names, below = names[:-1], below.iloc[:, :-1]
+        elif all(names[:-1]):  # as R writes row names: above them stands nothing, not even a separator
+            names = ["row", *names[:-1]]
+    repeats = below.eq(names).all(axis=1) if any(names) else pd.Series(False, index=below.index)
+    if repeats.any():
+        count = int(repeats.sum())
+        notes.append(Note(given.title, f"Left out: {count:,} lines that repeat the names of the columns.", count))
+    rows, below = len(below), below[~repeats].reset_index(drop=True)
+    below.columns = names
+    return below, rows
+
+
+@contextmanager
+def _text(stream: BinaryIO, encoding: str, newline: str | None) -> Iterator[io.TextIOWrapper]:
+    """The file from its beginning as text; it stays open."""
+    stream.seek(0)
+    text = io.TextIOWrapper(io.BufferedReader(_Kept(stream)), encoding=encoding, newline=newline)
+    yield text
+    text.detach()
 
 
 class _Kept(io.RawIOBase):
@@ -115,74 +224,6 @@ class _Kept(io.RawIOBase):
         return len(content)
 
 
-def _encoding(given: Given, stream: BinaryIO) -> tuple[str, int]:
-    """How the text is encoded, and how many lines it has: UTF-8, with or without its mark, UTF-16 with its mark, else Windows-1252."""
-    start = stream.read(4)
-    stream.seek(0)
-    encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-    decoder, lines, empty = codecs.getincrementaldecoder(encoding)(), 0, True
-    try:
-        while chunk := stream.read(HEAD):
-            if encoding != "utf-16" and b"\0" in chunk:
-                raise InputError(given.name, "it holds bytes that are no text.", "Save the table as CSV with UTF-8.")
-            empty, lines = False, lines + chunk.count(b"\n")
-            decoder.decode(chunk)
-        decoder.decode(b"", True)
-    except UnicodeDecodeError:
-        if encoding == "utf-16":
-            raise InputError(given.name, "its text is damaged.", "Save the table as CSV with UTF-8.") from None
-        return "cp1252", _count_lines(stream)
-    if empty:
-        raise InputError(given.name, "the file is empty.", "Give a table with a line of column names and a line for each sample.")
-    return encoding, lines + 1
-
-
-def _count_lines(stream: BinaryIO) -> int:
-    stream.seek(0)
-    return 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(HEAD), b""))
-
-
-def _rows(head: str, sep: str, count: int):
-    """The first rows, the last one left out where it may be cut."""
-    lines = head.lstrip("\ufeff").splitlines()
-    lines = lines[:-1] if len(head) >= HEAD // 4 and len(lines) > 1 else lines
-    try:
-        for row in csv.reader(lines[:count], delimiter=sep, skipinitialspace=True):
-            if row:
-                yield row
-    except csv.Error:  # one field longer than the module's limit
-        yield from (line.split(sep) for line in lines[:count])
-
-
-def _separator(head: str) -> str:
-    """The sign that cuts the first lines into the same number of columns, the most where several do."""
-    best = (0.0, 1, ",")
-    for sep in SEPARATORS.values():
-        widths = Counter(len(row) for row in _rows(head, sep, 50))
-        width, times = max(widths.items(), key=lambda item: (item[1], item[0]))
-        if width > 1:
-            best = max(best, (times / widths.total(), width, sep))
-    return best[2]
-
-
-def _decimal(rows: list[list[str]], sep: str) -> str:
-    """A comma, where cells look like 1,5 and none like 1.5."""
-    if sep == ",":
-        return "."
-    cells = [cell.strip() for row in rows for cell in row]
-    comma = sum(_is_number(cell.replace(",", ".", 1)) and "," in cell for cell in cells)
-    point = sum(_is_number(cell) and "." in cell for cell in cells)
-    return "," if comma > point else "."
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _check_size(given: Given, rows: int, columns: int) -> None:
     if columns > MAX_COLUMNS:
         raise InputError(given.name, f"it has {columns:,} columns.", f"Keep at most {MAX_COLUMNS:,}.")
@@ -192,15 +233,10 @@ def _check_size(given: Given, rows: int, columns: int) -> None:
         )
 
 
-def _named(given: Given, frame: pd.DataFrame) -> pd.DataFrame:
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with clean column names, none of them twice."""
-    frame = frame.reset_index(drop=True)
-    names, seen = [], Counter()
-    for i, name in enumerate(frame.columns):
-        plain = clean(str(name), 60) or f"column {i + 1}"
-        seen[plain] += 1
-        names.append(plain if seen[plain] == 1 else f"{plain} ({seen[plain]})")
-    frame.columns = names
+    names = [str(name).strip() or f"column {i + 1}" for i, name in enumerate(frame.columns)]
+    frame.columns = distinct(names, 60, "column")
     return frame
 
 

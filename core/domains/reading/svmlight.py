@@ -62,7 +62,8 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
     share = vstack([x for x, _ in loaded]).nnz / max(rows * columns, 1)
     full = options.model_copy(update={"columns": columns})
     facts = {"Columns": f"{columns:,}", "Values that are not zero": f"{share:.1%}"}
-    return settle(givens[0].name, "features", raws, full, [], facts=facts)
+    lines = {given.title: x.shape[0] for given, (x, _) in zip(givens, loaded, strict=True)}
+    return settle(givens[0].name, "features", raws, full, [], lines, facts=facts)
 
 
 def _loaded(stream: BinaryIO):

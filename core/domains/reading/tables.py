@@ -1,54 +1,31 @@
-"""Tables, as rows of numbers or as texts: which column is what, and how its values become numbers."""
+"""Tables, as rows of numbers or as texts: the files opened, their columns understood, and every row accounted for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from pydantic import Field
 
-from core.domains.reading.base import Given, Note, Options, Progress, Raw, Reading, clean, few, settle
+from core.domains.reading.base import Given, Note, Progress, Raw, Reading, choosing, few, settle
 from core.domains.reading.columns import read_csv, read_parquet
+from core.domains.reading.encode import encoded, raw_inputs, say_gaps
+from core.domains.reading.frames import Column, Part, Table, left_out, together
+from core.domains.reading.roles import COLUMN_FIELDS, NONE, TOO_MANY, TableOptions, absent_words, complete
+from core.domains.reading.values import DOUBTFUL
 from core.errors import InputError
 
-MOST_KINDS = 50  # different values of a category
-LABEL_NAMES = ("label", "class", "target", "y", "category", "outcome", "diagnosis", "species")
-DOMAIN_NAMES = ("domain", "site", "population", "environment", "hospital", "source")
-TEXT_NAMES = ("text", "review", "sentence", "message", "comment", "tweet", "document", "body", "content")
-TOO_MANY = 20  # classes that might as well be amounts
-COUNTER_NAMES = ("", "id", "index", "row", "unnamed: 0", "column 1")
-NONE = "none"
+__all__ = ["NONE", "TableOptions", "read"]
+
 # Letters of a text that are kept.
 MAX_TEXT = 5000
-
-
-class TableOptions(Options):
-    """What the columns mean, and how their values become numbers. A column is named as in the file; "" lets the program guess."""
-
-    label: str = Field("", description="The column with the class; none: there is none.")
-    domain: str = Field("", description="The column that tells the domains apart; none: each file is a domain.")
-    text: str = Field("", description="The column with texts; none: the samples are rows of numbers.")
-    ignored: tuple[str, ...] | None = Field(None, description="Columns that are left out.")
-    categories: tuple[str, ...] | None = Field(None, description="Columns whose values are kinds of something, not amounts.")
-    missing: Literal["median", "mean", "most_frequent", "drop"] = Field(
-        "median", description="What fills a missing number; a missing category becomes its most frequent one. drop: leave the row out."
-    )
-    scale: Literal["standard", "none"] = Field(
-        "standard", description="standard: each column of numbers gets mean 0 and deviation 1, over the rows of all domains together."
-    )
-    cut: float | None = Field(
-        None, description="Makes two classes of a label that is a number: below it, and from it on.", allow_inf_nan=False
-    )
-    separator: Literal["automatic", "comma", "semicolon", "tab", "bar"] = Field("automatic", description="What stands between two columns.")
-    decimal: Literal["automatic", "point", "comma"] = Field("automatic", description="The decimal sign.")
 
 
 def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress | None = None) -> Reading:
     """CSV or Parquet files with a line for each sample.
 
-    Several files are read together: only columns that all of them have are used, and values are filled in, scaled and encoded alike.
+    Several files are read together: inputs are the columns that all of them have, and values are filled in, scaled and encoded alike.
+    The class and the domain may be a column of one file alone; rows of the others have no class, and are a domain of their own.
 
     Raises
     ------
@@ -56,234 +33,189 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
         A file cannot be read, a chosen column is not there, or nothing is left to learn from.
     """
     notes: list[Note] = []
-    frames, facts = [], {}
+    parts, facts = _opened(givens, options, notes)
+    where = ", ".join(given.name for given in givens)
+    table = together(where, parts, notes)
+    choices = {field: tuple(table.columns) for field in COLUMN_FIELDS}
+    with choosing(options, choices):
+        full, reasons = complete(where, table, options, notes)
+    with choosing(full, choices):
+        left_out(table, {full.label, full.domain}, notes)
+        facts = {"Rows": f"{len(table):,}"} | reasons | facts
+        return _settled(where, table, full, notes, {part.title: part.rows for part in parts}, facts=facts, choices=choices)
+
+
+def _opened(givens: Sequence[Given], options: TableOptions, notes: list[Note]) -> tuple[list[Part], dict[str, str]]:
+    parts, facts = [], {}
     for given in givens:
         with given.open() as stream:
             parquet = stream.read(4) == b"PAR1"
         if parquet:
-            frame = read_parquet(given, notes)
+            part = read_parquet(given, notes)
         else:
-            frame, facts = read_csv(given, options.separator, options.decimal, notes)
-        frames.append(frame.assign(**{_FILE: given.stem}))
-    where = ", ".join(given.name for given in givens)
-    frame = _together(where, frames, notes)
-    full = _complete(where, frame, options, notes)
-    frame, labels = _labels(where, frame, full, notes)
-    domains = frame[_FILE] if full.domain == NONE else frame[full.domain].astype(str).map(clean)
-    facts = {"Rows": f"{len(frame):,}"} | facts
-    choices = dict.fromkeys(("label", "domain", "text", "ignored", "categories"), tuple(c for c in frame.columns if c != _FILE))
-    columns = None
-    if full.text != NONE:
-        values, kind = _texts(where, frame[full.text], full.text, notes), "text"
-        kept = values.ne("").to_numpy()
+            part, facts = read_csv(given, options, notes)
+        parts.append(part)
+    return parts, facts
+
+
+class _Rows:
+    """Which rows are used; each row that is not is said once, with the first reason that holds for it."""
+
+    def __init__(self, count: int, notes: list[Note]):
+        self.used, self._notes = np.ones(count, bool), notes
+
+    def lose(self, rows: np.ndarray, where: str, why: str) -> None:
+        lost = self.used & rows
+        if lost.any():
+            self._notes.append(Note(where, f"Left out: {int(lost.sum()):,} rows {why}.", int(lost.sum())))
+        self.used &= ~rows
+
+
+def _settled(where: str, table: Table, options: TableOptions, notes: list[Note], given: dict[str, int], **more: Any) -> Reading:
+    """The samples of each domain, with every row either among them or said to be left out."""
+    rows, absent = _Rows(len(table), notes), absent_words(table, options)
+    for i, part in enumerate(table.parts):
+        rows.lose((table.part_of == i) & _nothing(table), part.title, "in which nothing is written")
+    domains = _domains(table, options, absent, rows, notes)
+    labels = _labels(where, table, options, absent, domains, notes)
+    if options.text != NONE:
+        kind, columns = "text", None
+        inputs = _texts(where, table, options, notes)
+        _lose_by_domain(rows, domains, inputs == "", "without a text")
     else:
-        (values, kept), kind = _numbers(where, frame, full, notes), "features"
-        columns = tuple(values.columns)
-        facts["Columns"] = few(columns, 12)
+        kind = "features"
+        inputs, columns = _features(where, table, options, absent, domains, rows, notes)
+        more["facts"]["Columns"] = few(columns, 12)
     raws = []
-    for name in sorted(domains.unique()):
-        rows = kept & (domains == name).to_numpy()
-        inputs = tuple(values[rows]) if kind == "text" else values.to_numpy(np.float32)[rows]
-        raws.append(_raw(name, inputs, None if labels is None else labels[rows], notes))
-    return settle(where, kind, raws, full, notes, facts=facts, choices=choices, columns=columns)
+    classified = np.zeros(len(table), bool) if labels is None else labels != None  # noqa: E711  (of each element)
+    for name in sorted({str(d) for d in domains[rows.used]}):
+        here = domains == name
+        if (here & rows.used & classified).any():
+            rows.lose(here & ~classified, name, "without a class")
+        chosen = here & rows.used
+        known = None if labels is None or not (chosen & classified).any() else labels[chosen]
+        raws.append(Raw(name, tuple(inputs[chosen]) if kind == "text" else inputs[chosen], known))
+    return settle(where, kind, raws, options, notes, given, columns=columns, **more)
 
 
-_FILE = "\0file"
+def _nothing(table: Table) -> np.ndarray:
+    """Rows in which no cell holds anything."""
+    return ~np.any([column.known for column in table], axis=0)
 
 
-def _together(where: str, frames: list[pd.DataFrame], notes: list[Note]) -> pd.DataFrame:
-    """All rows, with the columns that every file has."""
-    shared = [c for c in frames[0].columns if all(c in frame.columns for frame in frames)]
-    lost = {c for frame in frames for c in frame.columns} - set(shared)
-    if lost:
-        notes.append(Note("columns", f"Left out: {few(lost)}, which not every file has."))
-    if shared == [_FILE]:
-        raise InputError(where, "the files have no column in common.", "Give files with the same columns.")
-    frame = pd.concat([frame[shared] for frame in frames], ignore_index=True)
-    if not len(frame):
-        raise InputError(where, "it holds no rows.", "Give a table with a line for each sample.")
-    return frame
+def _lose_by_domain(rows: _Rows, domains: np.ndarray, lost: np.ndarray, why: str) -> None:
+    for name in sorted({str(d) for d in domains[rows.used & lost]}):
+        rows.lose(lost & (domains == name), name, why)
 
 
-def _complete(where: str, frame: pd.DataFrame, options: TableOptions, notes: list[Note]) -> TableOptions:
-    """The options with every guess made."""
-    names = [c for c in frame.columns if c != _FILE]
-    for field in ("label", "domain", "text", "ignored", "categories"):
-        value = getattr(options, field)
-        for name in (value,) if isinstance(value, str) else value or ():
-            if name not in ("", NONE, *names):
-                raise InputError(f"options.{field}", f"there is no column {name[:60]!r} in {where}.", f"Choose one of: {few(names, 12)}.")
-    found = options.model_dump()
-    taken = {options.label, options.domain, options.text}
-    if not options.domain:
-        found["domain"] = next((c for c in names if c.lower() in DOMAIN_NAMES and c not in taken and 2 <= frame[c].nunique() <= 20), NONE)
-    if not options.label:
-        found["label"] = _guess_label(frame, [c for c in names if c not in taken | {found["domain"]}])
-    if not options.text:
-        free = [c for c in names if c not in taken | {found["domain"], found["label"]}]
-        found["text"] = next((c for c in free if _looks_like_text(frame[c], c)), NONE)
-    free = [c for c in names if c not in {found["domain"], found["label"], found["text"]}]
-    if options.ignored is None:
-        reasons = {c: reason for c in free if found["text"] == NONE and (reason := _useless(frame[c], c, options.categories or ()))}
-        notes += [Note(c, f"Left out: {reason}.") for c, reason in list(reasons.items())[:50]]
-        found["ignored"] = tuple(reasons)
-    if options.categories is None:
-        found["categories"] = tuple(c for c in free if c not in found["ignored"] and not pd.api.types.is_numeric_dtype(frame[c]))
-        found["categories"] += tuple(c for c in free if c not in found["ignored"] and pd.api.types.is_bool_dtype(frame[c]))
-    return TableOptions(**found)
+def _domains(table: Table, options: TableOptions, absent: frozenset[str], rows: _Rows, notes: list[Note]) -> np.ndarray:
+    """The domain of each row: its value in a column, its file where the file has no such column; rows of unknown domain are left out."""
+    files = np.array([part.stem for part in table.parts], object)[table.part_of]
+    if options.domain == NONE:
+        return files
+    column = table.columns[options.domain]
+    names = column.names(absent, 60)
+    inside = np.array([piece.cells is not None for piece in column.pieces])[table.part_of]
+    rows.lose(inside & (names == None), options.domain, "without a domain")  # noqa: E711  (of each element)
+    taken = {name for name in names if name is not None}
+    outside = {stem: f"{stem} (file)" if stem in taken else stem for stem in set(files[~inside])}
+    if outside:
+        notes.append(Note(options.domain, f"{few(sorted(outside.values()))}: a domain of its own, as the file has no such column."))
+    _say_spellings(column, notes)
+    return np.where(inside, names, [outside.get(stem, stem) for stem in files])
 
 
-def _guess_label(frame: pd.DataFrame, names: list[str]) -> str:
-    """A column that is called like one, else the last one if it has few different values."""
-    called = [c for c in names if c.lower() in LABEL_NAMES]
-    if called:
-        return called[0]
-    if names and frame[names[-1]].nunique() <= 20 and not (frame[names[-1]].dropna().map(_fraction).any()):
-        return names[-1]
-    return NONE
-
-
-def _fraction(value: object) -> bool:
-    return isinstance(value, float) and value != np.floor(value)
-
-
-def _looks_like_text(column: pd.Series, name: str) -> bool:
-    if pd.api.types.is_numeric_dtype(column) or not pd.api.types.is_string_dtype(column):
-        return False
-    sample = column.dropna().head(500).astype(str)
-    if not len(sample):
-        return False
-    several = (sample.str.split().map(len) >= 3).mean()
-    return bool(several > 0.5 and sample.nunique() > len(sample) / 2) or (name.lower() in TEXT_NAMES and sample.nunique() > MOST_KINDS)
-
-
-def _useless(column: pd.Series, name: str, categories: Sequence[str]) -> str | None:
-    """Why a column cannot be an input, or None."""
-    known = column.dropna()
-    if not len(known):
-        return "all of its values are missing"
-    numbers = pd.api.types.is_numeric_dtype(column)
-    if known.nunique() == 1 and len(known) == len(column):
-        return "it has the same value in every row"
-    if not numbers and not (
-        pd.api.types.is_string_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype) or column.dtype == object
-    ):
-        return f"its values are of type {column.dtype}"
-    if (not numbers or name in categories) and known.astype(str).nunique() > MOST_KINDS:
-        return f"it has {known.astype(str).nunique():,} different values that are not numbers"
-    if numbers and name.lower() in COUNTER_NAMES and pd.api.types.is_integer_dtype(column) and (column.diff().dropna() == 1).all():
-        return "it only counts the rows"
-    return None
-
-
-def _labels(where: str, frame: pd.DataFrame, options: TableOptions, notes: list[Note]) -> tuple[pd.DataFrame, np.ndarray | None]:
-    """Rows of a known domain, and class names with None where there is none."""
-    if options.domain != NONE:
-        unknown = frame[options.domain].isna()
-        if unknown.any():
-            notes.append(Note(options.domain, f"Left out: {int(unknown.sum()):,} rows without a domain."))
-            frame = frame[~unknown].reset_index(drop=True)
+def _labels(
+    where: str, table: Table, options: TableOptions, absent: frozenset[str], domains: np.ndarray, notes: list[Note]
+) -> np.ndarray | None:
+    """The name of the class of each row, None where it is unknown; None altogether where no column says it."""
     if options.label == NONE:
-        return frame, None
-    column = frame[options.label]
+        return None
+    column = table.columns[options.label]
     if options.cut is not None:
-        if not pd.api.types.is_numeric_dtype(column):
-            raise InputError("options.cut", f"the label {options.label} is not a number.", "Leave the cut empty.")
-        names = np.where(column >= options.cut, f"≥ {options.cut:g}", f"< {options.cut:g}").astype(object)
-    else:
-        names = column.map(_class_name).to_numpy(object)
-        different = pd.Series(names).nunique()
-        if different > TOO_MANY and (pd.api.types.is_float_dtype(column) or different > column.notna().sum() / 3):
-            raise InputError(
-                where,
-                f"the label {options.label} has {different:,} different values.",
-                "Choose another label column, or a cut that makes two classes of a number.",
-            )
-    names[column.isna().to_numpy()] = None
-    return frame, names
+        return _cut(column, options.cut)
+    names = column.names(absent)
+    different = len({name for name in names if name is not None})
+    fractions = column.is_number and bool((column.numbers[~np.isnan(column.numbers)] % 1 != 0).any())
+    if different > TOO_MANY and (fractions or different > column.known.sum() / 3):
+        raise InputError(
+            where,
+            f"the label {options.label} has {different:,} different values.",
+            "Choose another label column, or a cut that makes two classes of a number.",
+        )
+    if options.doubtful != "names":
+        for name in sorted({str(d) for d in domains}):  # all of a domain's rows are of class NA: they have none
+            here = domains == name
+            if all(label is None or label.lower() in DOUBTFUL for label in names[here]) and column.doubtful[here].any():
+                words = few(sorted(set(column.words[here & column.doubtful])))
+                notes.append(Note(name, f"It has no classes: nothing but {words} stands in the column {options.label}."))
+                names[here] = None
+    named = sorted({label for label in names if label is not None and label.lower() in DOUBTFUL})
+    if named:
+        notes.append(Note(options.label, f"{few([f'“{label}”' for label in named])} counts as a class, not as missing."))
+    _say_spellings(column, notes)
+    return names
 
 
-def _class_name(value: object) -> str:
-    return f"{int(value)}" if isinstance(value, float) and value.is_integer() else clean(str(value))
+def _cut(column: Column, cut: float) -> np.ndarray:
+    if not column.is_number:
+        raise InputError("options.cut", f"the label {column.name} is not a number.", "Leave the cut empty.")
+    names = np.where(column.numbers >= cut, f"≥ {cut:g}", f"< {cut:g}").astype(object)
+    names[np.isnan(column.numbers)] = None
+    return names
 
 
-def _raw(name: str, inputs, labels: np.ndarray | None, notes: list[Note]) -> Raw:
-    """A domain; rows without a class are left out where others have one."""
-    name = clean(name, 60) or "unnamed"
-    if labels is None:
-        return Raw(name, inputs, None)
-    unknown = np.array([label is None for label in labels], bool)
-    if unknown.all():
-        return Raw(name, inputs, None)
-    if unknown.any():
-        notes.append(Note(name, f"Left out: {int(unknown.sum()):,} rows without a class."))
-        keep = np.flatnonzero(~unknown)
-        inputs = tuple(inputs[i] for i in keep) if isinstance(inputs, tuple) else inputs[keep]
-    return Raw(name, inputs, labels[~unknown])
+def _say_spellings(column: Column, notes: list[Note]) -> None:
+    """Say which values are one although they are written in several ways."""
+    alike = column.spellings()
+    if alike:
+        shown = few([" and ".join(sorted(words)) for words in alike.values()], 3)
+        notes.append(Note(column.name, f"Read as one: {shown}."))
 
 
-def _texts(where: str, column: pd.Series, name: str, notes: list[Note]) -> pd.Series:
+def _texts(where: str, table: Table, options: TableOptions, notes: list[Note]) -> np.ndarray:
     """Each text with its white space made plain; empty where there is none."""
-    if pd.api.types.is_numeric_dtype(column):
-        raise InputError(where, f"the column {name} holds numbers, not texts.", "Choose the column with the texts, or none.")
-    written = [str(text) for text in column.fillna("").astype(str)]
+    column = table.columns[options.text]
+    if column.is_number:
+        raise InputError(where, f"the column {column.name} holds numbers, not texts.", "Choose the column with the texts, or none.")
+    written = [word if known else "" for word, known in zip(column.words, column.known, strict=True)]
     plain = [" ".join(text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8").split()) for text in written]
-    texts = pd.Series(plain, index=column.index, dtype=object)
-    empty, longer = plain.count(""), sum(len(text) > MAX_TEXT for text in written)
-    if empty:
-        notes.append(Note(name, f"Left out: {empty:,} rows without a text."))
+    longer = sum(len(text) > MAX_TEXT for text in written)
     if longer:
-        notes.append(Note(name, f"{longer:,} texts are longer than {MAX_TEXT:,} letters and lose their end."))
-    return texts
+        notes.append(Note(column.name, f"{longer:,} texts are longer than {MAX_TEXT:,} letters and lose their end."))
+    return np.array(plain, object)
 
 
-def _numbers(where: str, frame: pd.DataFrame, options: TableOptions, notes: list[Note]) -> tuple[pd.DataFrame, np.ndarray]:
-    """float32 inputs, and which rows are kept: numbers filled in and scaled, categories one column per kind, all by scikit-learn."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    special = {options.label, options.domain, _FILE, *(options.ignored or ())}
-    used = [c for c in frame.columns if c not in special]
-    kinds = [c for c in used if c in (options.categories or ())]
-    amounts = [c for c in used if c not in kinds]
+def _features(
+    where: str, table: Table, options: TableOptions, absent: frozenset[str], domains: np.ndarray, rows: _Rows, notes: list[Note]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """float32 inputs of all rows, 0 where a row is not used, and their names. Rows without any value, or with gaps, may be left out."""
+    special = {options.label, options.domain, *(options.ignored or ())}
+    used = [table.columns[name] for name in table.shared if name not in special]
     if not used:
-        raise InputError(where, "no column is left to learn from.", "Choose fewer columns to leave out, or another label.")
-    table = frame[used].copy()
-    for c in amounts:
-        table[c] = _amounts(where, table[c], c, notes)
-    for c in kinds:
-        words = [None if pd.isna(value) else clean(str(value)) for value in table[c]]
-        table[c] = pd.Series(words, index=table.index, dtype=object)
-    empty = [c for c in used if table[c].isna().all()]
-    if empty:
-        raise InputError(where, f"all values of {few(empty)} are missing.", "Leave these columns out.")
-    for c in [c for c in used if table[c].isna().any()]:
-        share = int(table[c].isna().sum())
-        how = "their rows are left out" if options.missing == "drop" else "filled in"
-        notes.append(Note(c, f"{share:,} missing values: {how}."))
-    numeric = [SimpleImputer(strategy=options.missing if options.missing != "drop" else "median")]
-    numeric += [StandardScaler()] if options.scale == "standard" else []
-    encoder = OneHotEncoder(sparse_output=False, max_categories=MOST_KINDS)
-    steps = [("amounts", make_pipeline(*numeric), amounts)] if amounts else []
-    if kinds:
-        # scikit-learn declares no types, and its default for what is missing is a number.
-        usual = SimpleImputer(missing_values=None, strategy="most_frequent")  # pyright: ignore[reportArgumentType]
-        steps.append(("kinds", make_pipeline(usual, encoder), kinds))
-    whole = table.notna().all(axis=1).to_numpy() if options.missing == "drop" else np.ones(len(table), bool)
-    if not whole.any():
+        raise InputError(where, *_no_column(table))
+    kinds = [column for column in used if column.name in (options.categories or ())]
+    amounts = [column for column in used if column not in kinds]
+    raw = raw_inputs(amounts, kinds, absent, rows.used, notes)
+    asked, gaps = np.flatnonzero(rows.used), raw.isna().to_numpy(bool)
+    lost = np.zeros(len(table), bool)
+    lost[asked] = gaps.all(axis=1)
+    _lose_by_domain(rows, domains, lost, "without a value in any of the columns that are used")
+    say_gaps(
+        raw[~lost[asked]], domains[asked][~lost[asked]], "their rows are left out" if options.missing == "drop" else "filled in", notes
+    )
+    if options.missing == "drop":
+        lost[asked] = gaps.any(axis=1)
+        _lose_by_domain(rows, domains, lost, "with a missing value")
+    if not rows.used.any():
         raise InputError(where, "every row has a missing value.", "Choose another way to treat missing values.")
-    change = ColumnTransformer(steps, verbose_feature_names_out=False).fit(table[whole])
-    return pd.DataFrame(np.asarray(change.transform(table)), columns=change.get_feature_names_out(), dtype=np.float32), whole
+    values, names = encoded(where, raw[rows.used[asked]], [column.name for column in kinds], options)
+    inputs = np.zeros((len(table), values.shape[1]), np.float32)
+    inputs[rows.used] = values
+    return inputs, names
 
 
-def _amounts(where: str, column: pd.Series, name: str, notes: list[Note]) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    words = int((numbers.isna() & column.notna()).sum())
-    if words:
-        notes.append(Note(name, f"{words:,} values are not numbers and count as missing."))
-    endless = int((~np.isfinite(numbers) & numbers.notna()).sum() + (numbers.abs().between(1e30, np.finfo(float).max)).sum())
-    if endless:
-        notes.append(Note(name, f"{endless:,} infinite or huge values count as missing."))
-    return numbers.where(numbers.abs() < 1e30)
+def _no_column(table: Table) -> tuple[str, str]:
+    if not table.shared and len(table.parts) > 1:
+        return "the files have no column in common.", "Give files with the same columns."
+    return "no column is left to learn from.", "Choose fewer columns to leave out, or another label."

@@ -194,10 +194,10 @@ class TestTables:
         assert (reading.populations[0].labels == (frame["price"] >= 5)).all()
 
     def test_rows_without_a_label_make_an_unlabelled_domain(self):
-        frame = table(domain=np.repeat(["a", "b"], 20))
-        frame.loc[20:, "label"] = None
+        frame = table(n=60, domain=np.repeat(["a", "b"], 30))
+        frame.loc[30:, "label"] = None
         assert [p.labels is None for p in read([csv(frame.to_csv(index=False))]).populations] == [False, True]
-        frame.loc[20:, "label"] = "yes"
+        frame.loc[30:, "label"] = "yes"
         frame.loc[3, "label"] = None
         with pytest.raises(InputError, match="share only the class yes"):
             read([csv(frame.to_csv(index=False))])
