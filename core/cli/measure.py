@@ -14,11 +14,11 @@ from core.domains import DOMAINS, kind_of
 from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import MEASURES
-from core.reports.measure_text import beside, written
+from core.reports.measure_text import beside, control_of, written
 from core.reports.shift import Number, ShiftReport, shift_report
 from core.reports.shift_data import VIEWS, View
-from core.reports.shift_text import conditions, direction, facts
-from core.reports.text import percent
+from core.reports.shift_text import EXPLAINED_NOTE, conditions, direction, facts
+from core.reports.text import in_percent, percent
 from core.runs.store import ReferenceStore
 
 
@@ -46,7 +46,7 @@ def command(options: argparse.Namespace) -> int:
         except OSError as error:
             raise InputError("--html", f"{html} cannot be written ({error.strerror}).", "Name another file.") from error
         print(f"Written: {html}", file=sys.stderr)
-    print(json.dumps(found, indent=2) if options.json else _text(found, report))
+    print(json.dumps(found, indent=2) if options.json else as_text(found, report))
     return 0
 
 
@@ -68,30 +68,45 @@ def view_of(experiment: Experiment, backbone: str | None) -> tuple[View, Any]:
     return ("pretrained" if experiment.backbone.params.get("weights", "none") != "none" else "fresh"), None
 
 
-def _text(found: dict[str, Any], report: ShiftReport) -> str:
+def as_text(found: dict[str, Any], report: ShiftReport) -> str:
     """The report as lines of text."""
     lines = [f"{found['source']} → {found['target']} ({VIEWS[report.samples.view]})", "", found["verdict"], ""]
     lines += map(_line, report.numbers)
     if properties := report.explanation.properties:
         lines += ["", MEASURES.get("explained").title.replace("x %", "this much") + ", each alone:"]
-        lines += [f"  {e.title:30} {percent(e.share, 0):>10}   {direction(e)}" for e in properties[:8]]
-    kind, shift = found["kind"], found["label_shift"]
+        lines += [f"  {e.title:30} {percent(e.share, 0):>10}   {direction(e)} ({e.source_n} + {e.target_n})" for e in properties[:8]]
+        lines += [f"  {EXPLAINED_NOTE}"]
+    kind = found["kind"]
     lines += [
         "",
         kind["headline"],
         *(f"  - {text}" for text in kind["evidence"]),
         *(f"  - To know more: {text}" for text in kind["needed"]),
     ]
-    if shift["estimated"] is not None and not shift["contradicted"]:
-        lines += ["", "Class shares (source, estimated in the target, true):"]
-        true = shift["true"] or [None] * len(shift["classes"])
-        for name, *values in zip(shift["classes"], shift["source"], shift["estimated"], true, strict=True):
-            lines.append(f"  {name:30} " + " ".join(f"{'?' if v is None else percent(v):>9}" for v in values))
+    lines += ["", *_class_shares(found["label_shift"])]
+    for head, sentences in (
+        ("Columns that give it away:", found["giveaways"]["warnings"]),
+        ("What this cannot tell:", found["cannot_tell"]),
+    ):
+        lines += ["", head, *(f"  - {text}" for text in sentences)] if sentences else []
     accounts = [line for account in report.samples.accounts for line in ("", *account.lines)]
     return "\n".join([*lines, *accounts, "", conditions(report.samples)])
 
 
+def _class_shares(shift: dict[str, Any]) -> list[str]:
+    """A line for each class, with the interval, where there is an estimate; always what it rests on."""
+    if shift["estimated"] is None:
+        return [shift["remark"]]
+    lines = ["Class shares (source, estimated in the target with its 95 % interval, true):"]
+    true = shift["true"] or [None] * len(shift["classes"])
+    columns = (shift[name] for name in ("source", "estimated", "low", "high"))
+    for name, source, estimated, low, high, known in zip(shift["classes"], *columns, true, strict=True):
+        between = f"({in_percent(low)} to {percent(high)})"
+        lines.append(f"  {name:30} {percent(source):>9} {percent(estimated):>9} {between:20} {'?' if known is None else percent(known):>9}")
+    return [*lines, f"  {shift['remark']}"]
+
+
 def _line(number: Number) -> str:
     measure, name = number.measure, number.measure.name
-    value, control = (written(measure, values[name]) for values in (number.values, number.control))
-    return f"  {measure.title:30} {value:>9}   A/A {control:>9}   {beside(measure, number.values)}".rstrip()
+    value, control = written(measure, number.values[name]), control_of(measure, number.control)
+    return f"  {measure.title:30} {value:>9}   {control:14}   {beside(measure, number.values)}".rstrip()

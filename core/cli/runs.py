@@ -14,6 +14,7 @@ from core.cli.assemble import assemble
 from core.domains.account import Account
 from core.domains.pair import load_pair
 from core.experiment import Experiment
+from core.reports import scaling
 from core.reports.text import duration
 from core.reports.verdict import answer, verdict
 from core.runs import store
@@ -77,6 +78,8 @@ def _print(record: Record, accounts: tuple[Account, ...], as_json: bool) -> int:
         method = facts["experiment"]["method"]["name"]
         print(f"run {facts['run_id']}: {facts['state']}, {facts['device']}, {facts['seconds'] or 0:.1f} s")
         print(verdict(method, record.epochs()))
+        if steps := scaling.parts(record):
+            print(*scaling.told(steps))
         lines = {name: facts[name] for name in ("oracle_target_accuracy", "joint_target_accuracy") if facts[name] is not None}
         for name, value in ((facts["final"] or {}) | lines).items():
             print(f"  {name:28} {value if value is None or isinstance(value, int) else format(value, '.4f')}")

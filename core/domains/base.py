@@ -60,6 +60,8 @@ class Domain:
         By kind; read them as `texts`, `waves` or `columns`.
     rate : int
         Samples a second of the waves; 0 for all other kinds.
+    missing : Tensor or None
+        Of rows of numbers: bool N×D, where the file had no value and one was filled in; None where nothing is known of that.
     account : Account or None
         What became of all rows of the file that it was read from; None where it comes from no file.
     """
@@ -75,6 +77,7 @@ class Domain:
     kind: Kind = _TOLD_BY_INPUTS
     originals: tuple[str, ...] | np.ndarray | None = None
     rate: int = 0
+    missing: Tensor | None = None
     account: Account | None = None
 
     def __post_init__(self) -> None:
@@ -240,7 +243,8 @@ def chosen_from(d: Domain, rows: Tensor) -> Domain:
         originals = d.waves[rows.numpy()]
     labels, none = None if d.labels is None else d.labels[rows], rows[:0]
     inputs = d.inputs[rows] if isinstance(d.inputs, Tensor) else d.inputs.subset(rows)
-    return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals)
+    missing = None if d.missing is None else d.missing[rows]
+    return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals, missing=missing)
 
 
 def originals_of(domains: list[Domain]) -> Originals:

@@ -15,7 +15,10 @@ from core.errors import InputError, as_input_error
 from core.methods import METHODS
 
 # Part of every id. Raise it when a change makes old results incomparable with new ones.
-SCHEMA = 4
+SCHEMA = 5
+
+Role = Literal["source", "linear", "oracle", "joint", "continued"]  # of what is trained on labels alone, to judge methods by
+Phase = Literal["source", "linear", "oracle", "joint", "continued", "adapt"]
 
 
 class BackboneSpec(Frozen):
@@ -45,13 +48,26 @@ class MethodSpec(Frozen):
 
 
 class Budget(Frozen):
-    """How long and how to train. Both phases share everything but their number of epochs."""
+    """How long and how to train. What is learned depends on the number of updates: an epoch has at least ``least_updates`` of them."""
 
-    source_epochs: int = Field(default=8, ge=1, le=1000, description="Epochs of training on the source before adaptation.")
+    source_epochs: int = Field(
+        default=30,
+        ge=1,
+        le=1000,
+        description="Epochs of training on labels, at most: it ends where samples that were held back no longer gain from it.",
+    )
     epochs: int = Field(default=30, ge=1, le=1000, description="Epochs of adaptation.")
-    batch_size: int = Field(default=64, ge=4, le=1024, description="Samples of each domain in a batch.")
+    least_updates: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="Updates of an epoch, at least. An epoch is one pass over the larger domain; small domains are passed several times.",
+    )
+    batch_size: int = Field(
+        default=64, ge=2, le=1024, description="Samples of each domain in a batch; where a domain has fewer, as many as it has."
+    )
     optimizer: Literal["adam", "sgd"] = Field(default="adam", description="Adam, or SGD with Nesterov momentum 0.9.")
-    lr: float = Field(default=2e-3, gt=0, le=1, description="Learning rate at the start of each phase.")
+    lr: float = Field(default=2e-3, gt=0, le=1, description="Learning rate at the start of each phase; a method may take a share of it.")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="L2 penalty on all weights.")
     schedule: Literal["constant", "inverse", "cosine"] = Field(default="inverse", description="inverse: lr·(1+10p)^−0.75 with progress p.")
     label_smoothing: float = Field(
@@ -121,14 +137,30 @@ class Experiment(Frozen):
 
     @property
     def epochs(self) -> int:
-        """Epochs of adaptation: one for methods in closed form, the budget's for all others."""
-        return 1 if METHODS.get(self.method.name).info.instant else self.budget.epochs
+        """Epochs of adaptation: the stages of a method in closed form, the budget's for all others."""
+        method = METHODS.get(self.method.name)
+        return method.stages(method.Params(**self.method.params)) if method.info.instant else self.budget.epochs
 
     @property
-    def phases(self) -> dict[str, int]:
-        """The phases of a run, in order, with their epochs. A target without labels has no oracle and no joint phase."""
-        references = ["source", "oracle", *(["joint"] if self.joint else [])]
-        return dict.fromkeys(references, self.budget.source_epochs) | {"adapt": self.epochs}
+    def phases(self) -> dict[Phase, int]:
+        """The phases of a run, in order, with their epochs. A target without labels has no oracle and no joint phase.
+
+        Training on labels (source, oracle, joint) may end earlier. ``linear`` is a classifier without a network; ``continued`` is the
+        source's network, trained on with the source alone for as many updates as the method has.
+        """
+        longest = self.budget.source_epochs
+        phases: dict[Phase, int] = {"source": longest, "linear": 1, "oracle": longest}
+        if self.joint:
+            phases["joint"] = longest
+        if self.has_continued:
+            phases["continued"] = self.epochs
+        return phases | {"adapt": self.epochs}
+
+    @property
+    def has_continued(self) -> bool:
+        """Whether training on with the source alone is what the method has to beat: it is for all that see the source, batch by batch."""
+        info = METHODS.get(self.method.name).info
+        return info.adapts and info.sees_source and not info.instant
 
     @classmethod
     def parse(cls, data: dict[str, Any] | str | bytes) -> Experiment:
@@ -143,10 +175,12 @@ class Experiment(Frozen):
         """Twelve hexadecimal digits of the SHA-256 of the canonical JSON: the run's name."""
         return _digest(self.model_dump(mode="json"))
 
-    def reference_id(self, role: Literal["source", "oracle", "joint"]) -> str:
-        """The address of the network trained on labels alone, shared by every method that starts from it."""
-        data = self.model_dump(mode="json", include={"source", "target", "backbone", "budget", "seed"})
-        del data["budget"]["epochs"]
+    def reference_id(self, role: Role) -> str:
+        """The address of what was trained on labels alone, shared by every method that is judged by it."""
+        also = {"start"} if role == "continued" else set()
+        data = self.model_dump(mode="json", include={"source", "target", "backbone", "budget", "seed"} | also)
+        if role != "continued":
+            del data["budget"]["epochs"]
         return _digest(data | {"role": role})
 
     def canonical_json(self) -> str:

@@ -15,7 +15,7 @@ def method_title(experiment: dict[str, Any]) -> str:
 
 
 def effective(experiment: dict[str, Any]) -> dict[str, Any]:
-    """An experiment's settings without those that had no effect: closed forms run one epoch, whatever the budget says."""
+    """An experiment's settings without those that had no effect: closed forms have their own stages, whatever the budget says."""
     name = experiment["method"]["name"]
     if name not in METHODS or not METHODS.get(name).info.instant:
         return experiment

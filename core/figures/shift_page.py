@@ -13,9 +13,10 @@ from PIL import Image
 from core.figures import svg
 from core.figures.formula import formula_svg
 from core.measures import MEASURES
-from core.reports.measure_text import beside, written
-from core.reports.shift import Explanation, Number, Samples, ShiftReport
-from core.reports.shift_text import conditions, direction
+from core.reports.measure_text import beside, control_of, written
+from core.reports.shift import Number, Samples, ShiftReport
+from core.reports.shift_text import conditions, explained_by, nothing_explained
+from core.reports.text import in_percent, percent
 
 STRIP = 8  # samples in a row
 PICTURE = 64  # pixels
@@ -50,15 +51,18 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
     """
     title = f"{found['source']} → {found['target']}"
     auc, null = r.classifier.auc, r.kernel.test
+    control = None if r.classifier.control is None else r.classifier.control.auc
     parts = [
         f"<p class=note>{escape(title)}</p><h1>{escape(found['verdict'])}</h1><p class=note>{escape(conditions(r.samples))}</p>",
         f"<div class=tiles>{''.join(map(_tile, r.numbers))}</div>",
         "<div class=two>",
-        f"<div><h2>How well a classifier tells them apart</h2>{svg.gauge(auc.auc, auc.low, auc.high, r.classifier.control.auc)}</div>",
+        f"<div><h2>How well a classifier tells them apart</h2>{svg.gauge(auc.auc, auc.low, auc.high, control)}</div>",
         f"<div><h2>MMD² if there were no shift</h2>{svg.histogram(null.null, null.mmd2)}</div></div>",
         _kind(found["kind"]),
+        _listed("Columns that give it away", found["giveaways"]["warnings"]),
+        _listed("What this cannot tell", found["cannot_tell"]),
         _samples(r),
-        f"<div class=two><div>{_properties(r.explanation)}</div><div>{_classes(found['label_shift'])}</div></div>",
+        f"<div class=two><div>{_properties(r)}</div><div>{_classes(found['label_shift'])}</div></div>",
         _map(r),
         _accounts(r.samples),
         "<p class=note>Made by Shiftscope. Everything on this page was computed on the machine that made it.</p>",
@@ -69,7 +73,7 @@ def page(found: dict[str, Any], r: ShiftReport) -> str:
 
 def _tile(number: Number) -> str:
     measure, name = number.measure, number.measure.name
-    control = f"A/A control {written(measure, number.control[name])}"
+    control = control_of(measure, number.control, "A/A control")
     under = " · ".join(part for part in (beside(measure, number.values), control) if part)
     value = written(measure, number.values[name])
     return f"<div class=tile>{escape(measure.title)}<b>{escape(value)}</b><small>{escape(under)}</small>{words(name)}</div>"
@@ -108,7 +112,7 @@ def _samples(r: ShiftReport) -> str:
     samples, (ours, theirs) = r.samples, r.classifier.typical
     parts = []
     for name, start, typical in (("Source", 0, ours), ("Target", samples.n, theirs)):
-        some, most = _strip(samples, np.arange(start, start + STRIP)), _strip(samples, typical)
+        some, most = _strip(samples, np.arange(start, start + min(STRIP, samples.n))), _strip(samples, typical)
         parts.append(f"<div><h2>{name} samples</h2>{some}<p class=note>Most {name.lower()}-like, by the domain classifier:</p>{most}</div>")
     return f"<div class=two>{''.join(parts)}</div>"
 
@@ -139,28 +143,37 @@ def _png(picture: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
-def _properties(r: Explanation) -> str:
-    head = "<h2>What explains the difference</h2>"
-    if not r.properties:
-        said = "No single property tells the domains apart." if r.differ else "There is no difference to explain."
-        return f"{head}<div class=box>{said}</div>"
-    figure = svg.bars([(e.title, e.share, e.share_low, e.share_high) for e in r.properties[:STRIP]])
-    lines = "; ".join(f"{e.title}: {direction(e)}" for e in r.properties[:3] if e.share_low > 0)
-    return f"{head}{figure}<p class=note>{escape(lines)}. Medians. Shares overlap, so they do not add up.</p>{words('explained')}"
+def _listed(title: str, sentences: list[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return f"<h2>{title}</h2><div class=box><ul>{items}</ul></div>" if items else ""
+
+
+def _properties(r: ShiftReport) -> str:
+    head, rows = "<h2>What explains the difference</h2>", r.explanation.properties
+    if not rows:
+        return f"{head}<div class=box>{escape(nothing_explained(r.samples, r.explanation))}</div>"
+    figure = svg.bars([(e.title, e.share, e.share_low, e.share_high) for e in rows[:STRIP]])
+    return f"{head}{figure}<p class=note>{escape(explained_by(r.explanation))}</p>{words('explained')}"
 
 
 def _classes(shift: dict[str, Any]) -> str:
     series = [("source", shift["source"])]
     legend = ["blue: source"]
+    lines = ""
     if shift["estimated"] is not None:
         series.append(("target", shift["estimated"]))
         legend.append("orange: target, estimated without its labels")
+        lines = "".join(
+            f"<tr><th>{escape(name)}</th><td>{percent(value)}</td><td>{in_percent(low)} to {percent(high)}</td></tr>"
+            for name, value, low, high in zip(shift["classes"], shift["estimated"], shift["low"], shift["high"], strict=True)
+        )
+        lines = f"<table><tr><th>class</th><td>estimated</td><td>95 % interval</td></tr>{lines}</table>"
     if shift["true"] is not None:
         series.append(("truth", shift["true"]))
         legend.append("outlined: target, true (evaluation only)")
-    note = shift["refusal"] or ("Do not trust the estimates: some would have to lie below 0." if shift["contradicted"] else "")
     figure = svg.shares(shift["classes"], series)
-    return f"<h2>Class shares</h2>{figure}<p class=note>{'; '.join(legend)}. {escape(note)}</p>{words('label_shift')}"
+    remark = f"<p><b>{escape(shift['remark'])}</b></p>"
+    return f"<h2>Class shares</h2>{figure}<p class=note>{'; '.join(legend)}.</p>{lines}{remark}{words('label_shift')}"
 
 
 def _map(r: ShiftReport) -> str:

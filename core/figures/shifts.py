@@ -11,15 +11,19 @@ from core.figures import style
 from core.measures.classifier import DomainAuc
 from core.measures.explained import Explained
 from core.measures.label_shift import LabelShift
-from core.reports.text import auc_value, number
+from core.reports.shift_text import direction
+from core.reports.text import auc_value
 
 SHOWN = 8  # properties
 
 
-def auc_gauge(auc: DomainAuc, control: DomainAuc, dark: bool = False) -> go.Figure:
-    """From 0.5 (alike) to 1 (told apart): the AUC with its interval above, the A/A control below."""
+def auc_gauge(auc: DomainAuc, control: DomainAuc | None, dark: bool = False) -> go.Figure:
+    """From 0.5 (alike) to 1 (told apart): the AUC with its interval above, the A/A control, if any, below."""
     fig = style.figure(dark, x="", y="")
-    for name, found, colour in (("A/A control", control, style.GREY), ("source and target", auc, style.target_colour(dark))):
+    rows = [("source and target", auc, style.target_colour(dark))]
+    if control is not None:
+        rows.insert(0, ("A/A control", control, style.GREY))
+    for name, found, colour in rows:
         low, high = max(found.low, 0.4), found.high
         fig.add_trace(
             go.Scatter(x=[low, high], y=[name, name], mode="lines", line={"color": colour, "width": 9}, opacity=0.35, hoverinfo="skip")
@@ -63,9 +67,9 @@ def explained_bars(rows: Sequence[Explained], dark: bool = False) -> go.Figure:
                 "thickness": 1.2,
                 "width": 3,
             },
-            customdata=[[number(row.source), number(row.target), auc_value(row.auc), row.meaning] for row in rows],
-            hovertemplate="<b>%{y}</b>: %{x:.0f} %<br>%{customdata[3]}<br>median: source %{customdata[0]}, target %{customdata[1]}"
-            "<br>AUC of this alone %{customdata[2]}<extra></extra>",
+            customdata=[[direction(row), auc_value(row.auc), row.meaning] for row in rows],
+            hovertemplate="<b>%{y}</b>: %{x:.0f} %<br>%{customdata[2]}<br>%{customdata[0]}"
+            "<br>AUC of this alone %{customdata[1]}<extra></extra>",
         )
     )
     fig.update_xaxes(range=[0, 104])
@@ -79,14 +83,13 @@ def class_shares(found: LabelShift, truth: np.ndarray | None, names: Sequence[st
     fig = style.figure(dark, x="class", y="share (%)")
     fig.add_trace(_shares("source", found.source, names, {"color": style.source_colour(dark)}))
     if found.estimated is not None and found.low is not None and found.high is not None:
-        bar = _shares("target, estimated", np.maximum(found.estimated, 0), names, {"color": style.target_colour(dark)})
-        # The bar ends at 0, the interval where it is: shares below 0 say that more than the shares has changed.
-        shown = np.maximum(found.estimated, 0)
+        shown = found.estimated
+        bar = _shares("target, estimated", shown, names, {"color": style.target_colour(dark)})
         bar.error_y = {
             "type": "data",
             "symmetric": False,
-            "array": (100 * np.maximum(found.high - shown, 0)).astype(np.float32),
-            "arrayminus": (100 * np.maximum(shown - np.maximum(found.low, 0), 0)).astype(np.float32),
+            "array": (100 * (found.high - shown)).astype(np.float32),
+            "arrayminus": (100 * (shown - found.low)).astype(np.float32),
             "color": style.ink(dark),
             "thickness": 1.2,
             "width": 2,

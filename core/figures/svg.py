@@ -18,8 +18,8 @@ from core.reports.text import auc_value, fixed, percent
 WIDTH = 560
 
 
-def gauge(value: float, low: float, high: float, control: float) -> str:
-    """A scale from 0.5 to 1 with the value, its interval, and the A/A control below it."""
+def gauge(value: float, low: float, high: float, control: float | None) -> str:
+    """A scale from 0.5 to 1 with the value, its interval, and the A/A control below it, where there is one."""
     left, right = 20, WIDTH - 20
 
     def at(v: float) -> float:
@@ -30,14 +30,17 @@ def gauge(value: float, low: float, high: float, control: float) -> str:
         f'<text x="{at(v):.1f}" y="90" text-anchor="middle">{name}</text>'
         for v, name in ((0.5, "0.5 alike"), (0.75, "0.75"), (1.0, "1"))
     )
+    beside = "no A/A control" if control is None else f"A/A control {auc_value(control)}"
+    below = ""
+    if control is not None:
+        x = at(control)
+        below = f'<circle class="grey" cx="{x:.1f}" cy="58" r="6"/><text x="{x + 12:.1f}" y="62">{beside}</text>'
     return _svg(
         96,
-        f"AUC {auc_value(value)}, A/A control {auc_value(control)}",
+        f"AUC {auc_value(value)}, {beside}",
         f'{ticks}<rect class="target soft" x="{at(low):.1f}" y="24" width="{max(at(high) - at(low), 1):.1f}" height="10" rx="5"/>'
         f'<circle class="target" cx="{at(value):.1f}" cy="29" r="7"/>'
-        f'<text x="{at(value) - 12:.1f}" y="21" text-anchor="end">{auc_value(value)}</text>'
-        f'<circle class="grey" cx="{at(control):.1f}" cy="58" r="6"/>'
-        f'<text x="{at(control) + 12:.1f}" y="62">A/A control {auc_value(control)}</text>',
+        f'<text x="{at(value) - 12:.1f}" y="21" text-anchor="end">{auc_value(value)}</text>{below}',
     )
 
 

@@ -1,7 +1,7 @@
 """2-D maps of features in which a point keeps its identity across epochs: PCA, discriminant, UMAP; their quality and outlines.
 
-Rows are L2-normalised first, as for MMD², so that the picture and the curve describe the same geometry and a network whose feature
-norms grow does not shrink its first epochs to a dot. Features of one or two columns are a map already and are left as they are.
+Rows are L2-normalised first, so that a network whose feature norms grow does not shrink its first epochs to a dot; a change of scale
+is seen by MMD², whose columns are standardised, and not on a map. Features of one or two columns are a map already and stay as they are.
 """
 
 from core.maps.discriminant import Basis, discriminant_map, live_discriminant

@@ -191,8 +191,8 @@ def _note(record: Record, shown: int) -> str:
     seed = record.experiment().get("seed", 0)
     of = f"{totals[0]:,}" if totals[0] == totals[1] else f"{totals[0]:,} source and {totals[1]:,} target"
     if totals[0] == totals[1]:
-        return f"Showing {shown:,} of {of} held-out samples per domain, drawn with seed {seed}, source classes in proportion."
-    return f"Showing {shown:,} samples per domain, of {of} held-out ones, drawn with seed {seed}, source classes in proportion."
+        return f"Showing {shown:,} of {of} held-out samples per domain, drawn at random with seed {seed}."
+    return f"Showing {shown:,} samples per domain, of {of} held-out ones, drawn at random with seed {seed}."
 
 
 def _ground(record: Record, numbers: tuple[int, ...]) -> tuple[Ground, list[Rings]]:

@@ -13,6 +13,7 @@ from core.measures import (  # noqa: F401, I001  (they register themselves, in t
     distances,
     explained,
     gauges,
+    giveaways,
     label_shift,
     ridge,
     validators,

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from core.measures.scale import Scale
 from core.registry import Registry
 
 MEASURED = 500  # samples per domain in MMD² and domain AUC: the snapshot's first ones, so that both cost the same at any snapshot size
@@ -32,9 +33,9 @@ class Evaluation:
         int64, N; the target's are None where unknown and are used for evaluation only.
     source_features, target_features : ndarray
         float32, n×D with the same n on both sides (the snapshot sample): the shift measures come from these.
-    bandwidth : float
-        Base bandwidth of the MMD kernel in squared distance between L2-normalised rows; fixed once per run,
-        from the features before adaptation, so that the curve means one thing.
+    scale : Scale
+        How features are standardised, and the kernel's width, for MMD²: fixed once per run, on the features before adaptation, so that
+        the curve means one thing.
     seed : int
         Source of every random draw.
     grid : tuple of ndarray, optional
@@ -47,7 +48,7 @@ class Evaluation:
     target_labels: np.ndarray | None
     source_features: np.ndarray
     target_features: np.ndarray
-    bandwidth: float
+    scale: Scale
     seed: int
     grid: tuple[np.ndarray, np.ndarray] | None = None
 

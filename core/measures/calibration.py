@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.measures.accuracy import wilson
 from core.measures.base import MEASURES, Band, Drawing, Measure, Z
 
-BINS = 15  # at most, and about `PER_BIN` samples in each
+BINS = 15  # of the diagram at most, with about `PER_BIN` samples in each; of the binned ECE always, as its authors take 15
 PER_BIN = 20
 WAVES = np.arange(1, 8)  # half waves of the curve, over the rank of the confidence
 RATIOS = np.array([0, 0.5, 2, 8, 32, 128, 512, 2048])[:, None]  # variance of a curve's first wave in units of the noise: these are tried
@@ -34,10 +34,10 @@ class Calibration:
         float64, B: mean confidence of a bin, share of right predictions in it, and that share's 95 % Wilson interval.
     counts : ndarray
         int64, B.
-    plain : float
-        The expected calibration error as it is usually printed, which noise alone makes larger than 0.
-    ece, ece_low, ece_high : float
-        Without bins, and without that bias as far as it can be taken off; its 95 % interval.
+    binned : float
+        The ECE of Guo et al. (2017), as papers print it: over 15 bins of equal width, which noise alone makes larger than 0.
+    error, error_low, error_high : float
+        E|P(right | c) − c| itself, without bins, and without that bias as far as it can be taken off; its 95 % interval.
     overconfidence : float
         Mean confidence minus accuracy; above 0 the network is too sure.
     """
@@ -48,22 +48,23 @@ class Calibration:
     low: np.ndarray
     high: np.ndarray
     counts: np.ndarray
-    plain: float
-    ece: float
-    ece_low: float
-    ece_high: float
+    binned: float
+    error: float
+    error_low: float
+    error_high: float
     overconfidence: float
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray, seed: int = 0) -> Calibration:
-    """Reliability diagram and expected calibration error of the predicted class (Guo et al. 2017, arXiv 1706.04599).
+    """Reliability diagram, calibration error and binned ECE of the predicted class.
 
-    What is to be known is E|P(right | c) − c|: how far the confidence c of a sample is from the share of right answers among all
-    samples of that confidence, on average over the population. It knows of no bins.
+    What is to be known is the ℓ₁ calibration error E|P(right | c) − c| (Guo et al. 2017, arXiv 1706.04599, equation 2; Kumar et al. 2019,
+    arXiv 1909.10155): how far the confidence c of a sample is from the share of right answers among all samples of that
+    confidence, on average over the population. It knows of no bins.
 
-    ``plain`` is the usual sum over bins of equal mass (Nguyen & O'Connor 2015, arXiv 1508.05154), Σ_b n_b/n · |accuracy_b − confidence_b|.
-    It is biased upwards, as chance never cancels inside |·| (Kumar et al. 2019, arXiv 1909.10155), and a bootstrap of it is so twice.
-    ``ece`` uses instead that
+    ``binned`` is what Guo et al. estimate it by and call ECE, Σ_b n_b/n · |accuracy_b − confidence_b| over 15 bins of equal width
+    (equation 3). It is biased upwards, as chance never cancels inside |·| (Kumar et al. 2019), and a bootstrap of it is so twice. So
+    ``error`` is *not* that sum. It uses instead that
 
         E|P(right | c) − c| = max over s of E[s(c) · (right − c)],  s(c) = ±1
 
@@ -111,11 +112,17 @@ def binary_calibration(confidence: np.ndarray, right: np.ndarray, seed: int = 0)
     starts, counts = np.array([part[0] for part in parts]), np.array([len(part) for part in parts])
     sums, hits = np.add.reduceat(c, starts), np.add.reduceat(y, starts)
     low, high = np.array([wilson(int(hit), int(count)) for hit, count in zip(hits, counts, strict=True)]).T
-    plain = float(np.abs(hits - sums).sum() / n)
-    return Calibration(n, sums / counts, hits / counts, low, high, counts, plain, *_ece_interval(c, y, seed), float((c - y).mean()))
+    interval, overconfidence = _error_interval(c, y, seed), float((c - y).mean())
+    return Calibration(n, sums / counts, hits / counts, low, high, counts, binned_ece(c, y), *interval, overconfidence)
 
 
-def _ece_interval(c: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, float]:
+def binned_ece(confidence: np.ndarray, right: np.ndarray) -> float:
+    """Σ_b n_b/n · |accuracy_b − confidence_b| over `BINS` bins ((b − 1)/15, b/15] (Guo et al. 2017, arXiv 1706.04599, equation 3)."""
+    bins = np.clip(np.ceil(BINS * confidence).astype(int) - 1, 0, BINS - 1)
+    return float(np.abs(np.bincount(bins, right - confidence)).sum() / len(confidence))
+
+
+def _error_interval(c: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, float]:
     """Estimate, low and high of E|P(right | c) − c|, from sorted confidences c and outcomes y."""
     n, gap = len(c), y - c
     rank = (rankdata(c) - 0.5) / n
@@ -177,14 +184,15 @@ def _tilted(c: np.ndarray, fitted: np.ndarray, sign: np.ndarray) -> tuple[np.nda
 
 MEASURES.add(
     Measure(
-        "ece",
-        "Calibration error (ECE)",
+        "calibration_error",
+        "Calibration error, without bins",
         "How far the network's confidence is from its accuracy, on average. 0: of the predictions with 90 % confidence, 90 % are right.",
         r"\begin{gathered}\mathbb{E}\,|P(\text{right}\mid c) - c| \\"
         r"= \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]\end{gathered}",
-        "Guo et al. 2017, arXiv 1706.04599; bias of the sum over bins: Kumar et al. 2019, arXiv 1909.10155; with signs in place of bins: "
-        "Błasiok et al. 2023, arXiv 2211.16886.",
-        "It estimates the error on all such data; the usual sum over bins is too large by chance. A smooth curve decides where the "
+        "What is estimated: Guo et al. 2017, arXiv 1706.04599, equation 2. By cross-fitted signs in place of bins: "
+        "Błasiok et al. 2023, arXiv 2211.16886. Why not by bins: Kumar et al. 2019, arXiv 1909.10155.",
+        "It is not the ECE that papers print: that is a sum over 15 bins (Guo et al., equation 3), which chance makes too large; it stands "
+        "under the reliability diagram. A smooth curve decides where the "
         "network is too sure and where not sure enough; an error that changes sign within a narrow range is missed. If the interval begins "
         "at 0, no error is shown; its upper end says how large one could still be. It is about the predicted class only. On the target it "
         "needs labels.",
@@ -193,7 +201,7 @@ MEASURES.add(
         label="calibration error",
         needs_target_labels=True,
         finding_of="run",
-        companions=("ece_low", "ece_high"),
-        drawing=Drawing("share", 1, band=Band("ece_low", "ece_high"), column="shown"),
+        companions=("calibration_error_low", "calibration_error_high"),
+        drawing=Drawing("share", 1, band=Band("calibration_error_low", "calibration_error_high"), column="shown"),
     )
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.measures.base import MEASURES, Evaluation, Measure, Populations
+from core.measures.scale import Scale
 from core.registry.contract import require, require_sentences, require_text, run_checks
 
 SAMPLES, HELD_OUT, CLASSES, WIDTH = 60, 90, 3, 8
@@ -66,7 +67,8 @@ def evaluation(target_labels: bool = True) -> Evaluation:
     plane = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2).astype(np.float32)
     grid = (np.tile(plane, (1, WIDTH // 2)), np.full((len(plane), CLASSES), 1 / CLASSES, np.float32))
     known = labels[1] if target_labels else None
-    return Evaluation(probabilities[0], probabilities[1], labels[0], known, pair.source, pair.target, pair.bandwidth, 0, grid)
+    scale = Scale.of(pair.source, pair.target)
+    return Evaluation(probabilities[0], probabilities[1], labels[0], known, pair.source, pair.target, scale, 0, grid)
 
 
 def populations() -> Populations:

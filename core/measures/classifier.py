@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import sqrt
 
@@ -12,12 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from core.errors import InputError
 from core.measures.accuracy import root
 from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z
-from core.measures.ridge import pairs_won
-
-FOLDS = 5
+from core.measures.ridge import FOLDS, label_free_folds, pairs_won, pooled_rows
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,9 @@ class DomainAuc:
 def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 0) -> DomainAuc:
     """Classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv 1610.06545) by 5-fold logistic regression.
 
-    Each row is scored by a classifier that has not seen it (the scaler too is fitted inside the fold). Scores are only compared
-    within a fold, since intercept and scale differ between classifiers; the AUC is the mean over folds, weighted by
-    their number of pairs.
+    Each row is scored by a classifier that has not seen it (the scaler too is fitted inside the fold); the folds are those of
+    `label_free_folds`. Scores are only compared within a fold, since intercept and scale differ between classifiers; the AUC is the mean
+    over folds, weighted by their number of pairs.
 
     The interval is Newcombe's score interval (2006, Statistics in Medicine 25:559-573, method 5) with the variance raised for
     cross-validation, see `auc_interval`. DeLong's and the bootstrap interval shrink to [1, 1] when the domains are separated perfectly.
@@ -59,8 +55,8 @@ def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 
     of one fold trained the classifiers of the others, the folds' AUCs are correlated even without a shift, and the
     false alarms at 5 % come out at 12 %.
 
-    The proxy A-distance (Ben-David et al. 2007, NeurIPS 19) is 2(1 − 2ε) with ε the mean of both domains' out-of-fold error
-    rates; below 0 (worse than chance) it is 0.
+    The proxy A-distance (Ben-David et al. 2007, NeurIPS 19) is 2(1 − 2ε) with ε the mean of both domains' error rates, averaged over
+    the folds in the same way; below 0 (worse than chance) it is 0.
 
     Parameters
     ----------
@@ -77,22 +73,20 @@ def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 
     InputError
         Fewer than five rows on a side, another number of columns, or values that are not finite.
     """
-    rows = _pool(x, y)
-    labels = np.repeat([0, 1], [len(x), len(y)])
-    auc, scores = _cross_validate(rows, labels, seed)
+    rows = pooled_rows(x, y)
+    labels, fold = np.repeat([0, 1], [len(x), len(y)]), label_free_folds(rows, seed)
+    auc, error, scores = _cross_validate(rows, labels, fold)
     p = None
     if permutations:
         rng = np.random.default_rng([seed, 0xC25])
-        null = np.array([_cross_validate(rows, rng.permutation(labels), seed)[0] for _ in range(permutations)])
+        null = np.array([_cross_validate(rows, rng.permutation(labels), fold)[0] for _ in range(permutations)])
         p = float(1 + (null >= auc - 1e-12).sum()) / (1 + permutations)
-    # A score of exactly 0 is half an error.
-    error = ((1 + np.sign(scores[: len(x)]).mean()) / 2 + (1 - np.sign(scores[len(x) :]).mean()) / 2) / 2
     return DomainAuc(auc, *auc_interval(auc, len(x), len(y), x.shape[1]), p, float(max(0.0, 2 * (1 - 2 * error))), scores)
 
 
 def domain_probability(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The probability of being a target row at each row of ``at``, by the logistic regression of `domain_auc` fitted on all rows."""
-    model = _classifier().fit(_pool(x, y), np.repeat([0, 1], [len(x), len(y)]))
+    model = _classifier().fit(pooled_rows(x, y), np.repeat([0, 1], [len(x), len(y)]))
     return model.predict_proba(at.astype(np.float64))[:, 1]
 
 
@@ -132,64 +126,24 @@ def auc_interval(auc: float, n: int, m: int, width: int) -> tuple[float, float]:
     return low, high
 
 
-def _pool(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    for where, rows in (("source_features", x), ("target_features", y)):
-        if rows.ndim != 2 or len(rows) < FOLDS:
-            raise InputError(
-                where,
-                f"they have the shape {rows.shape}, and the domain classifier needs at least {FOLDS} rows of features.",
-                "Evaluate more samples of this domain.",
-            )
-        if not np.isfinite(rows).all():
-            raise InputError(
-                where,
-                "they hold values that are not finite numbers.",
-                "The training diverged. Lower the learning rate or the trade-off and run again.",
-            )
-    if x.shape[1] != y.shape[1]:
-        raise InputError(
-            "target_features", f"they have {y.shape[1]} columns and the source has {x.shape[1]}.", "Compare features of one backbone."
-        )
-    return np.concatenate([x, y]).astype(np.float64)
-
-
-def folds_of_distinct_rows(rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
-    """The fold of each row: random, each domain spread evenly, and a row and its copy in the other domain together.
-
-    Were a copy with the other label in the training folds, the classifier would learn the opposite of the truth: two
-    identical samples come out at an AUC near 0.3 instead of 0.5.
-    """
-    order = np.random.default_rng([seed, 0xF01D]).permutation(len(rows))
-    of_domain: list[dict[tuple[bytes, int], int]] = []
-    for domain in (0, 1):
-        seen: Counter[bytes] = Counter()
-        keyed = {}
-        for i in order[labels[order] == domain]:
-            content = rows[i].tobytes()
-            keyed[content, seen[content]] = i  # the second copy here pairs with the second copy there
-            seen[content] += 1
-        of_domain.append(keyed)
-    shared = [key for key in of_domain[0] if key in of_domain[1]]
-    fold = np.empty(len(rows), dtype=int)
-    for keyed in of_domain:
-        rest = [i for key, i in keyed.items() if key not in of_domain[0] or key not in of_domain[1]]
-        sequence = [keyed[key] for key in shared] + rest
-        fold[sequence] = np.arange(len(sequence)) % FOLDS
-    return fold
-
-
-def _cross_validate(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
-    """AUC as the pair-weighted mean over folds, and the out-of-fold scores."""
-    scores = np.empty(len(rows))
-    won, pairs = 0.0, 0
-    fold = folds_of_distinct_rows(rows, labels, seed)
+def _cross_validate(rows: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """AUC and mean error rate of both domains, as the pair-weighted means over folds, and the out-of-fold scores."""
+    scores = np.zeros(len(rows))
+    won = missed = 0.0
+    pairs = 0
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        if len(np.unique(labels[train])) < 2:
+            continue
         model = _classifier().fit(rows[train], labels[train])
-        scores[test] = model.decision_function(rows[test])
-        fold_won, fold_pairs = pairs_won(scores[test], labels[test] == 1)
-        won, pairs = won + fold_won, pairs + fold_pairs
-    return float(won / pairs), scores
+        scores[test] = np.round(model.decision_function(rows[test]), 9)  # equal rows must stay ties
+        target = labels[test] == 1
+        fold_won, fold_pairs = pairs_won(scores[test], target)
+        if fold_pairs:
+            won, pairs = won + fold_won, pairs + fold_pairs
+            # A score of exactly 0 is half an error.
+            missed += fold_pairs * (1 + (np.sign(scores[test][~target]).mean() - np.sign(scores[test][target]).mean()) / 2) / 2
+    return (float(won / pairs), float(missed / pairs), scores) if pairs else (0.5, 0.5, scores)
 
 
 def classified(pair: Populations) -> DomainAuc:

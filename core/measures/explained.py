@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
@@ -13,26 +14,61 @@ from core.measures.classifier import auc_interval
 from core.measures.properties import Property
 from core.measures.ridge import FOLDS, label_free_folds, pairs_won
 
+Summary = Literal["median", "share", "known"]
 
-@dataclass(frozen=True)
-class Explained:
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """What a property is like in either domain.
+
+    ``summary`` says what ``source`` and ``target`` are: "median": of the values that are known, in the property's own unit; "share" of
+    the samples with the higher of only two values, which is ``level``; "known": share of the samples that have a value, where one
+    domain has none. ``source_n`` and ``target_n`` are how many samples that rests on. ``constant`` names the domain in which all
+    values are the same, where they are in one of them alone.
+    """
+
+    summary: Summary
+    source: float
+    target: float
+    source_n: int
+    target_n: int
+    level: float | None = None
+    constant: Literal["", "source", "target"] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained(Sides):
     """One property.
 
-    ``source`` and ``target`` are medians in the property's own unit. ``auc`` is what a classifier reaches that sees nothing else,
-    with its 95 % interval; ``share`` is (auc − ½) ÷ (auc of all inputs − ½), between 0 and 1, with the interval's ends.
+    ``auc`` is what a classifier reaches that sees nothing else, with its 95 % interval; ``share`` is (auc − ½) ÷ (auc of all
+    inputs − ½), between 0 and 1, with the interval's ends.
     """
 
     title: str
     meaning: str
     more: str
-    source: float
-    target: float
     auc: float
     low: float
     high: float
     share: float
     share_low: float
     share_high: float
+
+
+def sides(source: np.ndarray, target: np.ndarray) -> Sides:
+    """Describe two sets of values, NaN where one is missing, by what can be said of them: a median says nothing of a yes or no."""
+    known = source[~np.isnan(source)], target[~np.isnan(target)]
+    n, m = map(len, known)
+    if not n or not m:
+        return Sides(summary="known", source=n / len(source), target=m / len(target), source_n=len(source), target_n=len(target))
+    different = np.unique(np.concatenate(known))
+    if len(different) == 2:
+        here, there = (float((values == different[1]).mean()) for values in known)
+        return Sides(summary="share", source=here, target=there, source_n=n, target_n=m, level=float(different[1]))
+    here, there = (float(np.median(values)) for values in known)
+    flat = [bool(np.ptp(values) == 0) for values in known]
+    constant: Literal["", "source", "target"] = "" if flat[0] == flat[1] else "source" if flat[0] else "target"
+    return Sides(summary="median", source=here, target=there, source_n=n, target_n=m, constant=constant)
 
 
 def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -49,7 +85,7 @@ def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.nda
     """
     design = np.stack(_scores(values), axis=-1)  # N×P×3
     design = design.transpose(1, 0, 2)
-    fold = label_free_folds(len(labels), seed)
+    fold = label_free_folds(values, seed)
     y = np.where(labels, 1.0, -1.0)
     won, pairs = np.zeros(values.shape[1]), np.zeros(values.shape[1])
     for k in range(FOLDS):
@@ -60,7 +96,7 @@ def single_aucs(values: np.ndarray, labels: np.ndarray, seed: int = 0) -> np.nda
         scores = np.round((test @ weights)[..., 0].T, 9)
         fold_won, fold_pairs = pairs_won(scores, np.broadcast_to(labels[fold == k][:, None], scores.shape))
         won, pairs = won + fold_won, pairs + fold_pairs
-    return won / pairs
+    return np.where(pairs > 0, won / np.maximum(pairs, 1), 0.5)
 
 
 def _scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -69,7 +105,14 @@ def _scores(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.ones_like(z), z, z**2 - 1
 
 
-def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc: float, seed: int = 0) -> list[Explained]:
+def explained(
+    found: list[Property],
+    source: np.ndarray,
+    target: np.ndarray,
+    auc: float,
+    seed: int = 0,
+    missing: tuple[np.ndarray, np.ndarray] | None = None,
+) -> list[Explained]:
     """Every property's share of the difference, the largest first; none where nothing here tells the domains apart.
 
     Where one property beats the classifier that sees everything (it sees a change of spread, a linear classifier does not), the best
@@ -82,9 +125,12 @@ def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc
         Their values, n×P and m×P.
     auc : float
         Of the domain classifier that sees everything.
+    missing : tuple of ndarray, optional
+        Which of the values were filled in, n×P and m×P. They tell the domains apart like all others, and are not described.
     """
     if not found:
         return []
+    gone = missing or (np.zeros(source.shape, bool), np.zeros(target.shape, bool))
     labels = np.repeat([False, True], [len(source), len(target)])
     aucs = single_aucs(np.concatenate([source, target]), labels, seed)
     # Each property gives two columns. Whether chance lies inside of the whole's interval does not depend on how many there are.
@@ -92,12 +138,25 @@ def explained(found: list[Property], source: np.ndarray, target: np.ndarray, auc
     whole = max(auc, float(aucs.max()))
     if auc_interval(whole, len(source), len(target), 2)[0] <= 0.5:
         return []
-    medians = np.median(source, 0), np.median(target, 0)
     rows = []
     for j, entry in enumerate(found):
-        shares = (float(np.clip((value - 0.5) / (whole - 0.5), 0, 1)) for value in (aucs[j], *intervals[j]))
-        ends = float(medians[0][j]), float(medians[1][j])
-        rows.append(Explained(entry.title, entry.meaning, entry.more, *ends, float(aucs[j]), *intervals[j], *shares))
+        seen = sides(np.where(gone[0][:, j], np.nan, source[:, j]), np.where(gone[1][:, j], np.nan, target[:, j]))
+        alone = (float(aucs[j]), *intervals[j])
+        share, share_low, share_high = (float(np.clip((value - 0.5) / (whole - 0.5), 0, 1)) for value in alone)
+        rows.append(
+            Explained(
+                **vars(seen),
+                title=entry.title,
+                meaning=entry.meaning,
+                more=entry.more,
+                auc=alone[0],
+                low=alone[1],
+                high=alone[2],
+                share=share,
+                share_low=share_low,
+                share_high=share_high,
+            )
+        )
     return sorted(rows, key=lambda row: -row.share)
 
 

@@ -25,29 +25,6 @@ class MMDTest:
     null: np.ndarray
 
 
-def normalise(x: np.ndarray | Tensor) -> Tensor:
-    """Rows scaled to length 1, float32 N×D; a row of zeros stays zero."""
-    x = torch.as_tensor(x).detach().float()
-    return x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
-
-
-def base_bandwidth(x: np.ndarray | Tensor, y: np.ndarray | Tensor) -> float:
-    """Mean squared distance between two different rows of the pooled, L2-normalised sample.
-
-    The rows are normalised here, so features of any scale may be passed. With z the N pooled rows and z̄ their mean, the mean over
-    i ≠ j of |zᵢ−zⱼ|² is 2 Σ|zᵢ−z̄|² / (N−1), so no distance matrix is needed. If all rows coincide, the kernel
-    is 1 whatever the bandwidth and 1.0 is returned.
-
-    Parameters
-    ----------
-    x, y : ndarray or Tensor
-        Features, n×D and m×D.
-    """
-    pooled, _ = _pool(normalise(x), normalise(y))
-    mean = 2 * float(pooled.double().square().sum()) / (len(pooled) - 1)
-    return mean if mean > 1e-10 else 1.0
-
-
 def mmd2(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float) -> float:
     """Unbiased MMD² (Gretton et al. 2012, lemma 6); may be slightly negative, and averages to 0 when x and y are alike.
 
@@ -57,7 +34,7 @@ def mmd2(x: np.ndarray | Tensor, y: np.ndarray | Tensor, bandwidth: float) -> fl
     Parameters
     ----------
     x, y : ndarray or Tensor
-        Rows as they are, n×D and m×D. Pass ``normalise(features)`` when the bandwidth is from `base_bandwidth`.
+        Rows as they are, n×D and m×D; standardised ones where the bandwidth is that of a `Scale`.
     bandwidth : float
         Squared distance, > 0.
 
@@ -144,7 +121,7 @@ def _statistics(pooled: Tensor, n: int, bandwidth: float, labellings: Tensor) ->
     The observed Σ_xx is added up in float64, which brings its error from 2e-8 to below 1e-9; its null can do with less.
     """
     if not (np.isfinite(bandwidth) and bandwidth > 0):
-        raise InputError("bandwidth", f"{bandwidth} is not a positive number.", "Take it from base_bandwidth(x, y).")
+        raise InputError("bandwidth", f"{bandwidth} is not a positive number.", "Take it from Scale.of(x, y).")
     total, m = len(pooled), len(pooled) - n
     labellings = labellings.to(pooled.device)
     norms = pooled.square().sum(dim=1)
@@ -187,8 +164,9 @@ def _kernel_tile(a: Tensor, b: Tensor, norms_a: Tensor, norms_b: Tensor, bandwid
 
 
 def mmd2_of_run(evaluation: Evaluation) -> dict[str, float]:
-    source, target = normalise(evaluation.source_features), normalise(evaluation.target_features)
-    return _with_null(mmd_test(source, target, evaluation.bandwidth, seed=evaluation.seed))
+    scale = evaluation.scale
+    source, target = map(scale.standardised, (evaluation.source_features, evaluation.target_features))
+    return _with_null(mmd_test(source, target, scale.bandwidth, seed=evaluation.seed))
 
 
 def compared_by_kernel(pair: Populations) -> MMDTest:
@@ -213,8 +191,9 @@ MEASURES.add(
         r" - \frac{2\sum_{i,j} k(x_i,y_j)}{nm},\quad "
         r"k(a,b) = \frac15 \sum_{c\in\{\frac14,\frac12,1,2,4\}} e^{-\lVert a-b\rVert^2/(c\,h)}",
         source="Gretton et al. 2012, A Kernel Two-Sample Test, JMLR 13:723–773; kernels as in Long et al. 2015, arXiv 1502.02791",
-        limits="Its size has no unit and depends on the kernel's width h, which is fixed once per comparison: compare values within one "
-        "comparison only. It can be slightly negative. A small MMD² does not mean that classes have landed on their own kind.",
+        limits="Its size has no unit. Columns are standardised and the width h is fixed once, in a run before adaptation: compare values "
+        "of one comparison only. It also falls when all features shrink, or grow until all are far apart: see the feature norm. It can "
+        "be slightly negative. A small one does not mean that classes met their own kind.",
         range="about 0 (alike) upwards, below 2",
         better="lower",
         companions=("mmd2_p", "mmd2_null_low", "mmd2_null_high"),

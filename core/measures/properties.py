@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.registry import Registry
+from core.samples.hashing import WORD
 from core.samples.raw import Raw
 
 
 @dataclass(frozen=True)
 class Property:
-    """``compute(raw)`` returns one number for each sample; ``more`` says of a sample with a high value what it is."""
+    """``compute(raw)`` returns one number for each sample; ``more`` says of a sample with a high value what it is.
+
+    ``missing(raw)`` tells which of these numbers were filled in, since the sample had none.
+    """
 
     name: str
     title: str
@@ -22,6 +26,7 @@ class Property:
     meaning: str
     more: str
     compute: Callable[[Raw], np.ndarray]
+    missing: Callable[[Raw], np.ndarray] = lambda raw: np.zeros(len(raw.inputs), bool)
 
 
 PROPERTIES: Registry[Property] = Registry("property")
@@ -45,7 +50,9 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
     first = sides[0]
     if first.kind == "features":
         names = first.originals.columns or [f"x{j}" for j in range(first.inputs.shape[1])]
-        found = [Property(name, name, "features", "This column's value.", "higher", _column(j)) for j, name in enumerate(names)]
+        found = [
+            Property(name, name, "features", "This column's value.", "higher", _column(j), _missing(j)) for j, name in enumerate(names)
+        ]
     else:
         found = [entry for entry in PROPERTIES if entry.kind == first.kind]
     values = [np.column_stack([entry.compute(raw) for entry in found] or [np.zeros(len(raw.inputs))]).astype(float) for raw in sides]
@@ -56,6 +63,15 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
 
 def _column(j: int) -> Callable[[Raw], np.ndarray]:
     return lambda raw: raw.inputs[:, j]
+
+
+def _missing(j: int) -> Callable[[Raw], np.ndarray]:
+    return lambda raw: np.zeros(len(raw.inputs), bool) if raw.missing is None else raw.missing[:, j]
+
+
+def missing(found: list[Property], raw: Raw) -> np.ndarray:
+    """Which values of these properties were filled in, bool N×P."""
+    return np.column_stack([entry.missing(raw) for entry in found] or [np.zeros((len(raw.inputs), 0), bool)])
 
 
 @property_of("image", name="brightness", title="Brightness", meaning="Mean value of the pixels, 0 black to 1 white.", more="brighter")
@@ -125,7 +141,7 @@ def warmth(raw: Raw) -> np.ndarray:
 
 
 def _word_lists(raw: Raw) -> list[list[str]]:
-    return [re.findall(r"\w+", text.lower()) for text in raw.originals.texts]
+    return [re.findall(WORD, text.lower()) for text in raw.originals.texts]
 
 
 @property_of("text", name="length", title="Length", meaning="Number of words.", more="longer")

@@ -13,6 +13,7 @@ from core.methods import (  # noqa: F401  (they register themselves)
     fine_tuning,
     kernels,
     moments,
+    online,
     references,
     self_training,
     semi_supervised,

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from core.backbones import initialise
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method, ramp
+from core.methods.base import Batch, Method, MethodInfo, Step, TrainedParams, TwoDomainParams, method, ramp
 
 
 class _Reverse(torch.autograd.Function):
@@ -57,7 +57,7 @@ def perceptron(inputs: int, hidden: int, generator: torch.Generator) -> nn.Seque
     return layers
 
 
-class ReversalParams(MethodParams):
+class ReversalParams(TwoDomainParams):
     """What all methods with a discriminator behind a gradient reversal have."""
 
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
@@ -141,7 +141,7 @@ class BSP(ReversalMethod[BSPParams]):
         return replace(step, losses=step.losses | {"spectral": self.params.penalty * largest})
 
 
-class ADDAParams(MethodParams):
+class ADDAParams(TrainedParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target encoder's loss.")
     hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 
@@ -161,8 +161,9 @@ class ADDA(Method[ADDAParams]):
         clip=5.0,
         summary="Freezes the source's features and teaches a second encoder to make target samples look like them.",
         helps="When one encoder cannot serve both domains. Start from the source-trained network.",
-        hurts="Nothing holds the classes in place: if the source network is mostly wrong on the target, clouds land on wrong classes."
-        " On printed to handwritten digits it falls below source-only. Also under label shift.",
+        hurts="Nothing holds the classes in place, as no label is learned from while features move. If the source network is wrong on half"
+        " of the target, whole classes land on wrong ones, and no setting repairs that: it may stay below source-only, as on printed to"
+        " handwritten digits. Also under label shift.",
         shines="moved-blobs",
         fails="rare-classes",
         formula=r"\min_{D}\; \mathcal{L}_\text{domain}\big(D(F_S(x_S)), D(F_T(x_T))\big),\qquad"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from core.backbones import Network
+from core.methods.norm import Norm, TargetStatistics, norm_field
 from core.registry import Registry
 from core.samples.inputs import Indexed, Inputs
 
@@ -47,7 +49,7 @@ class MethodInfo:
     sees_source : bool
         Whether source data are handed over in adaptation; if not, batches hold none.
     instant : bool
-        Closed form: one epoch without batches, all of it in `Method.epoch`.
+        Closed form: no batches, all of it in `Method.epoch`, in as many epochs as `Method.stages` says.
     kinds : tuple of str
         Kinds of inputs the method can read; empty if it works on the features of any.
     shines, fails : str
@@ -87,6 +89,21 @@ class MethodParams(BaseModel):
     """Hyper-parameters: default, range and meaning side by side."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainedParams(MethodParams):
+    """What every method has that trains in steps. A method gives these its own defaults."""
+
+    rate: float = Field(1.0, gt=0, le=10, description="Learning rate of adaptation, as a multiple of the budget's.")
+    schedule: Literal["budget", "constant", "inverse", "cosine"] = Field(
+        "budget", description="How the learning rate falls in adaptation: as the budget says, or not at all, or as named."
+    )
+
+
+class TwoDomainParams(TrainedParams):
+    """What methods have that pass both domains through the network."""
+
+    norm: Norm = norm_field("pooled")
 
 
 P = TypeVar("P", bound=MethodParams)
@@ -189,7 +206,14 @@ class Method(nn.Module, Generic[P]):
     def __init__(self, network: Network, params: P, bottleneck: int, classes: int, generator: torch.Generator):
         super().__init__()
         self.network, self.params, self.classes = network, params, classes
+        self.norm: Norm = getattr(params, "norm", "pooled")
+        self.target_statistics = TargetStatistics(network) if self.norm == "own" else None
         self.build(bottleneck, generator)
+
+    @classmethod
+    def stages(cls, params: MethodParams) -> int:
+        """Epochs of an instant method: one, or as many as its work has parts that are to be judged by themselves."""
+        return 1
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
         """Make the method's own modules; most have none."""
@@ -209,7 +233,16 @@ class Method(nn.Module, Generic[P]):
 
         An instant method must answer before `epoch` as well: so it would predict without adaptation, and that is what it is judged by.
         """
-        return self.network(inputs)
+        with self.statistics(side):
+            return self.network(inputs)
+
+    def stream(self, inputs: Tensor, chunk: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and logits of the held-out target samples, part by part and in their order.
+
+        Only methods that learn while they predict (test-time adaptation) do more than `infer`; what they learn ends with the last part.
+        """
+        for part in inputs.split(chunk):
+            yield self.infer(part, "target")
 
     def step(self, batch: Batch, progress: float) -> Step:
         """The losses of one batch; ``progress`` runs from 0 to 1 over this run's adaptation."""
@@ -223,21 +256,37 @@ class Method(nn.Module, Generic[P]):
         """
         yield self.step(batch, progress)
 
+    def statistics(self, side: Side) -> AbstractContextManager[None]:
+        """While it lasts, batch norm uses and updates the running statistics of this side, where each side has its own."""
+        if side == "source" or self.target_statistics is None:
+            return nullcontext()
+        return self.target_statistics.used_by(self.network)
+
+    def features_of(self, source: Tensor, target: Tensor) -> Tensor:
+        """Features of samples of both domains, the source's first: in one pass or in two, as the method's ``norm`` says."""
+        if self.norm == "pooled":
+            return self.network.features(torch.cat([source, target]))
+        first = self.network.features(source)
+        with self.statistics("target"):
+            return torch.cat([first, self.network.features(target)])
+
     def forward_both(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Features and logits of source and target in one pass: batch norm sees both domains pooled."""
-        return self.network(torch.cat([batch.source, batch.target]))
+        """Features and logits of a batch, the source's first; ``norm`` says whose statistics batch norm uses."""
+        features = self.features_of(batch.source, batch.target)
+        return features, self.network.head(features)
 
     @torch.no_grad()
     def look(self, inputs: Inputs, chunk: int = 512) -> tuple[Tensor, Tensor]:
-        """Features and logits of any number of inputs, in evaluation mode and without gradient."""
+        """Features and logits of any number of the target's inputs, in evaluation mode and without gradient."""
         training = self.network.training
         self.network.eval()
-        features, logits = zip(*(self.network(part) for part in inputs.split(chunk)), strict=True)
+        with self.statistics("target"):
+            features, logits = zip(*(self.network(part) for part in inputs.split(chunk)), strict=True)
         self.network.train(training)
         return torch.cat(features), torch.cat(logits)
 
 
-class AlignmentParams(MethodParams):
+class AlignmentParams(TwoDomainParams):
     """Each method gives ``trade_off`` its own default, range and meaning."""
 
     trade_off: float

@@ -90,7 +90,8 @@ def predict(trial: Trial, method: Method) -> list[Tensor]:
             inputs = samples[torch.arange(len(samples), device=samples.device)]
             if not len(inputs):
                 continue
-            features, logits = method.infer(inputs, side)
+            parts = [method.infer(inputs, side)] if side == "source" else list(method.stream(inputs))
+            features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
             require(
                 features.ndim == 2 and len(features) == len(inputs), f"infer returns {side} features of {tuple(features.shape)}, not N×D."
             )
@@ -107,12 +108,14 @@ def closed_form(trial: Trial) -> None:
         return
     method = trial.fresh()
     before = predict(trial, method)
-    finite("gauge", method.epoch(trial.seen(), 0.0))
+    stages = method.stages(method.params)
+    for stage in range(stages):
+        finite("gauge", method.epoch(trial.seen(), stage / stages))
     after = predict(trial, method)
     for one, other in zip(before, after, strict=True):
         require(one.shape == other.shape, f"epoch changes the shape of what infer returns, {tuple(one.shape)} to {tuple(other.shape)}.")
     changed = any(not torch.allclose(one, other) for one, other in zip(before, after, strict=True))
-    require(changed, "epoch changes no prediction. An instant method learns there, and infer must use what it learned.")
+    require(changed, "epoch changes no prediction. An instant method learns there, and infer or stream must use what it learned.")
 
 
 def finite(what: str, values: Mapping[str, Tensor | float]) -> None:

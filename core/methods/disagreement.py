@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from core.backbones import initialise
 from core.methods.adversarial import reverse_gradient
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Step, method, ramp
+from core.methods.base import Batch, Method, MethodInfo, Step, TwoDomainParams, method, ramp
+from core.methods.norm import Norm, norm_field
 
 
 def classifier_discrepancy(first: Tensor, second: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def margin_disparity(logits: Tensor, adversary: Tensor, n: int, margin: float) -
     return margin * agree + disagree
 
 
-class MDDParams(MethodParams):
+class MDDParams(TwoDomainParams):
     trade_off: float = Field(0.1, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
     margin: float = Field(4.0, ge=1, le=20, description="Margin factor γ: how much agreeing on the source counts.")
     hidden: int = Field(128, ge=4, le=4096, description="Units in the adversary's hidden layer.")
@@ -80,7 +81,9 @@ class MDD(Method[MDDParams]):
         return Step({"task": F.cross_entropy(logits[:n], batch.labels), "disparity": disparity}, features)
 
 
-class MCDParams(MethodParams):
+class MCDParams(TwoDomainParams):
+    # As in the authors' code. Pooled, the target's features may shrink to where both classifiers know nothing, and agree.
+    norm: Norm = norm_field("separate")
     trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy.")
     repeats: int = Field(4, ge=1, le=10, description="Updates k of the features for each batch.")
 
@@ -124,21 +127,15 @@ class MCD(Method[MCDParams]):
         _, target = batch.split(features)
         return self.params.trade_off * classifier_discrepancy(self.network.head(target), self.second(target))
 
-    def features_apart(self, batch: Batch) -> Tensor:
-        """Features of both domains, each in its own pass, as in the authors' code.
-
-        Batch norm over both would let the target's features shrink to where both classifiers know nothing, and agree.
-        """
-        return torch.cat([self.network.features(batch.source), self.network.features(batch.target)])
-
     def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
-        features = self.features_apart(batch)
+        features = self.features_of(batch.source, batch.target)
         yield Step({"task": self.both_tasks(features, batch)}, features)
         with torch.no_grad():
-            features = self.features_apart(batch)
+            features = self.features_of(batch.source, batch.target)
         apart = self.both_tasks(features, batch) - self.discrepancy(features, batch)
         yield Step({"classifiers": apart}, features, trains=[*self.network.head.parameters(), *self.second.parameters()])
         source, _ = batch.split(features)
         for _ in range(self.params.repeats):
-            features = torch.cat([source, self.network.features(batch.target)])
+            with self.statistics("target"):
+                features = torch.cat([source, self.network.features(batch.target)])
             yield Step({"align": self.discrepancy(features, batch)}, features, trains=self.network.encoder())

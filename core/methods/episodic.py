@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from core.methods.base import Batch, Draws, Method, MethodInfo, MethodParams, Seen, Side, Step, method
+from core.methods.base import Batch, Draws, Method, MethodInfo, Seen, Side, Step, TwoDomainParams, method
 
 
 def episode(labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
@@ -83,7 +83,7 @@ def adapted_weights(
     return weights
 
 
-class EpisodicParams(MethodParams):
+class EpisodicParams(TwoDomainParams):
     """What all methods that learn from episodes have."""
 
     trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the shots as queries; 0 learns from the source alone.")
@@ -132,12 +132,13 @@ class EpisodicMethod(Method[E]):
         return self.remembered[side][1]
 
     def infer(self, inputs: Tensor, side: Side) -> tuple[Tensor, Tensor]:
-        features = self.network.features(inputs)
-        return features, self.scores(features, self.from_support(side))
+        with self.statistics(side):
+            features = self.network.features(inputs)
+            return features, self.scores(features, self.from_support(side))
 
     def step(self, batch: Batch, progress: float) -> Step:
         sizes = [len(part) for part in (batch.source, batch.shots, batch.target)]
-        features = self.network.features(torch.cat([batch.source, batch.shots, batch.target]))
+        features = self.features_of(batch.source, torch.cat([batch.shots, batch.target]))
         source, shots, _ = features.split(sizes)
         support, queries = episode(batch.labels, self.classes)
         if not len(queries):  # a small batch of many classes

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, P, Step, method
+from core.methods.base import Batch, Method, MethodInfo, P, Step, TrainedParams, method
 
 
 def starting_point_penalty(weights: Tensor, start: Tensor, head: Tensor, alpha: float, beta: float) -> Tensor:
@@ -66,7 +66,7 @@ def shot_accuracy(logits: Tensor, batch: Batch) -> Tensor:
     return (logits.detach().argmax(1) == batch.shot_labels).float().mean()
 
 
-class FineTuningParams(MethodParams):
+class FineTuningParams(TrainedParams):
     trains: Literal["head", "bottleneck", "all"] = Field(
         "all", description="What may change: the head on a frozen backbone; bottleneck and head on a partly frozen one; or all."
     )
@@ -99,7 +99,7 @@ class FineTuning(FineTuningMethod[FineTuningParams]):
         return {"head": [network.body, network.bottleneck], "bottleneck": [network.body], "all": []}[self.params.trains]
 
 
-class L2SPParams(MethodParams):
+class L2SPParams(TrainedParams):
     trade_off: float = Field(1e-2, ge=0, le=10, description="Weight α of the pull towards the weights that the encoder started from.")
     head_decay: float = Field(1e-2, ge=0, le=10, description="Weight β of the pull of the head towards zero.")
 
@@ -140,7 +140,7 @@ class L2SP(FineTuningMethod[L2SPParams]):
         return {"anchor": starting_point_penalty(self._encoder(), self.start, head, self.params.trade_off, self.params.head_decay)}
 
 
-class BSSParams(MethodParams):
+class BSSParams(TrainedParams):
     trade_off: float = Field(1e-3, ge=0, le=10, description="Weight η of the smallest singular values.")
     count: int = Field(1, ge=1, le=64, description="How many of them, k, are shrunk.")
 

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from core.methods.base import AlignmentMethod, AlignmentParams, Batch, MethodInfo, method
 
+KERNELS = 5
 
-def gaussian_kernel(z: Tensor, kernels: int = 5) -> Tensor:
+
+def gaussian_kernel(z: Tensor, kernels: int = KERNELS) -> Tensor:
     """Mean of ``kernels`` Gaussian kernels between all rows of z.
 
     k(a,b) = 1/Q Σ_q exp(−‖a−b‖² / (q·h)), where q doubles around 1 (five kernels: ¼, ½, 1, 2, 4), and h is the mean
@@ -62,7 +64,7 @@ def mmd2_of_kernel(k: Tensor, m: int) -> Tensor:
     return same_x + same_y - 2 * k[:m, m:].mean()
 
 
-def mk_mmd2(x: Tensor, y: Tensor, kernels: int = 5) -> Tensor:
+def mk_mmd2(x: Tensor, y: Tensor, kernels: int = KERNELS) -> Tensor:
     """Unbiased squared MMD with the mean of several Gaussian kernels (Long et al. 2015, arXiv 1502.02791).
 
     Parameters
@@ -99,7 +101,8 @@ def local_mmd2(x: Tensor, y: Tensor, labels: Tensor, probabilities: Tensor) -> T
     1/|C| Σ_c ‖Σ_i w_ic φ(x_i) − Σ_j v_jc φ(y_j)‖² with w_ic = [l_i = c] / Σ_i' [l_i' = c] and v_jc = p_jc / Σ_j' p_j'c.
     As in the authors' code, p is held constant in the gradient, and C are the classes that occur in this batch among
     the labels and among the most probable ones: a class that one side lacks cannot be compared.
-    The estimator is the paper's biased one, with the terms i = j.
+    The estimator is the paper's biased one, with the terms i = j. The kernel is the *sum* of five Gaussians, not their mean, as in the
+    authors' code: their trade-off of 0.5 is one for the sum.
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ def local_mmd2(x: Tensor, y: Tensor, labels: Tensor, probabilities: Tensor) -> T
     known, guessed = (F.one_hot(of, p.shape[1]).to(p) for of in (labels, p.argmax(1)))
     both = (known.sum(0) > 0) & (guessed.sum(0) > 0)
     weights = torch.cat([known / known.sum(0).clamp_min(1), -p / p.sum(0).clamp_min(torch.finfo(p.dtype).tiny)]) * both
-    k = gaussian_kernel(torch.cat([x, y]))
+    k = KERNELS * gaussian_kernel(torch.cat([x, y]))
     return (weights * (k @ weights)).sum() / both.sum().clamp_min(1)
 
 
@@ -212,7 +215,9 @@ class JAN(AlignmentMethod[JANParams]):
 
 
 class DSANParams(AlignmentParams):
-    trade_off: float = Field(0.5, ge=0, le=100, description="Final weight λ of the local MMD²; it ramps up from 0.")
+    trade_off: float = Field(
+        0.5, ge=0, le=100, description="Final weight λ of the local MMD², whose kernel is a sum of five; it ramps up from 0."
+    )
 
 
 @method

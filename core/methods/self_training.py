@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from core.backbones import initialise
 from core.methods.augment import strong, weak
-from core.methods.base import Batch, Draws, Method, MethodInfo, MethodParams, Seen, Side, Step, method, ramp
+from core.methods.base import Batch, Draws, Method, MethodInfo, Seen, Side, Step, TwoDomainParams, method, ramp
+from core.methods.norm import Norm, norm_field
 
 MEMORY = 0.99  # of the running mean of guesses at each batch
 THRESHOLD = "Least probability τ of the most probable class at which a prediction is learned from."
@@ -51,7 +52,7 @@ def class_balance_loss(logits: Tensor) -> Tensor:
     return F.binary_cross_entropy(mean, torch.full_like(mean, 1 / len(mean)), reduction="sum")
 
 
-class PseudoLabelParams(MethodParams):
+class PseudoLabelParams(TwoDomainParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the pseudo-labels; it ramps up from 0.")
     threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
 
@@ -85,7 +86,7 @@ class PseudoLabel(Method[PseudoLabelParams]):
         return Step(losses, features, {"labelled": share})
 
 
-class FixMatchParams(MethodParams):
+class FixMatchParams(TwoDomainParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the pseudo-labels against the task loss.")
     threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
 
@@ -134,14 +135,15 @@ class FixMatch(Method[FixMatchParams]):
 
     def step(self, batch: Batch, progress: float) -> Step:
         views = [weak(batch.source, self.draws), weak(batch.target, self.draws), strong(batch.target, self.draws)]
-        features, logits = self.network(torch.cat(views))
-        source, guesses, learner = logits.split([len(view) for view in views])
+        features = self.features_of(views[0], torch.cat(views[1:]))
+        source, guesses, learner = self.network.head(features).split([len(view) for view in views])
         pseudo, share = pseudo_label_loss(learner, self.aligned(guesses.detach()), self.params.threshold)
         losses = {"task": F.cross_entropy(source, batch.labels), "pseudo": self.params.trade_off * pseudo}
         return Step(losses, features, {"labelled": share})
 
 
-class MeanTeacherParams(MethodParams):
+class MeanTeacherParams(TwoDomainParams):
+    norm: Norm = norm_field("separate")  # as French et al. have it
     trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of agreeing with the teacher.")
     decay: float = Field(0.99, ge=0, lt=1, description="How much, α, of the teacher stays at each update.")
     threshold: float = Field(0.968, ge=0, lt=1, description=THRESHOLD)
@@ -183,7 +185,7 @@ class MeanTeacher(Method[MeanTeacherParams]):
 
     def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
         views = weak(batch.source, self.draws), strong(batch.target, self.draws)
-        features = torch.cat([self.network.features(view) for view in views])
+        features = self.features_of(*views)
         source, target = batch.split(self.network.head(features))
         with torch.no_grad():
             _, taught = self.teacher(weak(batch.target, self.draws))
@@ -196,7 +198,7 @@ class MeanTeacher(Method[MeanTeacherParams]):
                 old.lerp_(new, 1 - self.params.decay)
 
 
-class TriTrainingParams(MethodParams):
+class TriTrainingParams(TwoDomainParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target's labels against the source's.")
     threshold: float = Field(0.95, ge=0, lt=1, description="Least probability τ that one labeller gives to the class that both see.")
     views: float = Field(0.01, ge=0, le=1, description="Weight μ that keeps the two labellers from using the same features.")
@@ -219,8 +221,9 @@ class TriTraining(Method[TriTrainingParams]):
         transfers="model",
         summary="Co-training: two classifiers that look at different features label the target where they agree; a third learns only that.",
         helps="When the source model has a fair start: agreement of two views is a better sign than the confidence of one.",
-        hurts="When both views make the same mistakes, and when rare classes are never agreed upon: they die out."
-        " On printed to handwritten digits it falls far below source-only.",
+        hurts="When the source model is wrong on half of the target: both views then agree on the same mistakes, and the third classifier"
+        " learns nothing but these, so it may stay weak whatever is set, as on printed to handwritten digits. Rare classes, which are never"
+        " agreed upon, die out.",
         shines="far-turned-moons",
         fails="moved-blobs",
         formula=r"\min\; \mathcal{L}_{S\cup\hat T}(C_1) + \mathcal{L}_{S\cup\hat T}(C_2) + \mathcal{L}_{\hat T}(C_t)"

@@ -8,12 +8,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from core.methods.adversarial import reverse_gradient
-from core.methods.base import Batch, Method, MethodInfo, MethodParams, Side, Step, method
+from core.methods.base import Batch, Method, MethodInfo, Side, Step, TwoDomainParams, method
 from core.methods.confusion import prediction_entropy
 from core.methods.fine_tuning import shot_accuracy
 
 
-class MMEParams(MethodParams):
+class MMEParams(TwoDomainParams):
     trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the entropy.")
     temperature: float = Field(0.05, gt=0, le=1, description="Divides the cosines: smaller is surer.")
 
@@ -53,12 +53,13 @@ class MME(Method[MMEParams]):
         return self.classifier(F.normalize(features)) / self.params.temperature
 
     def infer(self, inputs: Tensor, side: Side) -> tuple[Tensor, Tensor]:
-        features = self.network.features(inputs)
+        with self.statistics(side):
+            features = self.network.features(inputs)
         return features, self.classify(features)
 
     def step(self, batch: Batch, progress: float) -> Step:
         sizes = [len(part) for part in (batch.source, batch.shots, batch.target)]
-        features = self.network.features(torch.cat([batch.source, batch.shots, batch.target]))
+        features = self.features_of(batch.source, torch.cat([batch.shots, batch.target]))
         source, shots, target = features.split(sizes)
         given = self.classify(shots)
         # Minimised by the classifier, which so raises the entropy; through the reversal, the features lower it.

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from core.backbones import initialise
-from core.methods.base import Batch, Draws, Method, MethodInfo, MethodParams, Seen, Step, method
+from core.methods.base import Batch, Draws, Method, MethodInfo, Seen, Step, TrainedParams, TwoDomainParams, method
 
 
 def fourier_style(source: Tensor, target: Tensor, beta: float) -> Tensor:
@@ -47,7 +47,7 @@ def charbonnier_entropy(logits: Tensor, eta: float) -> Tensor:
     return (entropy.square() + 1e-6).pow(eta).mean()
 
 
-class FDAParams(MethodParams):
+class FDAParams(TwoDomainParams):
     beta: float = Field(
         0.1, ge=0, lt=0.5, description="How far, β, the exchanged square of low frequencies reaches; a share of the image's side."
     )
@@ -81,8 +81,8 @@ class FDA(Method[FDAParams]):
     def step(self, batch: Batch, progress: float) -> Step:
         n, style = len(batch.source), batch.target.float()
         partners = style[torch.arange(n, device=style.device) % len(style)]  # batches are drawn at random, so any pairing is
-        features, logits = self.network(torch.cat([fourier_style(batch.source.float(), partners, self.params.beta), style]))
-        source, target = batch.split(logits)
+        features = self.features_of(fourier_style(batch.source.float(), partners, self.params.beta), style)
+        source, target = batch.split(self.network.head(features))
         entropy = self.params.trade_off * charbonnier_entropy(target, self.params.eta)
         return Step({"task": F.cross_entropy(source, batch.labels), "entropy": entropy}, features)
 
@@ -126,7 +126,7 @@ def told_apart(real: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
     return least_squares(real, 1) + least_squares(drawn, 0), right / 2
 
 
-class CyCADAParams(MethodParams):
+class CyCADAParams(TrainedParams):
     # With CycleGAN's λ = 10 translators that start at the identity stay there in as few steps as are taken here.
     cycle: float = Field(1.0, ge=0, le=100, description="Weight λ of coming back to the same image.")
     semantic: float = Field(0.3, ge=0, le=100, description="Weight μ of keeping the class that the source model sees.")

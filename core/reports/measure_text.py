@@ -43,3 +43,8 @@ def beside(measure: Measure, values: Mapping[str, float]) -> str:
     """What stands under a number of two populations: its interval, and what its registration adds."""
     more = measure.drawing.beside.format(**last_words(measure, values))
     return " · ".join(part for part in (interval_of(measure, values), more) if part)
+
+
+def control_of(measure: Measure, control: Mapping[str, float] | None, name: str = "A/A") -> str:
+    """The same between two sets of source samples, for example "A/A 0.52"; where the source has too few samples for two sets, that."""
+    return "no A/A control" if control is None else f"{name} {written(measure, control[measure.name])}"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
-from scipy.stats import chi2_contingency
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
 from core.domains.account import Account
@@ -16,38 +14,42 @@ from core.experiment import Experiment
 from core.maps import class_centres, density_contour, pca_map
 from core.maps.data import MapData
 from core.measures import MEASURES, Measure
-from core.measures.classifier import DomainAuc, classified, domain_auc
+from core.measures.classifier import DomainAuc, classified
 from core.measures.explained import Explained, explained
-from core.measures.label_shift import LabelShift, label_shift, with_class_shares
-from core.measures.mmd import MMDTest, compared_by_kernel, mmd_test
-from core.measures.properties import properties
+from core.measures.giveaways import Giveaway, giveaways
+from core.measures.mmd import MMDTest, compared_by_kernel
+from core.measures.properties import missing, properties
 from core.measures.ridge import permuted
+from core.reports.shift_classes import Classes, classes
 from core.reports.shift_data import Material, View, material
-from core.reports.shift_kind import EVIDENCE, Kind, Matched, Overlap, kind_of_shift, overlap
+from core.reports.shift_kind import EVIDENCE
 from core.reports.text import auc_value
 from core.samples.pictures import pictures
 from core.samples.raw import Originals
 
+POWER = 0.84  # standard deviations: 80 % of a normal distribution lie below
 TYPICAL = 6  # most source-like and most target-like samples
-FEWEST_MATCHED = 50  # samples per domain for a comparison with equal class shares
 
 
 @dataclass(frozen=True)
 class Number:
-    """A measure of the two domains, with its companions by their keys, and the same between two random sets of source samples."""
+    """A measure of the two domains, with its companions by their keys, and the same between two random sets of source samples.
+
+    ``control`` is None where the source has too few samples for two sets.
+    """
 
     measure: Measure
     values: Mapping[str, float]
-    control: Mapping[str, float]
+    control: Mapping[str, float] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What is compared: n held-out samples of each domain, ``measured`` of them by the statistics, ``control_n`` a side by the control.
+    """What is compared: n samples of each domain, ``measured`` of them by the statistics, ``control_n`` a side by the control.
 
+    They are held out, or, where ``all_rows`` says so, any of the samples of each domain. There is no control where ``control_n`` is 0.
     Of images, ``pictures`` are shown; of tables, ``rows``; of texts and sounds what ``originals`` hold. ``labels`` are those of the 2n
-    samples, −1 where unknown; ``source_labels`` and ``target_labels`` those of the whole domains, None where the target has none.
-    ``accounts`` say what became of all rows of the files that the domains were read from.
+    samples, −1 where unknown. ``accounts`` say what became of all rows of the files that the domains were read from.
     """
 
     doing: ClassVar[str] = "Loading both domains"
@@ -56,6 +58,8 @@ class Samples:
     n: int
     measured: int
     control_n: int
+    all_rows: bool
+    sizes: tuple[int, int]
     seed: int
     columns: int
     labels: np.ndarray
@@ -63,8 +67,7 @@ class Samples:
     rows: np.ndarray | None
     originals: Originals
     class_names: tuple[str, ...]
-    source_labels: np.ndarray
-    target_labels: np.ndarray | None
+    target_labelled: bool
     accounts: tuple[Account, ...]
     blind: bool
 
@@ -74,12 +77,15 @@ class Classifier:
     """How well classifiers tell the domains apart, and by what chance.
 
     ``typical`` are the most source-like source samples and the most target-like target samples, as indices of the 2n shown ones.
+    ``seen`` is the AUC that the domains must have to be told apart by the permutation test in four of five samples of this size;
+    above 1 where no difference is that sure to be seen.
     """
 
     doing: ClassVar[str] = "Asking a classifier"
     auc: DomainAuc
-    control: DomainAuc
+    control: DomainAuc | None
     p: float
+    seen: float
     typical: tuple[np.ndarray, np.ndarray]
     numbers: tuple[Number, ...]
 
@@ -97,12 +103,14 @@ class Kernel:
 class Explanation:
     """Whether there is evidence of a shift, and what simple properties explain it, the most telling first.
 
-    ``differ`` rests on both permutation tests together; it is false in 95 % of all comparisons without a shift.
+    ``differ`` rests on both permutation tests together; it is false in 95 % of all comparisons without a shift. ``giveaways`` are the
+    columns that tell the class or the domain by themselves, shift or no shift.
     """
 
     doing: ClassVar[str] = "Measuring simple properties"
     differ: bool
     properties: tuple[Explained, ...]
+    giveaways: tuple[Giveaway, ...]
 
 
 @dataclass(frozen=True)
@@ -111,22 +119,6 @@ class Distances:
 
     doing: ClassVar[str] = "Measuring distances and columns"
     numbers: tuple[Number, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Classes:
-    """Class shares of the target, estimated without its labels, and what they say of the kind of shift.
-
-    ``truth`` are the true ones where labels are known; ``matched`` is None where too few samples could be drawn with equal class shares,
-    ``overlap`` where the target has no labels.
-    """
-
-    doing: ClassVar[str] = "Estimating class shares"
-    shift: LabelShift
-    truth: np.ndarray | None
-    matched: Matched | None
-    overlap: Overlap | None
-    kind: Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,28 +197,29 @@ def shift_stages(
     smallest_p = min(classifier.p, kernel.test.p)
     yield _explanation(m, classifier.auc, smallest_p)
     yield _distances(m, {number.measure.name for number in classifier.numbers + kernel.numbers})
-    yield _classes(m, classifier.auc, smallest_p)
+    yield classes(m, classifier.auc, smallest_p)
     yield Positions(pca_map([m.rows], [0]).positions[0])
 
 
 def _samples(m: Material) -> Samples:
-    x, kind = m.samples.inputs, m.raw[0].kind
+    x, kind = m.inputs, m.raw[0].kind
     known = np.full(m.n, -1) if m.target_labels is None else m.target_labels
     return Samples(
         view=m.view,
         kind=kind,
         n=m.n,
         measured=m.measured,
-        control_n=len(m.control.source),
+        control_n=0 if m.control is None else len(m.control.source),
+        all_rows=m.training is None,
+        sizes=m.sizes,
         seed=m.experiment.seed,
         columns=m.columns,
         labels=np.concatenate([m.pool_labels[: m.n], known]),
         pictures=pictures(x, sound=kind == "sound") if x.ndim == 4 else None,
         rows=x.numpy() if kind == "features" else None,
-        originals=m.samples.originals,
+        originals=m.originals,
         class_names=m.class_names,
-        source_labels=m.class_shares[0],
-        target_labels=m.class_shares[1],
+        target_labelled=m.target_labels is not None,
         accounts=m.accounts,
         blind=m.blind,
     )
@@ -235,16 +228,22 @@ def _samples(m: Material) -> Samples:
 def _numbers(m: Material, names: Iterable[str]) -> tuple[Number, ...]:
     """The named measures, those among them that compare two populations."""
     entries = [(entry, entry.of_pair) for entry in map(MEASURES.get, names)]
-    return tuple(Number(entry, compute(m.compared), compute(m.control)) for entry, compute in entries if compute is not None)
+    return tuple(
+        Number(entry, compute(m.compared), None if m.control is None else compute(m.control))
+        for entry, compute in entries
+        if compute is not None
+    )
 
 
 def _classifier(m: Material) -> Classifier:
     auc, n, measured = m.compared.once(classified), m.n, m.measured
+    permutations = m.compared.once(permuted)
     order = np.concatenate([np.arange(measured), n + np.arange(measured)])[np.argsort(auc.scores)]
     return Classifier(
         auc=auc,
-        control=m.control.once(classified),
-        p=m.compared.once(permuted).p,
+        control=None if m.control is None else m.control.once(classified),
+        p=permutations.p,
+        seen=_seen(permutations.null),
         typical=(order[order < n][:TYPICAL], order[::-1][order[::-1] >= n][:TYPICAL]),
         numbers=_numbers(m, ("domain_auc", "domain_p")),
     )
@@ -254,48 +253,36 @@ def _kernel(m: Material) -> Kernel:
     return Kernel(m.compared.once(compared_by_kernel), _numbers(m, ["mmd2"]))
 
 
+def _seen(null: np.ndarray) -> float:
+    """The AUC whose test comes out at `EVIDENCE` in four of five samples, if it scatters like one without a shift."""
+    return float(np.quantile(null, 1 - EVIDENCE) + POWER * null.std())
+
+
 def _explanation(m: Material, auc: DomainAuc, smallest_p: float) -> Explanation:
+    named = _giveaways(m)
     if smallest_p > EVIDENCE:
-        return Explanation(False, ())
+        return Explanation(False, (), named)
     entries, values = properties(m.raw)
-    return Explanation(True, tuple(explained(entries, *values, auc.auc, m.experiment.seed)))
+    filled = missing(entries, m.raw[0]), missing(entries, m.raw[1])
+    return Explanation(True, tuple(explained(entries, *values, auc.auc, m.experiment.seed, filled)), named)
+
+
+def _giveaways(m: Material) -> tuple[Giveaway, ...]:
+    """Of rows of numbers; what holds for pixels and counts of words says nothing to anybody."""
+    if m.view != "raw" or m.raw[0].kind != "features":
+        return ()
+    entries, values = properties(m.raw)
+    titles = [entry.title for entry in entries]
+    source, target = (np.where(missing(entries, raw), np.nan, side) for raw, side in zip(m.raw, values, strict=True))
+    domains = np.repeat([0, 1], [len(source), len(target)])
+    return (
+        *giveaways(titles, source, m.pool_labels[: len(source)], "label"),
+        *giveaways(titles, np.concatenate([source, target]), domains, "domain"),
+    )
 
 
 def _distances(m: Material, known: set[str]) -> Distances:
     return Distances(_numbers(m, [name for name in MEASURES.names() if name not in known]))
-
-
-def _classes(m: Material, auc: DomainAuc, smallest_p: float) -> Classes:
-    """Label shift, and what it says of the kind of shift. Both rest on a linear classifier of the classes, fitted on source samples."""
-    k, size, seed = len(m.class_names), m.measured, m.experiment.seed
-    target = m.compared.target
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(m.training, m.training_labels)
-    predicted, there = np.asarray(model.predict(m.pool)), np.asarray(model.predict(target))
-    labels = label_shift(m.pool_labels, predicted, there, k, seed)
-    truth = None if m.target_labels is None else np.bincount(m.target_labels, minlength=k) / len(m.target_labels)
-    matched = None
-    if labels.estimated is not None:
-        chosen = with_class_shares(m.pool_labels, labels.estimated, size, seed)
-        if len(chosen) >= FEWEST_MATCHED:
-            sides = m.pool[chosen], target[: len(chosen)]
-            again = domain_auc(*sides, seed)
-            matched = Matched(len(chosen), again.auc, again.low, mmd_test(*sides, m.compared.bandwidth, seed=seed).p)
-    both = None
-    if m.target_labels is not None:
-        wrong = [np.not_equal(guess[:size], labels[:size]) for guess, labels in ((predicted, m.pool_labels), (there, m.target_labels))]
-        both = overlap(wrong[0], auc.scores[:size], wrong[1], auc.scores[size:], seed)
-    kind = kind_of_shift(auc, smallest_p, labels, matched, _shares_differ(predicted, there, k), both)
-    return Classes(labels, truth, matched, both, kind)
-
-
-def _shares_differ(source: np.ndarray, target: np.ndarray, k: int) -> bool:
-    """Whether the classes are predicted in other proportions, by the χ² test at 1 %."""
-    counts = np.stack([np.bincount(values, minlength=k) for values in (source, target)])
-    counts = counts[:, counts.sum(0) > 0]
-    if counts.shape[1] < 2:
-        return False
-    found: Any = chi2_contingency(counts)  # SciPy's types do not name the fields
-    return bool(found.pvalue < 0.01)
 
 
 def report_map(report: ShiftReport, name: str) -> MapData:
@@ -323,6 +310,7 @@ def report_map(report: ShiftReport, name: str) -> MapData:
         pictures=samples.pictures,
         rows=samples.rows,
         originals=samples.originals,
-        note=f"Showing {samples.n:,} held-out samples per domain, drawn with seed {samples.seed}, source classes in proportion.",
+        note=f"Showing {samples.n:,} {'' if samples.all_rows else 'held-out '}samples per domain, drawn at random with seed "
+        f"{samples.seed}.",
         judged=False,
     )

@@ -22,7 +22,7 @@ class Overlap:
     """Error rates of one classifier on comparable samples of both domains, and their difference with its 95 % interval.
 
     ``effective`` is how many samples of the poorer domain lie where both have samples, in effect: 2Σw, or (Σw)²/Σw² if that is less.
-    Without a shift it is their number; where the domains are apart it goes to 0.
+    Without a shift it is their number; where the domains are apart it goes to 0. ``n`` is the number of samples of the poorer domain.
     """
 
     source_error: float
@@ -31,11 +31,14 @@ class Overlap:
     low: float
     high: float
     effective: float
+    n: int
 
 
 @dataclass(frozen=True)
 class Kind:
-    """``name`` is "none", "label", "covariate", "label and covariate", or one of these "and concept"; ``headline`` is one sentence.
+    """``name`` is "none", "label", "covariate", "label and covariate", "undecided", or one of these "and concept".
+
+    ``headline`` is one sentence.
 
     ``evidence`` and ``needed`` are sentences: what speaks for it, and what would be needed to know more.
     """
@@ -68,7 +71,7 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
         at = rng.integers(len(w), size=(DRAWS, len(w)))
         drawn.append((wrong * w)[at].sum(1) / np.maximum(w[at].sum(1), 1e-300))
     low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-    return Overlap(here, there, there - here, float(low), float(high), effective)
+    return Overlap(here, there, there - here, float(low), float(high), effective, min(len(w) for _, w in sides))
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,13 @@ class Matched:
 
 
 def kind_of_shift(
-    auc: DomainAuc, smallest_p: float, labels: LabelShift | None, matched: Matched | None, shares_differ: bool, both: Overlap | None
+    auc: DomainAuc,
+    smallest_p: float,
+    labels: LabelShift | None,
+    matched: Matched | None,
+    shares_differ: bool | None,
+    both: Overlap | None,
+    known: bool = False,
 ) -> Kind:
     """Put the evidence together.
 
@@ -101,59 +110,85 @@ def kind_of_shift(
         None where no source classifier could be made.
     matched : Matched or None
         None where too few samples could be drawn.
-    shares_differ : bool
-        Whether the source classifier's predictions have other class shares in the target than in the source (p < 0.01).
+    shares_differ : bool or None
+        Whether the classes come in other shares: the true ones where they are known, else by the source classifier's predictions; None
+        where these differ, and a change of looks may be why.
     both : Overlap or None
         None where the target has no labels.
+    known : bool
+        Whether the target's class shares are the true ones.
     """
     differ = smallest_p <= EVIDENCE
     concept = both is not None and both.effective >= ENOUGH and both.low > 0
-    shares_explain = matched is not None and matched.gone
     evidence: list[str] = []
     if not differ:
         name = "none"
         headline = "There is no evidence of a shift in the inputs."
-        evidence.append(f"A classifier cannot tell the domains apart (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}).")
+        evidence.append(
+            f"A classifier was not seen to tell them apart (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)})."
+        )
     else:
-        seen = "a classifier tells the domains apart with" if auc.low > 0.5 else "the kernel test sees it, a linear classifier does not,"
-        evidence.append(f"The inputs differ: {seen} AUC {auc_value(auc.auc)}.")
-        by_label = shares_differ and labels is not None and labels.estimated is not None and not labels.contradicted
-        if by_label and shares_explain:
-            name, headline = "label", "This looks like label shift: the classes look the same, but come in other proportions."
-        elif by_label and matched is not None and matched.auc < auc.auc - 0.1:
-            name, headline = (
-                "label and covariate",
-                "This looks like covariate and label shift together: other looks and other class shares.",
-            )
-        else:
-            name, headline = "covariate", "This looks like covariate shift: samples of the same class look different in the two domains."
-        evidence += _about_shares(labels, matched, shares_differ)
+        seen = "a classifier tells the domains apart" if auc.low > 0.5 else "the kernel test sees it, a linear classifier not for certain"
+        evidence.append(f"The inputs differ: {seen} (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}).")
+        told = known or (labels is not None and (labels.estimated is not None or labels.contradicted))
+        name, headline = _by_shares(matched, shares_differ) if told else ("undecided", UNDECIDED)
+        evidence += _about_shares(labels, matched, shares_differ, known)
     if concept:
         name = "concept" if name == "none" else f"{name} and concept"
         headline = headline.rstrip(".") + ". Labels may also mean something else in the target (concept shift)."
     concept_evidence, needed = _about_concept(both, concept)
+    if differ and shares_differ is None:
+        needed.append(
+            "Whether the class shares differ as well can't be told without target labels: a classifier that is misled by other "
+            "looks predicts other shares too."
+        )
     if name == "none":
         needed.append("More samples would reveal a smaller shift; nothing here excludes one that is too small for this many.")
     return Kind(name, headline, tuple(evidence + concept_evidence), tuple(needed))
 
 
-def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_differ: bool) -> list[str]:
-    if labels is None:
-        return []
-    if labels.refusal:
-        return [f"Class shares could not be estimated. {labels.refusal}"]
+UNDECIDED = "The inputs differ; whether the classes look different or only come in other shares cannot be told."
+
+
+def _by_shares(matched: Matched | None, shares_differ: bool | None) -> tuple[str, str]:
+    """Name and headline of a shift that was seen. Whether an AUC falls once shares are equal says nothing where it stays at its end."""
+    if not shares_differ:
+        return "covariate", "This looks like covariate shift: samples of the same class look different in the two domains."
+    if matched is None:
+        return "label", "The classes come in other proportions; whether they look different as well cannot be told from so few samples."
+    if matched.gone:
+        return "label", "This looks like label shift: the classes look the same, but come in other proportions."
+    return "label and covariate", "This looks like covariate and label shift together: other looks and other class shares."
+
+
+def _about_shares(labels: LabelShift | None, matched: Matched | None, shares_differ: bool | None, known: bool) -> list[str]:
     said = []
-    if labels.contradicted:
-        said.append("No class shares at all could produce the predictions seen in the target, so the looks of the classes have changed.")
-    elif not shares_differ:
+    if known:
+        said.append(f"By the labels, the classes come in {'other' if shares_differ else 'about the same'} shares in the target.")
+    elif labels is None:
+        return []
+    elif labels.refusal:
+        return [f"Class shares could not be estimated. {labels.refusal}"]
+    elif shares_differ is False:
         said.append("The source classifier predicts the classes in the same proportions in both domains.")
     if matched is None:
         said.append("Too few source samples of some class remain to compare domains with equal class shares.")
     else:
         outcome = "the difference is gone" if matched.gone else "the difference stays"
         numbers = f"{matched.n} samples per domain, AUC {auc_value(matched.auc)}, MMD² p = {fixed(matched.mmd_p, 3)}"
-        said.append(f"With source samples drawn in the target's estimated class shares, {outcome} ({numbers}).")
+        said.append(f"With source samples drawn in the target's {'true' if known else 'estimated'} class shares, {outcome} ({numbers}).")
     return said
+
+
+def _incomparable(both: Overlap) -> str:
+    """Why errors cannot be compared: too few samples, or too few of them where both domains have some."""
+    unknown = "Whether labels mean the same can't be told"
+    if both.n < ENOUGH:
+        return f"{unknown} from {both.n} samples of a domain: {ENOUGH} comparable ones of each would be needed."
+    few = f"of {both.n} samples of a domain, in effect {fixed(both.effective, 0)} lie where the other has some, and {ENOUGH} are needed"
+    if both.effective > both.n / 4:
+        return f"{unknown}: {few}. More samples would tell."
+    return f"{unknown}: the domains hardly overlap ({few}). Source samples that look like the target would tell."
 
 
 def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list[str]]:
@@ -166,12 +201,7 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
             )
         ]
     if both.effective < ENOUGH:
-        return [], [
-            (
-                "Whether labels mean the same can't be told: the domains hardly overlap, so there are no comparable samples "
-                f"(in effect {fixed(both.effective, 0)} of the {ENOUGH} needed). Source samples that look like the target would tell."
-            )
-        ]
+        return [], [_incomparable(both)]
     errors = (
         f"Where both domains have samples, a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "
         f"{percent(both.target_error, 0)} of the target (difference {points(both.low, 0)} to {points(both.high, 0)} points)"

@@ -102,10 +102,10 @@ def _landed(before: Alignment, after: Alignment, names: tuple[str, ...]) -> str:
 
 def _trust(domain: str, after: Calibration) -> str:
     says, right = float((after.confidence * after.counts).sum() / after.n), float((after.accuracy * after.counts).sum() / after.n)
-    error = f"{percent(after.ece)}, {interval(after.ece_low, after.ece_high, in_percent, 'interval')}"
-    if after.ece_low <= 0:
+    error = f"{percent(after.error)}, {interval(after.error_low, after.error_high, in_percent, 'interval')}"
+    if after.error_low <= 0:
         judged = "no evidence that its confidence is off"
-    elif abs(after.overconfidence) < 0.5 * after.ece:
+    elif abs(after.overconfidence) < 0.5 * after.error:
         judged = "too sure at some confidences and not sure enough at others"
     else:
         judged = "too sure" if after.overconfidence > 0 else "not sure enough"

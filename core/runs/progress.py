@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from core.experiment import Experiment
+from core.experiment import Experiment, Phase
 
 TICK = 1.0  # seconds between two notes of progress within an epoch
 
@@ -15,7 +15,7 @@ class Progress:
 
     def __init__(self, experiment: Experiment):
         self.totals = experiment.phases
-        self.done = dict.fromkeys(self.totals, 0)
+        self.done: dict[Phase, int] = dict.fromkeys(self.totals, 0)
         self.recent: list[float] = []
         self.fraction, self.phase, self.last_note = 0.0, "source", 0.0
 
@@ -29,7 +29,8 @@ class Progress:
 
     def finished(self, line: dict[str, Any], computed: bool) -> None:
         self.phase, self.fraction = line["phase"], 0.0
-        self.done[self.phase] = line["number"]
+        ended = line["number"] == line["total"]  # training on labels may end before its time
+        self.done[self.phase] = self.totals[self.phase] if ended else line["number"]
         for earlier in list(self.totals)[: list(self.totals).index(self.phase)]:
             self.done[earlier] = self.totals[earlier]
         if computed and line["number"]:
@@ -38,7 +39,7 @@ class Progress:
     def facts(self) -> dict[str, Any]:
         left = sum(self.totals.values()) - sum(self.done.values()) - self.fraction
         phases = list(self.totals)
-        current = next((p for p in phases if self.done[p] < self.totals[p]), "adapt")
+        current = next((p for p in phases if self.done[p] < self.totals[p]), phases[-1])
         return {
             "phase": current,
             "epoch": self.done[current],

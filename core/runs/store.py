@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from core.errors import InputError
-from core.experiment import MethodSpec
+from core.experiment import MethodSpec, Phase
 from core.home import home
 from core.runs.record import Record, Writer, read_metadata, write_bytes
-from core.training.checkpoint import Checkpoint, Phase, Reference
+from core.training.checkpoint import Checkpoint, Reference
 
 LISTED = 200  # runs that a list shows, newest first
 REFERENCES = 60  # stored reference networks; the ones longest unused are deleted first

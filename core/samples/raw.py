@@ -82,11 +82,14 @@ class Raw:
         What a network reads: images uint8 N×C×H×W, rows of numbers N×D.
     originals : Originals
         Texts, sounds and names of columns; empty of images.
+    missing : ndarray of bool, N×D, or None
+        Where a row of numbers had no value, and one was filled in; None where nothing is known to be missing.
     """
 
     kind: str
     inputs: np.ndarray
     originals: Originals = Originals()
+    missing: np.ndarray | None = None
 
     @cached_property
     def grey(self) -> np.ndarray:

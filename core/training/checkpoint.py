@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from core.experiment import Phase
 from core.methods import Method
 
-Role = Literal["source", "oracle", "joint"]
-Phase = Literal["source", "oracle", "joint", "adapt"]
 Line = dict[str, Any]  # the plain numbers of an epoch, as they are stored
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A network trained on labels alone, and how that went: the lines of its epochs."""
+    """A network trained on labels alone (none for a linear classifier), and how that went: the lines of its epochs."""
 
     model: dict[str, Tensor]
     epochs: list[Line]

@@ -15,14 +15,15 @@ from core.domains import Domain, Pair, stratified_order
 from core.domains.base import chosen_from, originals_of
 from core.domains.reading.stream import joined
 from core.errors import InputError
-from core.experiment import Experiment
+from core.experiment import Budget, Experiment
 from core.methods import Batch, MethodInfo, Seen
 from core.methods import Side as SideName
-from core.samples.inputs import Indexed, Inputs
+from core.samples.inputs import Inputs
 from core.samples.raw import Originals
 from core.training.frozen import frozen_features
 
 EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
+FEWEST = 4  # training samples of a domain: batch norm's variance of fewer says nothing
 MARGIN = 1.15  # the plane that is shown, in half-extents of the samples
 
 
@@ -120,16 +121,13 @@ class Data:
 
     @staticmethod
     def of(experiment: Experiment, pair: Pair, device: str) -> Data:
-        """The inputs of both domains; raises `InputError` where one of them has not enough for a batch."""
-        place, rows, size = torch.device(device), held_out_rows(pair, experiment.seed), experiment.budget.batch_size
+        """The inputs of both domains; raises `InputError` where one of them has not enough for batch norm."""
+        place, rows = torch.device(device), held_out_rows(pair, experiment.seed)
         source, target = LabelledSide.of(pair.source, rows[0], place), Side.of(pair.target, rows[1], place)
-        smallest = min(len(source.inputs), len(target.inputs))
-        if smallest < size:
-            raise InputError(
-                "budget.batch_size",
-                f"{size} is more than the {smallest} training samples of one domain.",
-                f"Choose at most {smallest}.",
-            )
+        for name, side in (("source", source), ("target", target)):
+            if len(side.inputs) < FEWEST:
+                what = f"it has {len(side.inputs)} training samples, and a network needs {FEWEST} or more."
+                raise InputError(name, what, "Give it more samples; `measure` compares smaller ones.")
         n = _shown(experiment, rows)
         return Data(experiment, pair, place, source, target, n, _plane(pair, source.held_out[:n], target.held_out[:n]))
 
@@ -207,13 +205,11 @@ class Data:
 def held_out_rows(pair: Pair, seed: int) -> tuple[Tensor, Tensor]:
     """Which samples of each domain are looked at after an epoch, int64, at most `EVALUATED`, in a fixed random order.
 
-    Any first part of the source's holds the classes in proportion. Not so the target's: its labels are for scores alone, and must
-    not even choose the samples that MMD² and AUC are measured on.
+    Labels choose on neither side. The target's are for scores alone, and a source whose classes come in proportion, beside a target whose
+    classes come as they fall, varies less than the tests of a shift expect: they would hardly ever raise an alarm, rightly or wrongly.
     """
-    source, target = pair.source, pair.target
-    labels = source.known_labels[source.test].numpy()
-    orders = stratified_order(labels, len(labels), seed), stratified_order(None, len(target.test), seed)
-    first, second = (d.test[torch.from_numpy(order[:EVALUATED])] for d, order in zip((source, target), orders, strict=True))
+    sides = (pair.source, pair.target)
+    first, second = (d.test[torch.from_numpy(stratified_order(None, len(d.test), seed)[:EVALUATED])] for d in sides)
     return first, second
 
 
@@ -235,26 +231,43 @@ def _plane(pair: Pair, *inputs: Tensor) -> np.ndarray | None:
     return np.array([*((low + high) / 2).tolist(), half or 1.0], np.float32)
 
 
-def batch_count(seen: Seen, size: int, adapts: bool) -> int:
-    """Full batches of an epoch: of the larger domain in adaptation, of the labelled samples alone in a reference's training."""
-    return (max(len(seen.source), len(seen.target)) if adapts else len(seen.source)) // size
+def batch_plan(budget: Budget, *sizes: int) -> tuple[int, int]:
+    """Samples of a batch, and batches of an epoch, over domains of these sizes (0 for one that is not seen).
+
+    A batch is no larger than the smallest domain, so that both give it as many; an epoch passes the largest once, and takes
+    ``least_updates`` at least.
+    """
+    size = min(budget.batch_size, *(n for n in sizes if n))
+    return size, max(max(sizes) // size, budget.least_updates)
 
 
-def batches(seen: Seen, size: int, count: int, generator: torch.Generator) -> Iterator[Batch]:
-    """``count`` batches of ``size`` samples of each domain, and of the shots as many as there are up to that."""
-    parts = (seen.source, seen.target, seen.shots)
-    for a, b, c in zip(*(_draws(part, min(size, len(part)), count, generator) for part in parts), strict=True):
+def batches(seen: Seen, size: int, count: int, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
+    """``count`` batches of ``size`` samples of each domain, and of the shots as many as there are up to that.
+
+    ``rows`` are the source's samples that are drawn from, where it is not all of them.
+    """
+    own = torch.arange(len(seen.source)) if rows is None else rows
+    parts = (own, torch.arange(len(seen.target)), torch.arange(len(seen.shots)))
+    for a, b, c in zip(*(_draws(part, min(size, len(part)), count, generator, seen.target.device) for part in parts), strict=True):
         yield Batch(seen.source[a], seen.labels[a], seen.target[b], b, seen.shots[c], seen.shot_labels[c])
 
 
-def _draws(inputs: Indexed, size: int, count: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Indices of ``count`` full batches: shuffled passes over the inputs, the last partial batch of a pass dropped."""
-    n, given = len(inputs), 0
+def _draws(rows: Tensor, size: int, count: int, generator: torch.Generator, device: torch.device) -> Iterator[Tensor]:
+    """``count`` full batches of rows: shuffled passes over them, the last partial batch of a pass dropped."""
+    n, given = len(rows), 0
     while given < count:
         if not n:
-            yield torch.empty(0, dtype=torch.int64, device=inputs.device)
+            yield torch.empty(0, dtype=torch.int64, device=device)
             given += 1
             continue
         for batch in torch.randperm(n, generator=generator)[: n - n % size].split(size)[: count - given]:
             given += 1
-            yield batch.to(inputs.device)
+            yield rows[batch].to(device)
+
+
+def held_back(seen: Seen, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Rows of the labelled samples to train on, and a tenth (at least 10, at most 500, never above a quarter) to see when to stop by."""
+    n = len(seen.source)
+    order = torch.randperm(n, generator=generator)
+    few = min(max(round(0.1 * n), 10), 500, n // 4)
+    return order[few:], order[:few]

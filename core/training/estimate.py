@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from core.domains.pair import load_pair
-from core.experiment import Experiment
+from core.experiment import Experiment, Phase
 from core.methods import METHODS, Batch, Method
 from core.training.build import make_method
-from core.training.data import Data, batches
+from core.training.class_shares import about_class_shares
+from core.training.data import Data, batch_plan, batches
 from core.training.evaluation import predict
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ TRIED = 16  # samples of each part that pass through a frozen network
 MEASURING = 0.06  # seconds of MMD and AUC an epoch
 SLOW = 2.0  # seconds of a batch that is tried only once
 HIGH_LR = 5e-4  # above it pretrained layers soon forget
+USUAL = 10  # epochs after which training on labels has mostly ended by itself
 LONG = 1200  # seconds after which a faster way is named
 
 
@@ -56,13 +58,18 @@ class Costs:
 
 def seconds_of(experiment: Experiment, costs: Costs, source: int, target: int, labelled: bool) -> float:
     """Seconds of a run on so many training samples; without a target that is ``labelled`` there is no oracle and no joint phase."""
-    size = experiment.budget.batch_size
-    larger = max(source, target) if METHODS.get(experiment.method.name).info.sees_source else target
+    budget, sees_source = experiment.budget, METHODS.get(experiment.method.name).info.sees_source
+    _, count = batch_plan(budget, source if sees_source else 0, target)
     measured = costs.evaluation + MEASURING
-    seconds = costs.once + experiment.epochs * (costs.per_epoch + costs.per_batch * (larger // size) + measured)
-    rows = {"source": source} | ({"oracle": target, "joint": source + target} if labelled else {})
-    for phase in rows.keys() & experiment.phases.keys():
-        seconds += experiment.phases[phase] * (rows[phase] // size * costs.per_labelled_batch + costs.evaluation)
+    seconds = costs.once + experiment.epochs * (costs.per_epoch + costs.per_batch * count + measured)
+    rows: dict[Phase, int] = {"source": source}
+    if labelled:
+        rows |= {"oracle": target, "joint": source + target}
+    for phase, samples in rows.items():
+        epochs = min(experiment.phases.get(phase, 0), USUAL)
+        seconds += epochs * (batch_plan(budget, samples)[1] * costs.per_labelled_batch + costs.evaluation)
+    if experiment.has_continued:
+        seconds += experiment.epochs * (count * costs.per_labelled_batch + costs.evaluation)
     return seconds
 
 
@@ -92,7 +99,7 @@ def estimate(experiment: Experiment, device: str) -> Estimate:
     source, target = (len(side.inputs) for side in sides)
     costs = Costs(once, per_epoch, per_batch, per_labelled_batch, evaluation)
     seconds = seconds_of(experiment, costs, source, target, labelled=data.target.labels is not None)
-    warnings = _about_the_backbone(experiment, seconds)
+    warnings = _about_the_backbone(experiment, seconds) + about_class_shares(inputs)
     if data.target.labels is None:
         warnings.append("The target has no labels: accuracy stays unknown, and there is no oracle line.")
     if data.shown < 100:
@@ -139,7 +146,9 @@ def _seconds_of_adaptation(data: Data, method: Method) -> tuple[float, float]:
 
 
 def _batch(data: Data, method: Method) -> Batch:
-    return next(batches(data.seen(method.info), data.experiment.budget.batch_size, 1, data.generator("estimate")))
+    seen = data.seen(method.info)
+    size, _ = batch_plan(data.experiment.budget, len(seen.source), len(seen.target))
+    return next(batches(seen, size, 1, data.generator("estimate")))
 
 
 def _seconds_per_batch(method: Method, batch: Batch, device: str) -> float:

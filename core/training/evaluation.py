@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from core.measures import MEASURED, Evaluation, measure_accuracy
 from core.measures.accuracy import gain_interval
 from core.measures.classifier import domain_probability
-from core.measures.mmd import base_bandwidth, normalise
+from core.measures.scale import Scale
 from core.methods import Method
 from core.methods import Side as SideName
 from core.training.data import Data
@@ -42,28 +42,32 @@ class Snapshot:
     plane: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-@torch.inference_mode()
 def predict(method: Method, inputs: Tensor, side: SideName, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
     """Features and softmax probabilities of all inputs of one side, as float32 arrays; the method is in evaluation mode."""
+    return _collected(method.infer(part, side) for part in inputs.split(chunk))
+
+
+@torch.inference_mode()
+def _collected(parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[np.ndarray, np.ndarray]:
+    """Features and softmax probabilities, from features and logits in parts."""
     features, probabilities = [], []
-    for part in inputs.split(chunk):
-        f, logits = method.infer(part, side)
+    for f, logits in parts:
         features.append(f)
         probabilities.append(logits.softmax(1))
     return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
 
 
-def evaluate(data: Data, method: Method, bandwidth: float | None = None) -> Evaluation:
+def evaluate(data: Data, method: Method, scale: Scale | None = None) -> Evaluation:
     """One pass over the held-out samples of both domains.
 
-    ``bandwidth`` is that of the MMD's kernel; where it is left out, these very features fix it.
+    ``scale`` is that of MMD²; where it is left out, these very features fix it.
     """
     method.eval()
     source, target, n = data.source, data.target, data.shown
     source_features, source_probabilities = predict(method, source.held_out, "source")
-    target_features, target_probabilities = predict(method, target.held_out, "target")
-    if bandwidth is None:
-        bandwidth = base_bandwidth(*(normalise(features[:n][:MEASURED]) for features in (source_features, target_features)))
+    target_features, target_probabilities = _collected(method.stream(target.held_out))
+    if scale is None:
+        scale = Scale.of(*(features[:n][:MEASURED] for features in (source_features, target_features)))
     return Evaluation(
         source_probabilities=source_probabilities,
         target_probabilities=target_probabilities,
@@ -71,7 +75,7 @@ def evaluate(data: Data, method: Method, bandwidth: float | None = None) -> Eval
         target_labels=target.held_out_labels,
         source_features=source_features[:n],
         target_features=target_features[:n],
-        bandwidth=bandwidth,
+        scale=scale,
         seed=data.experiment.seed,
         grid=None if data.plane is None else predict(method, _grid(data.plane).to(data.device), "target"),
     )
@@ -86,24 +90,32 @@ class Evaluator:
     measure : callable
         Named numbers of an evaluation.
     before : Evaluation, optional
-        What a network says that has not adapted yet: its features fix the kernel of the run's MMD, and the gain is over its accuracy.
+        What a network says that has not adapted yet: its features fix the scale of the run's MMD².
         None where nothing adapts, in the training of a reference; then there is no snapshot either.
+    baseline : Evaluation, optional
+        What the gain is over, ``before`` if it is left out: the source's network, trained on as long as the method has been in the end.
     """
 
-    def __init__(self, data: Data, measure: Callable[[Evaluation], Measures] = measure_accuracy, before: Evaluation | None = None):
-        self.data, self.before, self._measure = data, before, measure
+    def __init__(
+        self,
+        data: Data,
+        measure: Callable[[Evaluation], Measures] = measure_accuracy,
+        before: Evaluation | None = None,
+        baseline: Evaluation | None = None,
+    ):
+        self.data, self.before, self.baseline, self._measure = data, before, baseline or before, measure
 
     def evaluate(self, method: Method) -> Evaluation:
-        return evaluate(self.data, method, self.before.bandwidth if self.before else None)
+        return evaluate(self.data, method, self.before.scale if self.before else None)
 
     def measure(self, evaluation: Evaluation) -> tuple[Measures, Snapshot | None]:
         """All that is measured of it; MMD² and domain AUC look at the first `MEASURED` samples that are shown."""
         source, target = evaluation.source_features[:MEASURED], evaluation.target_features[:MEASURED]
         measured = replace(evaluation, source_features=source, target_features=target)
         measures = self._measure(measured)
-        if self.before is None:
+        if self.baseline is None:
             return measures, None
-        return measures | _gain(self.before, evaluation), self._snapshot(evaluation, _plane_view(measured))
+        return measures | _gain(self.baseline, evaluation), self._snapshot(evaluation, _plane_view(measured))
 
     def _snapshot(self, evaluation: Evaluation, plane: dict[str, np.ndarray]) -> Snapshot:
         n = self.data.shown
@@ -114,11 +126,11 @@ class Evaluator:
         )
 
 
-def _gain(before: Evaluation, after: Evaluation) -> Measures:
-    """Accuracy before adaptation, and what has been gained over it; all None where the target has no labels."""
+def _gain(baseline: Evaluation, after: Evaluation) -> Measures:
+    """Accuracy of source-only, and what has been gained over it; all None where the target has no labels."""
     if after.target_labels is None:
         return dict.fromkeys(("source_only_target_accuracy", "gain", "gain_low", "gain_high"))
-    earlier, now = (e.target_probabilities.argmax(1) == after.target_labels for e in (before, after))
+    earlier, now = (e.target_probabilities.argmax(1) == after.target_labels for e in (baseline, after))
     gain = gain_interval(earlier, now)
     return {"source_only_target_accuracy": float(earlier.mean()), "gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
 

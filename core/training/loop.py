@@ -6,30 +6,32 @@ from a checkpoint. The command line, the background thread and the tests consume
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
+from functools import partial
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core.domains import Pair
 from core.domains.pair import load_pair
-from core.errors import InputError
-from core.experiment import Budget, Experiment
+from core.experiment import Experiment, Phase, Role
 from core.measures import Evaluation, measure_all
 from core.measures.gauges import feature_gauges, prediction_gauges
-from core.methods import Method, Step
+from core.methods import Method, Seen
 from core.training.build import make_method
-from core.training.checkpoint import Checkpoint, Line, Phase, Reference, Role
-from core.training.data import Data, batch_count, batches
-from core.training.evaluation import Evaluator, Measures, Snapshot, evaluate
+from core.training.checkpoint import Checkpoint, Line, Reference
+from core.training.data import Data, batch_plan, batches, held_back
+from core.training.evaluation import Evaluator, Measures, Snapshot, evaluate, predict
+from core.training.linear import linear_line
+from core.training.updates import Rate, learn, make_optimizer
 
-ROLES: tuple[Role, ...] = ("source", "oracle", "joint")  # of networks that are trained on labels alone, in the order of their training
+PATIENCE = 3  # epochs without a gain after which training on labels ends
+GAIN = 0.01  # nats of cross-entropy on the samples held back that count as one
 
 OnBatch = Callable[[Phase, int, float], None]
 
@@ -94,9 +96,11 @@ def train(
     data = data.embedded(on_batch and (lambda share: on_batch("source", 0, share)))
     phases = _phases(data)
     if checkpoint:
-        phases = phases[phases.index(checkpoint.phase) :]
-        if checkpoint.phase != "source":  # adaptation starts from that network, which may be stored no more
-            deque(_reference(data, "source", references, None, on_batch), maxlen=0)
+        at = phases.index(checkpoint.phase)
+        for role in ("source", "continued"):  # adaptation rests on these networks, which may be stored no more
+            if role in phases[:at]:
+                deque(_reference(data, role, references, None, on_batch), maxlen=0)
+        phases = phases[at:]
     for phase in phases:
         resumed = checkpoint if checkpoint and checkpoint.phase == phase else None
         if phase == "adapt":
@@ -107,8 +111,8 @@ def train(
 
 def _phases(data: Data) -> list[Phase]:
     """The phases of a run, in order. A target without labels has no oracle and no joint reference."""
-    roles = ROLES if data.target.labels is not None else ROLES[:1]
-    return [*(role for role in roles if role in data.experiment.phases), "adapt"]
+    unknown = () if data.target.labels is not None else ("oracle", "joint")
+    return [phase for phase in data.experiment.phases if phase not in unknown]
 
 
 def _reference(
@@ -118,16 +122,35 @@ def _reference(
 
     ``resumed`` is the checkpoint after which these epochs begin.
     """
-    key = data.experiment.reference_id(role)
+    experiment = data.experiment
+    key = experiment.reference_id(role)
     stored = references.get(key)
     if stored:
         done = resumed.number if resumed else 0
         yield from (Epoch(**line) for line in stored.epochs if line["number"] > done)
         return
-    method = make_method(data, "source-only" if role == "source" else role, {}, "reference")
     past = list(resumed.past) if resumed else []
+    if role == "linear":
+        started = time.perf_counter()
+        of_network = predict(_source_network(data, references), data.source.held_out, "source")[1]
+        line = linear_line(data, of_network.argmax(1) == data.source.held_out_labels)
+        past.append(line | {"seconds": time.perf_counter() - started})
+        references[key] = Reference({}, past)
+        yield Epoch(**past[0])
+        return
+    if role == "continued":  # as the method itself begins, and with the same batches of the source
+        trained = references[experiment.reference_id("source")].model
+        method = make_method(data, "source-only", {}, "adapt", trained if experiment.start == "source-model" else None)
+    else:
+        method = make_method(data, "source-only" if role == "source" else role, {}, "reference")
     yield from _fit(data, method, role, Evaluator(data), resumed, past, on_batch)
     references[key] = Reference.of(method, past)
+
+
+def _source_network(data: Data, references: Mapping[str, Reference], role: Role = "source") -> Method:
+    """The network that was trained on the source alone, in evaluation mode."""
+    weights = references[data.experiment.reference_id(role)].model
+    return make_method(data, "source-only", {}, "reference", weights).eval()
 
 
 def _adaptation(
@@ -142,8 +165,10 @@ def _adaptation(
     trained = references[experiment.reference_id("source")].model
     method = make_method(data, asked.name, asked.params, "adapt", trained if experiment.start == "source-model" else None)
     method.begin(data.seen(method.info))
-    unadapted = method if method.info.instant else make_method(data, "source-only", {}, "reference", trained)
-    evaluator = Evaluator(data, measure, before=evaluate(data, unadapted))
+    unadapted = method if method.info.instant else _source_network(data, references)
+    before = evaluate(data, unadapted)
+    baseline = evaluate(data, _source_network(data, references, "continued")) if experiment.has_continued else before
+    evaluator = Evaluator(data, measure, before, baseline)
     yield from _fit(data, method, "adapt", evaluator, resumed, list(resumed.past) if resumed else [], on_batch)
 
 
@@ -156,16 +181,25 @@ def _fit(
     past: list[Line],
     on_batch: OnBatch | None,
 ) -> Iterator[Epoch]:
-    """Train one method for the epochs of a phase, each of which is also added to ``past``. This is the loop."""
+    """Train one method for the epochs of a phase, each of which is also added to ``past``. This is the loop.
+
+    Training on labels ends where the loss on samples that are held back from it has not fallen by `GAIN` for `PATIENCE` epochs.
+    """
     budget, epochs = data.experiment.budget, data.experiment.phases[phase]
-    optimizer = _optimizer(method, budget)
-    generator = data.generator(phase, "batches")
+    rate = Rate.of(method, budget)
+    optimizer = make_optimizer(method, budget, rate.start)
+    adapts = phase in ("adapt", "continued")
+    generator = data.generator("adapt" if adapts else phase, "batches")
     before, first = evaluator.before, 0 if evaluator.before else 1
     if resumed:
         resumed.restore(method, optimizer, generator)
         first = resumed.number + 1
     seen = data.seen(method.info)
-    count = 0 if method.info.instant else batch_count(seen, budget.batch_size, phase == "adapt")
+    rows, kept = (None, None) if adapts else held_back(seen, data.generator(phase, "held back"))
+    sizes = (len(seen.source), len(seen.target)) if rows is None else (len(rows),)
+    size, count = (0, 0) if method.info.instant else batch_plan(budget, *sizes)
+    if kept is not None and settled(past):  # resumed after its last epoch
+        return
 
     for number in range(first, epochs + 1):
         started = time.perf_counter()
@@ -173,34 +207,20 @@ def _fit(
             evaluation, losses, gauges = before, {}, {}
         else:
             method.train()
-            losses, gauges, pulls = _Means(), _Means(), {}
             whole = method.epoch(seen, (number - 1) / epochs)
-            for i, batch in enumerate(batches(seen, budget.batch_size, count, generator)):
-                progress = ((number - 1) * count + i) / (epochs * count)
-                for group in optimizer.param_groups:
-                    group["lr"] = budget.lr * decay(budget.schedule, progress)
-                for step in method.steps(batch, progress):
-                    if i == count - 1:
-                        pulls |= _pulls(step)
-                    optimizer.zero_grad()
-                    reduce(add, step.losses.values()).backward(inputs=step.trains)
-                    if method.info.clip:
-                        torch.nn.utils.clip_grad_norm_(method.parameters(), method.info.clip)
-                    optimizer.step()
-                    losses.add(step.losses)
-                    gauges.add(step.gauges)
-                if on_batch:
-                    on_batch(phase, number, (i + 1) / count)
-            losses, gauges = losses.values(), whole | gauges.values() | _gradient_ratio(pulls)
-            if not all(map(math.isfinite, losses.values())):
-                raise InputError("training", f"the loss became {losses} in epoch {number}.", "Lower the learning rate or the trade-off.")
+            told = on_batch and partial(on_batch, phase, number)
+            losses, gauges = learn(method, optimizer, rate, batches(seen, size, count, generator, rows), number, (epochs, count), told)
+            gauges = whole | gauges
+            if kept is not None:
+                losses["held_back"] = _loss_on(method, seen, kept)
             evaluation = evaluator.evaluate(method)
         measures, snapshot = evaluator.measure(evaluation)
         gauges = gauges | prediction_gauges(evaluation.target_probabilities) | feature_gauges(evaluation.target_features)
+        last = kept is not None and settled([*past, {"losses": losses}])
         epoch = Epoch(
             phase,
             number,
-            epochs,
+            number if last else epochs,
             losses,
             gauges,
             measures,
@@ -210,50 +230,19 @@ def _fit(
         )
         past.append(epoch.as_dict())
         yield epoch
+        if last:
+            return
 
 
-def decay(schedule: str, progress: float) -> float:
-    """What is left of the learning rate: constant, inverse (Ganin et al. 2016), or half a cosine."""
-    if schedule == "inverse":
-        return (1 + 10 * progress) ** -0.75
-    return (1 + math.cos(math.pi * progress)) / 2 if schedule == "cosine" else 1.0
+def settled(past: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the loss on the samples held back has not fallen by `GAIN` below its lowest for the last `PATIENCE` epochs."""
+    values = [line["losses"]["held_back"] for line in past]
+    return len(values) > PATIENCE and min(values[-PATIENCE:]) > min(values[:-PATIENCE]) - GAIN
 
 
-def _optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
-    if budget.optimizer == "adam":
-        return torch.optim.Adam(method.parameters(), lr=budget.lr, weight_decay=budget.weight_decay)
-    return torch.optim.SGD(method.parameters(), lr=budget.lr, momentum=0.9, nesterov=True, weight_decay=budget.weight_decay)
-
-
-class _Means:
-    """Means of named scalars. They are added up where they are, as reading each of them would wait for the device."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-
-    def add(self, scalars: Mapping[str, Tensor | float]) -> None:
-        for name, value in scalars.items():
-            self.sums[name] = self.sums.get(name, 0) + torch.as_tensor(value).detach()
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def values(self) -> dict[str, float]:
-        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-
-
-def _pulls(step: Step) -> dict[str, Tensor]:
-    """‖∂L/∂f‖ of the task loss and of everything else together, as far as this update reaches the features."""
-    if not step.features.requires_grad:
-        return {}
-    others = [loss for name, loss in step.losses.items() if name != "task" and loss.requires_grad]
-    parts = {"others": reduce(add, others)} if others else {}
-    if "task" in step.losses:
-        parts["task"] = step.losses["task"]
-    return {name: torch.autograd.grad(loss, step.features, retain_graph=True)[0].norm() for name, loss in parts.items()}
-
-
-def _gradient_ratio(pulls: dict[str, Tensor]) -> dict[str, float]:
-    """‖∂L_others/∂f‖ ÷ ‖∂L_task/∂f‖; nothing if there is only one of them."""
-    if pulls.keys() != {"task", "others"}:
-        return {}
-    return {"gradient_ratio": float(pulls["others"] / pulls["task"].clamp_min(1e-12))}
+@torch.no_grad()
+def _loss_on(method: Method, seen: Seen, rows: Tensor) -> float:
+    """Cross-entropy on some of the labelled samples, in evaluation mode."""
+    method.eval()
+    logits = torch.cat([method.network(seen.source[part.to(seen.labels.device)])[1] for part in rows.split(512)])
+    return float(F.cross_entropy(logits, seen.labels[rows.to(seen.labels.device)]))

@@ -111,4 +111,4 @@ def labels(info: MethodInfo) -> None:
             f"transfers {'the ' if info.transfers == 'model' else ''}{info.transfers}", color="gray", help=TRANSFERS[info.transfers] + "."
         )
         if info.instant:
-            st.badge("instant", color="gray", help="A closed form: one step instead of epochs.")
+            st.badge("instant", color="gray", help="A closed form: one or two steps instead of epochs.")

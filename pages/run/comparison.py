@@ -74,7 +74,8 @@ def table(runs: list[Record], named: dict[str, str], found: list[Group]) -> None
             st.caption("At the last epoch, on held-out samples. None of these needs target labels.")
         else:
             st.caption(
-                "Percent, on held-out target samples, at the last epoch; the calibration error on those whose features were kept. Bold, "
+                "Percent, on held-out target samples, at the last epoch; the calibration error, which is not the binned ECE, on those "
+                "whose features were kept. Bold, "
                 "among runs on the same data and backbone only: the target accuracy that the sentence above calls highest, and a gain or "
                 "calibration error whose 95 % interval touches no other's."
             )
@@ -131,22 +132,24 @@ def _values(record: Record) -> dict[str, float | None]:
     closed = gap_closed(values["source_only_target_accuracy"], values["target_accuracy"], oracle)
     calibrated = None if report is None or report.target is None else report.target[1]
     if calibrated is not None:
-        values |= {"ece": calibrated.ece, "ece_low": calibrated.ece_low, "ece_high": calibrated.ece_high}
+        ends = {"calibration_error_low": calibrated.error_low, "calibration_error_high": calibrated.error_high}
+        values |= {"calibration_error": calibrated.error} | ends
     return values | {"oracle_target_accuracy": oracle, "gap_closed": closed}
 
 
 def _best(found: list[Group]) -> dict[str, set[str]]:
     """Measure → the runs that are best in it beyond doubt, each among those that answered the same question."""
-    best: dict[str, set[str]] = {"target_accuracy": set(), "gain": set(), "ece": set()}
+    best: dict[str, set[str]] = {"target_accuracy": set(), "gain": set(), "calibration_error": set()}
     for group in found:
         if top := winner(group):
             best["target_accuracy"] |= {run.id for run in top.runs.values()}
-        ends: dict[str, dict[str, tuple[float, float]]] = {"gain": {}, "ece": {}}
+        ends: dict[str, dict[str, tuple[float, float]]] = {"gain": {}, "calibration_error": {}}
         for run in group.runs if group.labelled else []:
             last, report = run.phase("adapt")[-1]["measures"], transfer_report(run)
             ends["gain"][run.id] = (last["gain_low"], last["gain_high"])
             if report is not None and report.target is not None:
-                ends["ece"][run.id] = (-report.target[1].ece_high, -report.target[1].ece_low)  # lower is better
+                after = report.target[1]
+                ends["calibration_error"][run.id] = (-after.error_high, -after.error_low)  # lower is better
         for name, intervals in ends.items():
             if (run_id := separate(intervals)) is not None:
                 best[name].add(run_id)

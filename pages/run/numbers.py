@@ -9,6 +9,7 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.figures import curves
 from core.measures import MEASURED, MEASURES, in_runs
+from core.reports import scaling
 from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import oracle_accuracy, verdict
@@ -24,6 +25,8 @@ THUMBNAILS = 12
 def headline(record: Record) -> None:
     experiment = record.experiment()
     st.markdown(f"#### {verdict(method_title(experiment), record.epochs(), record.blind)}")
+    if steps := scaling.parts(record):
+        st.markdown(" ".join(scaling.told(steps)))
 
 
 def tiles(record: Record) -> None:
@@ -50,7 +53,7 @@ def tiles(record: Record) -> None:
 _MADE_OF = {
     "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
     "Gain over source-only": "Paired on the same held-out samples; 95 % score interval (Tango).",
-    "MMD²": "Unbiased kernel distance of L2-normalised features, five Gaussian kernels fixed before adaptation.",
+    "MMD²": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
     "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
 }
 

@@ -11,6 +11,7 @@ from core.measures import MEASURES
 from core.measures.accuracy import Gain, gap_closed
 from core.measures.alignment import Alignment
 from core.measures.base import validators
+from core.reports import scaling
 from core.reports import transfer as transfer_module
 from core.reports.health import findings
 from core.reports.text import fixed, in_percent, interval, n_of_m, percent, points
@@ -39,9 +40,10 @@ def transfer_panel(record: Record) -> None:
     gap = gap_closed(last["source_only_target_accuracy"], last["target_accuracy"], oracle)
     gains = {} if record.blind else transfer_module.same_but_seed(record)
     seeds = transfer_module.seeds_gain(list(gains.values())) if len(gains) > 1 else None
+    steps = scaling.parts(record)
     sentences = told(report, gap, oracle, seeds, len(gains))
     st.markdown("\n".join(f"- {literal(sentence)}" for sentence in sentences))
-    _tiles(report, last, gap, seeds, len(gains))
+    _tiles(report, last, gap, seeds, len(gains), steps)
     version = f"{record.id}-{record.version()}-{dark()}"
     if report.alignment is not None:
         left, right = st.columns(2)
@@ -61,10 +63,13 @@ def transfer_panel(record: Record) -> None:
         )
 
 
-def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | None, runs: int) -> None:
+def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | None, runs: int, steps: scaling.Parts | None) -> None:
     with st.container(horizontal=True, key="transfer_tiles"):
         if last.get("gain") is not None:
             _tile("Gain over source-only", f"{points(last['gain'])} points", interval(last["gain_low"], last["gain_high"], points))
+        if steps is not None and steps.scaling is not None and steps.method is not None:
+            for title, gain in (("of it by scaling alone", steps.scaling), ("of it by the method", steps.method)):
+                _tile(title.capitalize(), f"{points(gain.mean)} points", interval(gain.low, gain.high, points))
         if seeds is not None:
             _tile(f"Gain over {runs} seeds", f"{points(seeds.mean)} points", interval(seeds.low, seeds.high, points))
         if gap is not None:
@@ -74,9 +79,9 @@ def _tiles(report: TransferReport, last: dict, gap: float | None, seeds: Gain | 
             _tile("Worst class", f"{worst.name}: {percent(worst.after[0])}", f"n = {worst.n} · before {percent(worst.before[0])}")
         for side, found in (("target", report.target), ("source", report.source)):
             if found is not None:
-                ends = f"{interval(found[1].ece_low, found[1].ece_high, in_percent)} %"
-                _tile(f"Calibration error, {side}", percent(found[1].ece), ends)
-    words("gain", "gain_over_seeds", "gap_closed", "target_worst_class", "ece", label="What these numbers mean")
+                ends = f"{interval(found[1].error_low, found[1].error_high, in_percent)} %"
+                _tile(f"Calibration error, {side}", percent(found[1].error), ends)
+    words("gain", "gain_over_seeds", "gap_closed", "target_worst_class", "calibration_error", label="What these numbers mean")
 
 
 def _tile(title: str, value: str, beside: str) -> None:
@@ -127,13 +132,13 @@ def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id
 def _calibration(report: TransferReport, run_id: str, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Can its confidence be believed?**")
-        words("ece")
+        words("calibration_error")
     known = [(side, found) for side, found in (("target", report.target), ("source", report.source)) if found is not None]
     for column, (side, found) in zip(st.columns(2), known, strict=False):  # the target's is missing where it has no labels
         with column:
             parts = [(f"{side}, before", found[0]), (f"{side}, after", found[1])]
             after = found[1]
-            alt = f"Reliability diagram of the {side}: calibration error {percent(after.ece)}."
+            alt = f"Reliability diagram of the {side}: calibration error {percent(after.error)}."
             chart(
                 lambda parts=parts: figures.reliability(parts, dark()),
                 key=f"reliability_{side}",
@@ -144,8 +149,9 @@ def _calibration(report: TransferReport, run_id: str, version: str) -> None:
             )
             st.caption(
                 f"{side.capitalize()}, n = {after.n}, {len(after.counts)} bins of equal mass, 95 % Wilson intervals. Below the line: too "
-                f"sure. Calibration error {percent(after.ece)} ({interval(after.ece_low, after.ece_high, in_percent)}); the "
-                f"usual sum over bins, which chance makes too large, says {percent(after.plain)}."
+                f"sure. Calibration error without bins {percent(after.error)} "
+                f"({interval(after.error_low, after.error_high, in_percent)}). The ECE of Guo et al., over 15 bins of equal width, which "
+                f"chance makes too large: {percent(after.binned)}."
             )
 
 

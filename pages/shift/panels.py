@@ -8,9 +8,10 @@ import numpy as np
 import streamlit as st
 
 from core.figures import shifts, tables
-from core.reports.measure_text import beside, written
+from core.reports.measure_text import beside, control_of, written
 from core.reports.shift import Classes, Classifier, Explanation, Kernel, Number, Samples, ShiftReport, report_map
-from core.reports.shift_text import direction
+from core.reports.shift_limits import warnings
+from core.reports.shift_text import explained_by, nothing_explained
 from core.reports.text import auc_value, fixed, p_value, percent
 from pages.elements import routes, selection
 from pages.elements.chart import chart
@@ -27,17 +28,19 @@ def tiles(numbers: Sequence[Number]) -> None:
     """Each number with its interval and the A/A control."""
     for number in numbers:
         measure, name = number.measure, number.measure.name
-        control = f"A/A {written(measure, number.control[name])}"
+        control = control_of(measure, number.control)
         under = " · ".join(part for part in (beside(measure, number.values), control) if part)
         tile(name, written(measure, number.values[name]), under.removeprefix("95 % "))
 
 
 def gauge(r: Classifier, version: str) -> None:
     st.markdown("**How well a classifier tells them apart**")
-    alt = f"Domain AUC {auc_value(r.auc.auc)} on a scale from 0.5 to 1; A/A control {auc_value(r.control.auc)}."
+    control = "no A/A control" if r.control is None else f"A/A control {auc_value(r.control.auc)}"
+    alt = f"Domain AUC {auc_value(r.auc.auc)} on a scale from 0.5 to 1; {control}."
     night = dark()
     chart(lambda: shifts.auc_gauge(r.auc, r.control, night), key="gauge", version=version, revision="gauge", height=150, alt=alt)
-    st.caption("Bars: 95 % intervals. A/A control: two random sets of source samples, which is what no shift looks like.")
+    about = " A/A control: two random sets of source samples, which is what no shift looks like." if r.control is not None else ""
+    st.caption(f"Bars: 95 % intervals.{about}")
 
 
 def null(r: Kernel, version: str) -> None:
@@ -63,24 +66,31 @@ def _strip(r: Samples, where: np.ndarray, key: str) -> None:
     show(r, where, [r.class_names[r.labels[i]] if r.labels[i] >= 0 else "?" for i in where], key, width=56)
 
 
-def properties(r: Explanation, version: str) -> None:
+def properties(r: Explanation, of: Samples, version: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**What explains the difference**")
         words("explained")
     if not r.properties:
-        st.info(
-            "No single property tells the domains apart."
-            if r.differ
-            else "There is no difference to explain: the two tests give no evidence of a shift.",
-            icon=":material/balance:",
-        )
+        st.info(literal(nothing_explained(of, r)), icon=":material/balance:")
         return
     rows, night = r.properties, dark()
     alt = "Share of the difference that each property explains alone: " + ", ".join(f"{e.title} {percent(e.share, 0)}" for e in rows[:5])
     height = 90 + 30 * min(len(rows), shifts.SHOWN)
     chart(lambda: shifts.explained_bars(rows, night), key="explained", version=version, revision="explained", height=height, alt=alt)
-    strong = [row for row in rows[:3] if row.share_low > 0]
-    st.caption(literal("; ".join(f"{row.title}: {direction(row)}" for row in strong)) + ". Medians. Shares overlap, so they do not add up.")
+    st.caption(literal(explained_by(r)))
+
+
+def giveaways(r: Explanation) -> None:
+    """Columns that tell the class or the domain by themselves, where there are any."""
+    if said := warnings(r.giveaways):
+        st.warning("\n\n".join(map(literal, said)), icon=":material/key:")
+        words("giveaways", label="How are these found?")
+
+
+def limits(said: Sequence[str]) -> None:
+    """What cannot be told from these samples, where there is something."""
+    if said:
+        st.info("**What this cannot tell**\n" + "".join(f"\n- {literal(text)}" for text in said), icon=":material/visibility_off:")
 
 
 def classes(r: Classes, names: Sequence[str], version: str) -> None:
@@ -92,12 +102,11 @@ def classes(r: Classes, names: Sequence[str], version: str) -> None:
     figure = lambda: shifts.class_shares(found, r.truth, names, night)  # noqa: E731
     chart(figure, key="classes", version=version, revision="classes", height=260, alt=alt)
     if found.refusal:
-        st.info(found.refusal, icon=":material/block:")
-    elif found.contradicted:
-        st.warning(
-            "Do not trust these shares: some would have to lie below 0. The looks of the classes have changed, too.",
-            icon=":material/warning:",
-        )
+        st.info(literal(r.remark), icon=":material/block:")
+    elif not r.trusted:
+        st.warning(literal(r.remark), icon=":material/warning:")
+    else:
+        st.caption(literal(r.remark))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if not found.refusal:
             st.caption(f"BBSE, bars: 95 % intervals. Condition number {fixed(found.condition, 1)}.")
@@ -119,7 +128,7 @@ def more_numbers(r: Samples, numbers: Sequence[Number]) -> None:
     """The companions of AUC and MMD², each with its control."""
     with st.container(horizontal=True):
         tiles(numbers)
-    if r.control_n < r.measured:
+    if 0 < r.control_n < r.measured:
         st.caption(
             f"The A/A control has {r.control_n} samples a side, the comparison {r.measured}: fewer samples lie farther apart by chance."
         )

@@ -27,6 +27,7 @@ from core.reports.shift import (
     shift_stages,
 )
 from core.reports.shift_data import VIEWS, View
+from core.reports.shift_limits import cannot_tell
 from core.reports.shift_text import conditions, facts, verdict
 from core.runs import store
 from pages.choose import fields, picker
@@ -102,6 +103,7 @@ class _Places:
     def __init__(self, version: str):
         self.version = version
         self.top, self.progress, self.said = st.empty(), st.empty(), st.empty()
+        self.warned = st.container()
         self.tiles = st.container(horizontal=True)
         self.left, self.right = st.columns(2)
         self.strips, self.explains = st.container(), st.columns(2)
@@ -129,10 +131,14 @@ class _Places:
             case Explanation():
                 self.top.markdown(f"#### {literal(verdict(only(before, Samples), only(before, Classifier), stage))}")
                 with self.explains[0]:
-                    panels.properties(stage, self.version)
+                    panels.properties(stage, only(before, Samples), self.version)
+                with self.warned:
+                    panels.giveaways(stage)
             case Distances():
                 with self.more.expander("More distances, with their A/A control"):
                     panels.more_numbers(only(before, Samples), stage.numbers)
+                with self.warned:
+                    panels.limits(cannot_tell(only(before, Samples), only(before, Classifier), only(before, Explanation), stage))
             case Classes():
                 with self.explains[1]:
                     panels.classes(stage, only(before, Samples).class_names, self.version)

@@ -45,15 +45,16 @@ def true_error(confidence: str, truth: str) -> float:
     return 0.0 if truth == "calibrated" else float(np.abs(expit(TRUTHS[truth](logit(c))) - c).mean())
 
 
-def ece_coverage(confidence: str, truth: str, n: int, draws: int) -> dict[str, float]:
-    """Shares of intervals that lie above and below the truth and that begin at 0; mean estimate and mean plain ECE."""
+def error_coverage(confidence: str, truth: str, n: int, draws: int) -> dict[str, float]:
+    """Shares of intervals that lie above and below the truth and that begin at 0; mean estimate and mean sum over bins."""
     error, found = true_error(confidence, truth), []
     for seed in range(draws):
         rng = np.random.default_rng([seed, n])
         c = CONFIDENCES[confidence](rng, n)
         found.append(binary_calibration(c, rng.random(n) < expit(TRUTHS[truth](logit(c))), seed))
-    low, high, estimate, plain = (np.array([getattr(f, name) for f in found]) for name in ("ece_low", "ece_high", "ece", "plain"))
-    means = {"above": low > error, "below": high < error, "bound": low == 0, "estimate": estimate, "plain": plain}
+    low, high, estimate = (np.array([getattr(f, name) for f in found]) for name in ("error_low", "error_high", "error"))
+    binned = [float((f.counts * np.abs(f.accuracy - f.confidence)).sum() / f.n) for f in found]
+    means = {"above": low > error, "below": high < error, "bound": low == 0, "estimate": estimate, "binned": np.array(binned)}
     return {"truth": error} | {name: float(values.mean()) for name, values in means.items()}
 
 
@@ -89,18 +90,19 @@ def table(draws: int) -> Iterator[str]:
     yield "from above; where at least half of them do (marked >), the truth is too close to 0 to be told from it, an interval can hardly"
     yield "miss on one side, and 93 % or more are asked instead of 93 to 97 %. The interval was chosen while looking at other draws of the"
     yield "cells without †.\n"
-    yield "| confidences | network is | n | truth | mean estimate | mean plain ECE | begins at 0 | above, below the truth | coverage |"
+    estimates = "mean estimate | mean sum over bins of equal mass"
+    yield f"| confidences | network is | n | truth | {estimates} | begins at 0 | above, below the truth | coverage |"
     yield "| --- " * 9 + "|"
     held, cells = 0, 0
     for confidence in CONFIDENCES:
         for truth in TRUTHS:
             for n in (100, 600, 2000):
-                found = ece_coverage(confidence, truth, n, draws)
+                found = error_coverage(confidence, truth, n, draws)
                 share, bound = 1 - found["above"] - found["below"], found["bound"] >= 0.5
                 fine = round(share, 4) >= 0.93 and (bound or round(share, 4) <= 0.97)
                 held, cells = held + fine, cells + 1
                 new = "" if confidence in LOOKED_AT else " †"
-                numbers = f"{found['truth']:.3f} | {found['estimate']:.3f} | {found['plain']:.3f} | {100 * found['bound']:.0f} %"
+                numbers = f"{found['truth']:.3f} | {found['estimate']:.3f} | {found['binned']:.3f} | {100 * found['bound']:.0f} %"
                 misses = f"{100 * found['above']:.1f}, {100 * found['below']:.1f} %"
                 coverage = f"{'> ' if bound else ''}{100 * share:.1f} %{'' if fine else ' (missed)'}"
                 yield f"| {confidence} | {truth}{new} | {n:,} | {numbers} | {misses} | {coverage} |"

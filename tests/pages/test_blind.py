@@ -29,7 +29,7 @@ def secrets(records) -> set[str]:
     for record in records:
         last, report = record.phase("adapt")[-1]["measures"], transfer_report(record)
         found |= {f"{100 * value:.1f}" for name, value in last.items() if name not in without_target_labels() and value is not None}
-        found |= {f"{100 * oracle_accuracy(record.epochs()):.1f}", f"{100 * report.target[1].ece:.1f}"}
+        found |= {f"{100 * oracle_accuracy(record.epochs()):.1f}", f"{100 * report.target[1].error:.1f}"}
     # Numbers below 10 stand in many places, and the source's accuracy is 100.0 or 99.9, too.
     return {text for text in found if 10 <= float(text) < 99.9}
 

@@ -84,7 +84,7 @@ def test_a_cell_of_the_confusion_opens_its_samples(shipped):
 
 def test_the_words_of_a_number_are_one_click_away(shipped):
     said = texts(page("adapt", run=shipped, panel="Transfer"))
-    for name in ("gain", "gap_closed", "target_worst_class", "ece", "class_alignment", "class_change"):
+    for name in ("gain", "gap_closed", "target_worst_class", "calibration_error", "class_alignment", "class_change"):
         entry = MEASURES.get(name)
         assert entry.meaning.replace("\\", "") in said
         assert entry.limits.replace("\\", "") in said

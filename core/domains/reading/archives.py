@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.domains.reading.base import Given, Note, clean, few
+from core.domains.reading.encodings import guess
+from core.domains.reading.names import distinct
 from core.errors import InputError
 
 MAX_MEMBERS = 200_000
@@ -55,7 +58,7 @@ def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Itera
         It is not a folder or zip, damaged, encrypted, would unpack to too much, or names a file outside itself.
     """
     if given.folder:
-        yield _sorted(given, _in_folder(given, given.folder), suffixes, notes)
+        yield _sorted(given, _in_folder(given, given.folder, notes), suffixes, notes)
         return
     with given.open() as stream:
         check_directory(given, stream)
@@ -69,16 +72,20 @@ def members(given: Given, suffixes: tuple[str, ...], notes: list[Note]) -> Itera
 
 def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes: list[Note]) -> tuple[list[Member], int]:
     wanted: dict[str, Member] = {}
-    other, twice, packed = [], [], []
+    other, twice, packed, hidden = [], [], [], set()
     for member in found:
         if member.name.lower() in _NOISE or member.name.startswith("._") or "__MACOSX" in member.folders:
             continue
-        if not member.name.lower().endswith(suffixes):
+        if any(folder.startswith(".") for folder in member.folders):
+            hidden.add(next(folder for folder in member.folders if folder.startswith(".")))
+        elif not member.name.lower().strip().endswith(suffixes):
             (packed if member.name.lower().endswith(ARCHIVES) else other).append(member.path)
         elif member.path in wanted:
             twice.append(member.path)
         else:
             wanted[member.path] = member
+    if hidden:
+        notes.append(Note(given.stem, f"Not read: {few(hidden)}. Folders whose names begin with a dot are not looked into."))
     if packed:
         if not wanted:
             raise InputError(
@@ -90,21 +97,43 @@ def _sorted(given: Given, found: list[Member], suffixes: tuple[str, ...], notes:
     if twice:
         why = f"Left out: {few(twice, 3)}: the name is there more than once, and the first of them is read."
         notes.append(Note(given.stem, why, len(twice)))
-    return [wanted[path] for path in sorted(wanted)], len(wanted) + len(other) + len(twice) + len(packed)
+    return _shown([wanted[path] for path in sorted(wanted)]), len(wanted) + len(other) + len(twice) + len(packed)
 
 
-def _in_folder(given: Given, root: Path) -> list[Member]:
-    found = []
+def _shown(found: list[Member]) -> list[Member]:
+    """The files with names that can be shown: different folders keep different names, however long they are."""
+    folders = sorted({folder for member in found for folder in member.folders})
+    names = dict(zip(folders, distinct(folders), strict=True))
+    return [replace(m, folders=tuple(names[folder] for folder in m.folders), name=clean(m.name)) for m in found]
+
+
+def _plain(part: str) -> str:
+    """A name in the form in which equal ones are equal: letters with their accents in one piece, no halves of letters."""
+    return unicodedata.normalize("NFC", part.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _in_folder(given: Given, root: Path, notes: list[Note]) -> list[Member]:
+    found, hidden, linked, odd = [], [], [], []
     for place, folders, files in os.walk(root, onerror=_raise):
+        inner = tuple(map(_plain, Path(place).relative_to(root).parts))
+        linked += [f for f in folders if os.path.islink(os.path.join(place, f))]  # noqa: PTH114, PTH118
+        hidden += [f for f in folders if f.startswith(".")]
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        inner = tuple(clean(part) for part in Path(place).relative_to(root).parts)
         for name in files:
             path = os.path.join(place, name)  # noqa: PTH118  (a hundred thousand Path objects take seconds)
-            if not os.path.isfile(path):  # noqa: PTH113  (a pipe would never answer)
-                continue
-            found.append(Member(inner, clean(name), os.path.getsize(path), lambda path=path: _read_path(path)))  # noqa: PTH202
+            if os.path.isfile(path):  # noqa: PTH113  (a pipe would never answer)
+                found.append(Member(inner, _plain(name), os.path.getsize(path), lambda path=path: _read_path(path)))  # noqa: PTH202
+            else:
+                odd.append(clean(name))
         if len(found) > MAX_MEMBERS:
             raise InputError(given.name, f"it holds more than {MAX_MEMBERS:,} files.", "Give a folder with fewer.")
+    for closed, why in (
+        (hidden, "Folders whose names begin with a dot are not looked into"),
+        (linked, "Links to folders are not followed"),
+        (odd, "They are no files, but links to nothing, or devices"),
+    ):
+        if closed:
+            notes.append(Note(given.stem, f"Not read: {few(closed, 3)}. {why}."))
     return found
 
 
@@ -147,17 +176,30 @@ def _in_zip(given: Given, archive: zipfile.ZipFile) -> list[Member]:
         raise InputError(given.name, f"it would unpack to {unpacked / 1e9:.1f} GB.", f"Pack at most {MAX_UNPACKED / 1e9:.0f} GB.")
     if unpacked > MAX_RATIO * packed:
         raise InputError(given.name, f"it would unpack to {unpacked / max(packed, 1):,.0f} times its size.", PACK)
-    return [_zip_member(given, archive, info) for info in infos]
+    names = _names(infos)
+    return [_zip_member(given, archive, info, name) for info, name in zip(infos, names, strict=True)]
 
 
-def _zip_member(given: Given, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
-    parts = info.filename.replace("\\", "/").split("/")
+def _names(infos: list[zipfile.ZipInfo]) -> list[str]:
+    """What the files are called; of names that don't say that they are UTF-8 the encoding is found out."""
+    old = [None if info.flag_bits & 0x800 or info.filename.isascii() else info.orig_filename.encode("cp437") for info in infos]
+    written = b" ".join([name for name in old if name is not None][:2000])
+    try:
+        written.decode("utf-8")
+        encoding = "utf-8"
+    except UnicodeDecodeError:
+        encoding = guess(written)
+    return [info.filename if name is None else name.decode(encoding, "replace") for info, name in zip(infos, old, strict=True)]
+
+
+def _zip_member(given: Given, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Member:
+    parts = name.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or parts[0][1:] == ":":
-        raise InputError(given.name, f"it names a file outside itself ({clean(info.filename, 60)}).", PACK)
+        raise InputError(given.name, f"it names a file outside itself ({clean(name, 60)}).", PACK)
     # Of the compressions, zipfile unpacks only these two piece by piece, so that a lie about the size costs nothing.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise InputError(given.name, "it is packed in an unusual way.", "Pack it again as a .zip with the normal compression.")
-    parts = [clean(part) for part in parts if part not in ("", ".")]
+    parts = [_plain(part) for part in parts if part not in ("", ".")]
 
     def read() -> bytes:
         if info.file_size > MAX_MEMBER:

@@ -19,7 +19,7 @@ from core.domains.account import Account, LeftOut, Unit
 from core.domains.base import NOUNS, Kind
 from core.errors import InputError
 
-MIN_ROWS = 20  # samples of a domain
+MIN_ROWS = 5  # samples of a domain: of four no comparison could be evidence of anything
 MAX_CLASSES = 1000
 MAX_DOMAINS = 20
 Progress = Callable[[float], None]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from core.domains.reading.archives import Member, Unreadable
 from core.domains.reading.base import Given, Note, Progress, Raw, Reading, few, settle
+from core.domains.reading.depth import Spans, deep, extremes, reduced, spans
 from core.domains.reading.layout import FolderOptions, Labelled, files_by_domain
 from core.domains.reading.stream import StreamedImages
 from core.errors import InputError
@@ -31,6 +33,9 @@ _GREY = {"1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F"}
 _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, Image.DecompressionBombError)
 
 
+Decoded = Callable[[bytes], tuple[np.ndarray, list[str]]]
+
+
 class ImageOptions(FolderOptions):
     """How pictures become inputs."""
 
@@ -44,8 +49,8 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
 
     The pictures of a folder stay on disk where they are many (`core.domains.reading.stream`).
 
-    Of an animation the first frame is read, CMYK becomes RGB, 16 bits become 8, transparent parts become white, and a photograph is
-    turned as its camera noted. A picture that cannot be read is left out and noted.
+    Of an animation the first frame is read, CMYK becomes RGB, more than 8 bits become 8 (`core.domains.reading.depth`), transparent
+    parts become white, and a photograph is turned as its camera noted. A picture that cannot be read is left out and noted.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
         total = sum(map(len, groups.values()))
         if not total:
             raise InputError(where, "there are no pictures in it.", f"Give files that end in {', '.join(SUFFIXES[:6])}.")
-        side, channels = _decide([member for files in groups.values() for member, _ in files], options)
+        side, channels, chosen = _decide([member for files in groups.values() for member, _ in files], options)
         size = total * channels * side * side
         stream = size > STREAM_FROM and all(given.folder for given in givens)
         if size > MAX_BYTES and not stream:
@@ -69,14 +74,15 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
         raws = []
         for name, files in groups.items():
             if stream:
-                raws.append(_streamed(name, files, side, channels, options))
+                raws.append(_streamed(name, files, side, channels, options, chosen))
                 continue
 
             def tell(n: int, before: int = done) -> None:
                 if on_progress:
                     on_progress((before + n) / total)
 
-            raws.append(_decoded(name, files, side, channels, options, notes, tell))
+            one = partial(decode, side=side, channels=channels, fit=options.fit, chosen=chosen)
+            raws.append(_decoded(name, files, (channels, side, side), one, notes, tell))
             done += len(files)
     if not any(len(raw.inputs) for raw in raws):
         raise InputError(where, f"no picture can be read. {notes[-1].what}", "Check one of them in another program and save it again.")
@@ -85,38 +91,41 @@ def read(givens: Sequence[Given], options: ImageOptions, on_progress: Progress |
     return settle(where, "image", raws, full, notes, given, "files", facts=facts)
 
 
-def _decide(found: Sequence[Member], options: ImageOptions) -> tuple[int, int]:
-    """Side and channels, by the headers of at most `LOOKED_AT` pictures, evenly spread."""
-    sides, modes = [], set()
-    if options.side == 0 or options.colour == "automatic":
-        for i in np.unique(np.linspace(0, len(found) - 1, min(LOOKED_AT, len(found))).astype(int)):
-            try:
-                with Image.open(io.BytesIO(found[i].read()), formats=FORMATS) as picture:
-                    if picture.width * picture.height <= MAX_PIXELS:
-                        sides.append(min(picture.size))
-                        modes.add(picture.mode)
-            except (Unreadable, *_DAMAGED):
-                continue  # said when it is decoded
+def _decide(found: Sequence[Member], options: ImageOptions) -> tuple[int, int, Spans]:
+    """Side, channels, and what is black and white where pixels have more than 8 bits, by at most `LOOKED_AT` pictures, evenly spread."""
+    sides, modes, held = [], set(), []
+    for i in np.unique(np.linspace(0, len(found) - 1, min(LOOKED_AT, len(found))).astype(int)):
+        try:
+            with Image.open(io.BytesIO(found[i].read()), formats=FORMATS) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    continue
+                sides.append(min(picture.size))
+                modes.add(picture.mode)
+                if (kind := deep(picture)) and (ends := extremes(picture)):
+                    held.append((kind, ends))
+        except (Unreadable, *_DAMAGED):
+            continue  # said when it is decoded
     side = options.side or int(min(LARGEST, max(8, np.median(sides)))) if sides or options.side else LARGEST
     grey = options.colour == "grey" or (options.colour == "automatic" and modes <= _GREY)
-    return side, 1 if grey else 3
+    return side, 1 if grey else 3, spans(held)
 
 
-def _streamed(name: str, files: list[Labelled], side: int, channels: int, options: ImageOptions) -> Raw:
+def _streamed(name: str, files: list[Labelled], side: int, channels: int, options: ImageOptions, chosen: Spans) -> Raw:
     """The pictures of one domain, which are decoded when they are needed."""
-    inputs = StreamedImages([m.path for m, _ in files], [m.read for m, _ in files], decode, side, channels, options.fit)
+    one = partial(decode, chosen=chosen)
+    inputs = StreamedImages([m.path for m, _ in files], [m.read for m, _ in files], one, side, channels, options.fit)
     return Raw(name, inputs, None if files[0][1] is None else np.array([label for _, label in files], dtype=object))
 
 
-def _decoded(name: str, files: list[Labelled], side: int, channels: int, options: ImageOptions, notes: list[Note], tell) -> Raw:
-    """All pictures of one domain, N×C×side×side; what cannot be read is left out and noted."""
-    inputs = np.empty((len(files), channels, side, side), np.uint8)
+def _decoded(name: str, files: list[Labelled], shape: tuple[int, int, int], decoded: Decoded, notes: list[Note], tell) -> Raw:
+    """All pictures of one domain, each uint8 of this shape; what cannot be read is left out and noted."""
+    inputs = np.empty((len(files), *shape), np.uint8)
     problems: dict[int, str] = {}
     remarks: Counter[str] = Counter()
 
     def one(i: int) -> None:
         try:
-            inputs[i], remark = decode(files[i][0].read(), side, channels, options.fit)
+            inputs[i], remark = decoded(files[i][0].read())
             remarks.update(remark)
         except Unreadable as error:
             problems[i] = str(error)
@@ -140,8 +149,8 @@ def _by_reason(problems: dict[int, str]) -> dict[str, list[int]]:
     return found
 
 
-def decode(content: bytes, side: int, channels: int, fit: str) -> tuple[np.ndarray, list[str]]:
-    """One picture as uint8 C×side×side, and what is remarkable about it.
+def decode(content: bytes, side: int, channels: int, fit: str, chosen: Spans) -> tuple[np.ndarray, list[str]]:
+    """One picture as uint8 C×side×side, and what is remarkable about it; ``chosen`` says what is black and white in deep ones.
 
     Raises
     ------
@@ -160,7 +169,7 @@ def decode(content: bytes, side: int, channels: int, fit: str) -> tuple[np.ndarr
             if picture.mode == "CMYK":
                 remarks.append("CMYK was turned into RGB")
             picture.draft(None, (2 * side, 2 * side))  # a JPEG can be decoded at a fraction of its size
-            flat = _eight_bits(ImageOps.exif_transpose(picture), remarks)
+            flat = _eight_bits(ImageOps.exif_transpose(picture), chosen, remarks)
             flat = flat.convert("L" if channels == 1 else "RGB")
             size, how = (side, side), Image.Resampling.BILINEAR
             if flat.size != size and fit == "stretch":
@@ -178,19 +187,10 @@ def decode(content: bytes, side: int, channels: int, fit: str) -> tuple[np.ndarr
     return array[None] if channels == 1 else array.transpose(2, 0, 1), remarks
 
 
-def _eight_bits(picture: Image.Image, remarks: list[str]) -> Image.Image:
+def _eight_bits(picture: Image.Image, chosen: Spans, remarks: list[str]) -> Image.Image:
     """The picture with 8 bits a channel and nothing transparent."""
-    if picture.mode.startswith("I"):
-        remarks.append("16 bits were reduced to 8")
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise Unreadable(f"its pixels run from {values.min()} to {values.max()}, not from 0 to 65535")
-        return Image.fromarray((values // 257).astype(np.uint8))
-    if picture.mode == "F":
-        values = np.asarray(picture)
-        if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-            raise Unreadable("its pixels are floats, and not all of them from 0 to 1")
-        return Image.fromarray(np.rint(values * 255).astype(np.uint8))
+    if kind := deep(picture):
+        return reduced(picture, kind, chosen, remarks)
     if picture.has_transparency_data:
         remarks.append("transparent parts became white")
         whole = picture.convert("RGBA")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal
@@ -10,9 +10,13 @@ from typing import Literal
 from pydantic import Field
 
 from core.domains.reading.archives import Member, members
-from core.domains.reading.base import Given, Note, Options
+from core.domains.reading.base import Given, Note, Options, few
+from core.domains.reading.names import distinct
 
-Layout = Literal["automatic", "class/file", "domain/class/file", "domain/file"]
+Layout = Literal["automatic", "class/file", "domain/class/file", "domain/file", "split/class/file", "domain/split/class/file"]
+LEVELS = {"automatic": 1, "class/file": 1, "domain/class/file": 2, "domain/file": 1, "split/class/file": 1, "domain/split/class/file": 2}
+SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "evaluation")
+HOLDERS = ("images", "image", "imgs", "img", "pictures", "photos", "jpg", "jpegs", "png", "sounds", "audio", "wav", "wavs", "data", "files")
 
 
 class FolderOptions(Options):
@@ -20,11 +24,13 @@ class FolderOptions(Options):
 
     layout: Layout = Field(
         "automatic",
-        description="What the folders mean. automatic: one level is the class, two are domain and class, none is a domain without labels.",
+        description="What the folders mean. automatic: one level is the class, two are domain and class, none is a domain without labels; "
+        "folders such as train or images between them are passed by. split/class: the class is the folder that a file lies in.",
     )
 
 
 Labelled = tuple[Member, str | None]
+Folders = tuple[str, ...]
 
 
 @contextmanager
@@ -33,13 +39,25 @@ def files_by_domain(
 ) -> Iterator[tuple[dict[str, list[Labelled]], dict[str, int]]]:
     """The files of each domain with their classes, which can be read inside the context, and how many files lie in each that was given."""
     with ExitStack() as stack:
-        groups: dict[str, list[Labelled]] = {}
         counts: dict[str, int] = {}
+        arranged: list[tuple[Given, dict[str, list[Labelled]]]] = []
         for given in givens:
             inside, counts[given.title] = stack.enter_context(members(given, suffixes, notes))
-            for name, files in arrange(given, inside, layout, notes).items():
-                groups.setdefault(name, []).extend(files)
-        yield groups, counts
+            arranged.append((given, arrange(given, inside, layout, notes)))
+        yield _apart(arranged, notes), counts
+
+
+def _apart(arranged: list[tuple[Given, dict[str, list[Labelled]]]], notes: list[Note]) -> dict[str, list[Labelled]]:
+    """All domains by their names; those of one name in several files are called by their files as well."""
+    often = Counter(name for _, groups in arranged for name in groups)
+    found: dict[str, list[Labelled]] = {}
+    for given, groups in arranged:
+        names = [name if often[name] == 1 else f"{name} ({given.title})" for name in groups]
+        found |= dict(zip(distinct([*found, *names])[len(found) :], groups.values(), strict=True))
+    for name, times in often.items():
+        if times > 1:
+            notes.append(Note(name, f"A domain of this name is in {times} files; each is a domain of its own."))
+    return found
 
 
 def arrange(given: Given, inside: Sequence[Member], layout: Layout, notes: list[Note]) -> dict[str, list[Labelled]]:
@@ -48,20 +66,70 @@ def arrange(given: Given, inside: Sequence[Member], layout: Layout, notes: list[
     Outer folders that hold everything are passed by. Where no folder is a domain, the file itself names it.
     """
     name, folders = given.stem, [member.folders for member in inside]
-    while folders and all(len(f) > 1 and f[0] == folders[0][0] for f in folders):
+    while folders and all(len(f) > LEVELS[layout] and f[0] == folders[0][0] for f in folders):
         folders = [f[1:] for f in folders]
     if layout == "automatic":
-        by_depth: dict[int, Layout] = {0: "domain/file", 1: "class/file"}
-        layout = by_depth.get(max(map(len, folders), default=0), "domain/class/file")
+        folders = _plain(given, folders, notes)
+        layout = _layout(given, folders, notes)
     found: dict[str, list[Labelled]] = defaultdict(list)
     for member, f in zip(inside, folders, strict=True):
-        if layout == "class/file":
-            found[name].append((member, f[0] if f else None))
-        elif layout == "domain/file":
-            found[f[0] if f else name].append((member, None))
-        else:
-            found[f[0] if f else name].append((member, f[1] if len(f) > 1 else None))
+        domain = f[0] if f and layout.startswith("domain") else name
+        within = f[1:] if layout.startswith("domain") else f
+        label = within[-1 if "split" in layout else 0] if within and layout != "domain/file" else None
+        found[domain].append((member, label))
     return {domain: _one_sort(domain, files, notes) for domain, files in found.items()}
+
+
+def _plain(given: Given, folders: list[Folders], notes: list[Note]) -> list[Folders]:
+    """The folders without those that say neither domain nor class: splits such as train, and holders such as images.
+
+    The last folder stays, and so do splits where nothing else could be the domain.
+    """
+    passed: dict[str, None] = {}
+
+    def plain(f: Folders) -> Folders:
+        *outer, last = f
+        for words, fewest in ((HOLDERS, 0), (SPLITS, 1)):
+            for part in [part for part in outer if part.lower() in words]:
+                if len(outer) > fewest:
+                    outer.remove(part)
+                    passed[part] = None
+        return (*outer, last)
+
+    found = [plain(f) if len(f) > 1 else f for f in folders]
+    while (level := _constant(found)) is not None:
+        passed[next(f[level] for f in found if len(f) > level + 1)] = None
+        found = [f[:level] + f[level + 1 :] if len(f) > level + 1 else f for f in found]
+    if passed:
+        listed = few(list(passed))
+        notes.append(Note(given.stem, f"The folders {listed} are neither domains nor classes: what lies in them is read together."))
+    return found
+
+
+def _constant(folders: list[Folders]) -> int | None:
+    """A level between domain and class at which there is one folder only; None where there is none."""
+    depth = max(map(len, folders), default=0)
+    for level in range(1, depth - 1):
+        if len({f[level] for f in folders if len(f) > level + 1}) == 1:
+            return level
+    return None
+
+
+def _layout(given: Given, folders: list[Folders], notes: list[Note]) -> Layout:
+    """What the folders mean, told by how deep they are; of more than two levels also by whether the last one's names recur."""
+    depth = max(map(len, folders), default=0)
+    if depth < 3:
+        by_depth: dict[int, Layout] = {0: "domain/file", 1: "class/file", 2: "domain/class/file"}
+        return by_depth[depth]
+    homes: dict[str, set[str]] = defaultdict(set)
+    for f in folders:
+        if len(f) > 2:
+            homes[f[-1]].add(f[1])
+    recur = all(len(places) > 1 for places in homes.values()) and not all(name.isdigit() for name in homes)
+    example = "/".join(next(f for f in folders if len(f) == depth))
+    which = "last" if recur else "second"
+    notes.append(Note(given.stem, f"The class is the {which} of the folders, as in {example}. Choose another layout if that is wrong."))
+    return "domain/split/class/file" if recur else "domain/class/file"
 
 
 def _one_sort(domain: str, files: list[Labelled], notes: list[Note]) -> list[Labelled]:

@@ -20,6 +20,8 @@ SUFFIXES = (".wav", ".wave")
 MAX_BYTES = 10**9  # of all waves of an upload
 MAX_SECONDS = 30
 LONGEST = 5.0  # seconds that are chosen by themselves, at most
+LOUDEST = 2.0**31  # of floats
+OVERSHOOT = 0.01  # by which resampling may leave −1 to 1
 RATES = (1000, 400_000)  # samples a second that are believed
 
 
@@ -37,7 +39,8 @@ class SoundOptions(FolderOptions):
 def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress | None = None) -> Reading:
     """Folders or zips of WAV files, ``class/file`` or ``domain/class/file``.
 
-    Integers of 8 to 32 bits and floats are read; channels are averaged; every sound is brought to `spectrogram.RATE` samples a second.
+    Integers of 8 to 32 bits and floats are read, these divided by one number where they leave −1 to 1; channels are averaged; every
+    sound is brought to `spectrogram.RATE` samples a second.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def read(givens: Sequence[Given], options: SoundOptions, on_progress: Progress |
     with files_by_domain(givens, SUFFIXES, options.layout, notes) as (groups, given):
         if not any(groups.values()):
             raise InputError(where, "there are no sounds in it.", "Give files that end in .wav.")
-        found = _decoded(where, groups, options.seconds or MAX_SECONDS, notes, on_progress)
+        found = _scaled(_decoded(where, groups, options.seconds or MAX_SECONDS, notes, on_progress), notes)
     lengths = [len(wave) for waves in found.values() for wave, _ in waves]
     if not lengths:
         raise InputError(where, f"no sound can be read. {notes[-1].what}", "Save the sounds as WAV files with 16 bits.")
@@ -82,7 +85,7 @@ def _decoded(
                 problems.setdefault(str(error), []).append(member.path)
                 continue
             wave = wave[: round(RATE * seconds) + 1]  # one more, to know that it is longer
-            held += wave.nbytes
+            held += 2 * len(wave)
             if held > MAX_BYTES:
                 raise InputError(where, "its sounds are too long together.", f"Give at most {MAX_BYTES / 2 / RATE / 3600:.0f} hours.")
             found[name].append((wave, label))
@@ -105,7 +108,7 @@ def _of_one_length(name: str, waves: list[Wave], length: int, notes: list[Note])
 
 
 def decode(content: bytes) -> np.ndarray:
-    """One sound as int16 at `spectrogram.RATE` samples a second.
+    """One sound at `spectrogram.RATE` samples a second: int16; where the file holds floats, these as they are.
 
     Raises
     ------
@@ -136,7 +139,29 @@ def decode(content: bytes) -> np.ndarray:
         x = x.mean(1)
     if not np.isfinite(x).all():
         raise Unreadable("some of its values are missing or infinite")
+    if np.abs(x).max() > LOUDEST:
+        raise Unreadable(f"its values run up to {np.abs(x).max():g}")
     if rate != RATE:
         shared = math.gcd(rate, RATE)
         x = resample_poly(x, RATE // shared, rate // shared)
+    return x.astype(np.float32) if wave.dtype.kind == "f" else _sixteen_bits(x)
+
+
+def _sixteen_bits(x: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(x, -1, 32767 / 32768) * 32768).astype(np.int16)
+
+
+def _scaled(found: dict[str, list[Wave]], notes: list[Note]) -> dict[str, list[Wave]]:
+    """All waves as int16. Where floats leave −1 to 1, all are divided by one number: full scale of 16 or 32 bits, or their largest."""
+    peaks = [float(np.abs(wave).max()) for waves in found.values() for wave, _ in waves if wave.dtype.kind == "f"]
+    largest = max(peaks, default=1.0)
+    full = next((size for low, size in ((128, 2**15), (2**16, 2**31)) if low < largest <= size), max(largest, 1.0))
+    if largest > 1 + OVERSHOOT:
+        what = f"Their values run up to {largest:,.4g}, not to 1: those of all {len(peaks):,} sounds of floats were divided by {full:,.4g}."
+        notes.append(Note("sounds", what))
+    else:
+        full = 1.0
+    return {
+        name: [(_sixteen_bits(wave / full) if wave.dtype.kind == "f" else wave, label) for wave, label in waves]
+        for name, waves in found.items()
+    }

@@ -30,7 +30,10 @@ def augment(x: np.ndarray, side: Side) -> np.ndarray:
 
 @method
 class EasyAdapt(Shallow[ShallowParams]):
-    """One head on tripled features, trained on the source and the shots."""
+    """One head on tripled features, trained on the source and the shots.
+
+    Both domains are scaled by the source: a mean of a few shots would be noise, and each domain's own copy has its own offset anyway.
+    """
 
     info = MethodInfo(
         name="easyadapt",

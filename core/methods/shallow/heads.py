@@ -70,7 +70,8 @@ class Logistic:
         return self
 
     def log_probabilities(self, x: np.ndarray) -> np.ndarray:
-        return self.model.predict_log_proba(x)
+        values = self.model.decision_function(x)  # scikit-learn's own logarithm of a probability may be that of 0
+        return log_softmax(_columns(values) / (2 if values.ndim == 1 else 1), axis=1)
 
 
 class LinearSVM:

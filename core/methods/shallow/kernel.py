@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from core.errors import InputError
 from core.methods.base import MethodInfo, method
 from core.methods.shallow.alignment import Alignment, Map, check, gaussian, median_distance
-from core.methods.shallow.base import SCALING, Feature, NearestParams, Scaling
+from core.methods.shallow.base import Feature, NearestParams
 
 KernelName = Literal["columns", "linear", "gaussian"]
 # (source, target) in the common space to the classes of the target's rows
@@ -176,7 +176,6 @@ class KernelParams(NearestParams):
     samples: int = Field(
         500, ge=20, le=2000, description="Training samples of each domain that are used, at most; time grows by their cube."
     )
-    scaling: Scaling = SCALING
 
 
 K = TypeVar("K", bound=KernelParams)

@@ -12,6 +12,9 @@ from core.methods.shallow.base import S, Shallow, ShallowParams
 from core.methods.shallow.quadratic import bounded_quadratic
 from core.samples.drawing import effective_samples
 
+WIDTHS = tuple(float(2**power) for power in np.arange(-3, 1.5, 0.5))  # of KLIEP's kernel, in median distances of samples
+TRIED = 500  # samples of each domain by which it is chosen, at most
+
 
 def kernel_mean_matching(source: np.ndarray, target: np.ndarray, bandwidth: float, bound: float, ridge: float = 0.0) -> np.ndarray:
     """The weights with which the mean of the source in kernel space comes nearest to that of the target.
@@ -75,22 +78,69 @@ def kliep(
         n weights, not negative, of mean 1.
     """
     check(source, target)
-    chosen = target[rng.permutation(len(target))[:centres]]
-    on_source = gaussian(source, chosen, bandwidth)
-    mass = on_source.mean(0)
-    reached = mass > 1e-12  # a centre that no source sample is near would need an infinite weight
-    if not reached.any():
+    on_source, on_target = _bumps(source, target, target[rng.permutation(len(target))[:centres]], bandwidth)
+    if not on_source.shape[1]:
         return np.ones(len(source))
-    on_source, on_target = on_source[:, reached] / mass[reached], gaussian(target, chosen[reached], bandwidth) / mass[reached]
+    weights = on_source @ _shares(on_target, tolerance)
+    return weights / weights.mean()
+
+
+def kliep_likelihood(
+    source: np.ndarray, target: np.ndarray, bandwidth: float, centres: int, rng: np.random.Generator, folds: int = 5
+) -> float:
+    """Mean log w(y) of target samples y that w was not fitted on: what KLIEP's authors choose the kernel's width by.
+
+    1/R Σ_r 1/|Y_r| Σ_{y∈Y_r} log ŵ_r(y), with ŵ_r fitted on the target without the part Y_r (Sugiyama et al. 2007, figure 1 (b)), and
+    R = 5 as in the authors' code. There the centres are drawn from all of the target. Here they are drawn from the samples that are fitted
+    on: a left-out sample that is a centre itself is likely under the narrowest of bumps, and these were chosen in ten columns.
+
+    Returns
+    -------
+    float
+        In nats; −∞ where some sample is near no centre that the source reaches.
+    """
+    check(source, target)
+    order, found = rng.permutation(len(target)), []
+    for part in np.array_split(order, folds):
+        others = order[~np.isin(order, part)]
+        on_source, on_target = _bumps(source, target, target[others[:centres]], bandwidth)
+        density = on_target[part] @ _shares(on_target[others], tolerance=1e-2) if on_source.shape[1] else np.zeros(1)
+        found.append(np.log(density).mean() if density.min() > 0 else -np.inf)
+    return float(np.mean(found))
+
+
+def kliep_bandwidth(source: np.ndarray, target: np.ndarray, centres: int, rng: np.random.Generator) -> float:
+    """The width of highest `kliep_likelihood` among `WIDTHS` times the median distance; all are tried on the same centres and parts.
+
+    The authors' code walks down from σ = 10 in steps of 1, then 0.1 and so on, until the likelihood falls, which rests on the columns'
+    units. A grid in units of the samples' own distances does not, and is not stopped by a first dip.
+    """
+    seed, median = int(rng.integers(2**62)), median_distance(source, target)
+    few = [x[rng.permutation(len(x))[:TRIED]] for x in (source, target)]
+    scores = [kliep_likelihood(*few, factor * median, centres, np.random.default_rng(seed)) for factor in WIDTHS]
+    return median * WIDTHS[int(np.argmax(scores))] if np.isfinite(scores).any() else median
+
+
+def _bumps(source: np.ndarray, target: np.ndarray, centres: np.ndarray, bandwidth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Kernels at source and target samples, each divided by its mean over the source; those that no source sample is near are left out."""
+    on_source = gaussian(source, centres, bandwidth)
+    mass = on_source.mean(0)
+    reached = mass > 1e-12  # another one would need an infinite weight
+    return on_source[:, reached] / mass[reached], gaussian(target, centres[reached], bandwidth) / mass[reached]
+
+
+def _shares(on_target: np.ndarray, tolerance: float = 1e-3) -> np.ndarray:
+    """γ of highest likelihood, by the EM algorithm."""
     on_target = on_target[on_target.sum(1) > 0]
-    share = np.full(on_source.shape[1], 1 / on_source.shape[1])
+    share = np.full(on_target.shape[1], 1 / on_target.shape[1])
     for _ in range(20_000):
+        if not len(on_target):
+            break
         pull = (on_target / (on_target @ share)[:, None]).mean(0)
         share = share * pull
         if pull.max() - 1 < tolerance:
             break
-    weights = on_source @ share
-    return weights / weights.mean()
+    return share
 
 
 def classifier_weights(source: np.ndarray, target: np.ndarray, strength: float, bound: float) -> np.ndarray:
@@ -173,7 +223,13 @@ class KernelMeanMatching(Weighting[KernelMeanMatchingParams]):
 
 
 class KliepParams(ShallowParams):
-    bandwidth: float = Field(0.5, gt=0, le=100, description="Width σ of the bumps, as a factor of the median distance of samples.")
+    bandwidth: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Width σ of the bumps, as a factor of the median distance of samples; 0: the one under which target samples that "
+        "were left out are likeliest, as its authors choose it.",
+    )
     centres: int = Field(100, ge=2, le=1000, description="Bumps, around randomly drawn target samples.")
 
 
@@ -198,7 +254,7 @@ class Kliep(Weighting[KliepParams]):
     )
 
     def weigh(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        width = self.params.bandwidth * median_distance(source, target)
+        width = self.params.bandwidth * median_distance(source, target) or kliep_bandwidth(source, target, self.params.centres, self.rng)
         return kliep(source, target, width, self.params.centres, self.rng)
 
 

@@ -208,7 +208,7 @@ def test_both_domains_have_an_outline_at_every_epoch(record):
 
 def test_a_map_says_how_its_samples_were_chosen(record):
     add(record, 0)
-    drawn = "drawn with seed 3, source classes in proportion."
+    drawn = "drawn at random with seed 3."
     assert run_map.run_map(record, "pca").note == f"Showing 20 of 20 held-out samples per domain, {drawn}"
     record.update(held_out=[1234, 30])
     expected = f"Showing 20 samples per domain, of 1,234 source and 30 target held-out ones, {drawn}"

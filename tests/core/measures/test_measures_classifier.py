@@ -14,8 +14,10 @@ from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
 from core.measures.base import Evaluation
-from core.measures.classifier import auc_interval, domain_auc, domain_auc_of_run, folds_of_distinct_rows
+from core.measures.classifier import auc_interval, domain_auc, domain_auc_of_run
 from core.measures.mmd import random_halves
+from core.measures.ridge import label_free_folds
+from core.measures.scale import Scale
 
 
 def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +29,7 @@ def sample(n: int, m: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> tup
 def test_agrees_with_scikit_learn_fold_by_fold(n, m, shift):
     x, y = sample(n, m, shift=shift)
     rows, labels = np.concatenate([x, y]).astype(np.float64), np.repeat([0, 1], [n, m])
-    fold = folds_of_distinct_rows(rows, labels, 3)
+    fold = label_free_folds(rows, 3)
     scores = cross_val_predict(
         make_pipeline(StandardScaler(), LogisticRegression()), rows, labels, cv=PredefinedSplit(fold), method="decision_function"
     )
@@ -38,7 +40,8 @@ def test_agrees_with_scikit_learn_fold_by_fold(n, m, shift):
     result = domain_auc(x, y, seed=3)
     np.testing.assert_allclose(result.scores, scores, atol=1e-9)
     assert result.auc == pytest.approx(expected, abs=1e-12)
-    error = ((scores[:n] > 0).mean() + (scores[n:] < 0).mean()) / 2
+    wrong = (scores > 0) != labels
+    error = np.average([(wrong[t][labels[t] == 0].mean() + wrong[t][labels[t] == 1].mean()) / 2 for t in tests], weights=pairs)
     assert result.a_distance == pytest.approx(2 * (1 - 2 * error))
     assert result.low < result.auc < result.high
     assert result.p is None
@@ -64,19 +67,52 @@ def test_identical_and_constant_features_are_at_chance():
     assert constant.a_distance == 0.0
 
 
-def test_folds_are_balanced_random_and_keep_copies_together():
-    x, y = sample(23, 17)
-    y[:9] = x[5:14]
-    y[9] = y[0]  # a second copy on one side only
-    rows, labels = np.concatenate([x, y]), np.repeat([0, 1], [23, 17])
-    fold = folds_of_distinct_rows(rows, labels, 0)
-    for domain in (0, 1):
-        counts = np.bincount(fold[labels == domain], minlength=5)
-        assert counts.max() - counts.min() <= 1
-    together = fold[5:14] == fold[23:32]
-    assert together[1:].all()
-    assert together[0] or fold[5] == fold[32]
-    assert (fold != folds_of_distinct_rows(rows, labels, 1)).any()
+def twelve_rows(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    rows = rng.normal(size=(12, 6))
+    return rows[rng.integers(12, size=100)], rows[rng.integers(12, size=100)]
+
+
+def categories(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.eye(12)[rng.integers(12, size=100)], np.eye(12)[rng.integers(12, size=100)]
+
+
+def yes_or_no(rng: np.random.Generator, shares: tuple[float, float] = (0.5, 0.5), width: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    return (rng.random((100, width)) < shares[0]).astype(float), (rng.random((100, width)) < shares[1]).astype(float)
+
+
+def few(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return rng.normal(size=(30, 64)), rng.normal(size=(30, 64))
+
+
+def each_source_row_twice(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return rng.normal(size=(50, 20)).repeat(2, axis=0), rng.normal(size=(100, 20))
+
+
+@pytest.mark.parametrize("draw", [twelve_rows, categories, yes_or_no, few, each_source_row_twice])
+@pytest.mark.slow
+def test_odd_data_without_a_shift_are_at_chance(draw):
+    """Copies that were held out in pairs of one source and one target row gave 0.608 for twelve rows and 0.554 for yes and no."""
+    found = [domain_auc(*draw(np.random.default_rng([11, i])), seed=i) for i in range(150)]
+    aucs = np.array([f.auc for f in found])
+    assert abs(aucs.mean() - 0.5) < 3.3 * aucs.std() / np.sqrt(len(aucs))
+    assert aucs.std() < 0.12
+    assert sum(not f.low <= 0.5 <= f.high for f in found) <= binom.ppf(
+        0.998, len(found), 0.05 if draw is not each_source_row_twice else 0.1
+    )
+
+
+def test_categories_that_shift_are_seen():
+    """Were no copy of a held-out row among the training rows, a column of yes and no would tell nothing: AUC 0.5."""
+    aucs = [domain_auc(*yes_or_no(np.random.default_rng([12, i]), (0.3, 0.7), 1), seed=i).auc for i in range(20)]
+    best = 0.7 * 0.7 + 0.5 * 2 * 0.3 * 0.7  # P(target yes, source no), a tie one half
+    assert np.mean(aucs) == pytest.approx(best, abs=0.03)
+
+
+def test_five_rows_a_side_are_enough_to_be_answered():
+    rng = np.random.default_rng(3)
+    for n, m in ((5, 5), (6, 6), (5, 60)):
+        result = domain_auc(np.ones((n, 2)), rng.normal(size=(m, 2)))
+        assert 0 <= result.low <= result.auc <= result.high <= 1
 
 
 def test_one_constant_column_changes_nothing():
@@ -173,5 +209,5 @@ def test_refuses_what_it_cannot_compare(x, y, where):
 def test_measure_reports_the_same_numbers():
     x, y = sample(80, 80, shift=0.5)
     result = domain_auc(x, y, seed=4)
-    values = domain_auc_of_run(Evaluation(None, None, None, None, x, y, 1.0, seed=4))
+    values = domain_auc_of_run(Evaluation(None, None, None, None, x, y, Scale.of(x, y), seed=4))
     assert values == {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}

@@ -50,7 +50,7 @@ def test_refuses_politely_when_the_classifier_does_not_separate_the_classes():
     assert found.estimated is None
     assert "mistakes some classes" in found.refusal
     rare = label_shift(np.r_[np.zeros(50, int), 1, 1], np.r_[np.zeros(50, int), 1, 1], np.zeros(5, int), 2)
-    assert "fewer than 5" in rare.refusal
+    assert "2 source samples to count errors on, and 5 are needed" in rare.refusal
     with pytest.raises(InputError):
         label_shift(labels, predicted, np.array([], int), 2)
 
@@ -59,7 +59,54 @@ def test_predictions_that_no_class_shares_can_bring_about_are_named():
     labels, predicted = drawn([0.5, 0.5], 500, 0.6, 5)
     found = label_shift(labels, predicted, np.zeros(500, int), 2)
     assert found.contradicted
-    assert found.high[1] < 0
+    assert found.estimated is None
+    assert "No class shares at all could bring about the predictions on the 500 target samples" in found.refusal
+
+
+def test_estimates_are_shares_although_noise_puts_them_outside():
+    """The matrix inverted as it is gives a share of −3 % here: 2 of 60 wrong in the source, none in the target."""
+    labels = np.repeat([0, 1], 30)
+    predicted = labels.copy()
+    predicted[[0, 30]] = [1, 0]
+    found = label_shift(labels, predicted, np.zeros(60, int), 2)
+    np.testing.assert_allclose(found.estimated, [1, 0])
+    assert found.low[0] < 0.99
+    assert 0.01 < found.high[1] <= 1
+    assert found.low[1] == 0
+
+
+def test_what_a_handful_of_samples_agrees_in_is_not_certain():
+    labels = np.repeat([0, 1], 10)
+    found = label_shift(labels, labels, np.zeros(10, int), 2)
+    np.testing.assert_allclose(found.estimated, [1, 0])
+    assert found.low[0] < 0.9
+
+
+def test_a_classifier_that_may_be_no_better_than_chance_is_refused_though_its_numbers_look_good():
+    labels = np.repeat([0, 1], 6)
+    predicted = np.r_[[0, 0, 0, 0, 1, 1], [1, 1, 1, 1, 0, 0]]
+    found = label_shift(labels, predicted, labels, 2)
+    assert found.condition < 20
+    assert found.estimated is None
+    assert "with 12 samples" in found.refusal
+
+
+@pytest.mark.parametrize(("n", "right"), [(30, 0.8), (60, 0.9), (40, 1.0)])
+def test_small_samples_have_intervals_that_hold_as_often_as_they_say(n, right):
+    truth, covered = np.array([0.15, 0.85]), []
+    for i in range(100):
+        labels, predicted = drawn([0.5, 0.5], n, right, [11, n, i])
+        _, there = drawn(list(truth), n, right, [12, n, i])
+        found = label_shift(labels, predicted, there, 2, seed=i)
+        if found.estimated is not None:
+            assert ((found.low >= 0) & (found.high <= 1)).all()
+            covered.append((found.low <= truth) & (truth <= found.high))
+    assert len(covered) > 80
+    assert np.mean(covered) >= 0.9
+
+
+def test_one_class_has_no_shares_to_estimate():
+    assert label_shift(np.zeros(9, int), np.zeros(9, int), np.zeros(9, int), 1).refusal == "There is only one class."
 
 
 def test_class_shares_are_drawn_without_repeats():

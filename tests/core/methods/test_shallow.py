@@ -291,6 +291,36 @@ def test_the_class_term_keeps_classes_apart():
     assert gap[1] > 1.1 * gap[0]
 
 
+def test_with_little_entropy_the_class_term_has_no_say():
+    """Why ε is 0.1 here: with 0.01 each target sample has its class before the term for classes is asked."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 150)
+    x, y = (2 * np.eye(3, 6)[one] + rng.normal(size=(150, 6)) for one in (labels, rng.integers(0, 3, 150)))
+    moved = {}
+    for entropy in (0.01, 0.1):
+        without, within = (transport(x, y, "class-regularised", labels, entropy, eta).source for eta in (0.0, 0.1))
+        moved[entropy] = np.linalg.norm(within - without, axis=1).mean()
+    assert moved[0.1] > 1.3 * moved[0.01]
+
+
+@pytest.mark.parametrize("entropy", [0.05, 0.1])
+def test_the_class_regularised_plan_lowers_the_papers_objective(entropy):
+    """Σ P c + ε Σ P log P + η Σ_jc ‖P(class c, j)‖_1^½ (Courty et al. 2017), beside the plan of Sinkhorn."""
+    eta, cost = 0.1, ot.dist(SOURCE, TARGET)
+    cost = cost / cost.max()
+
+    def objective(plan: np.ndarray) -> float:
+        by_class = np.stack([plan[c == LABELS].sum(0) for c in (0, 1)])
+        return float((plan * cost).sum() + entropy * (plan * np.log(np.maximum(plan, 1e-300))).sum() + eta * np.sqrt(by_class).sum())
+
+    rows, columns = np.full(40, 1 / 40), np.full(30, 1 / 30)
+    sinkhorn = ot.sinkhorn(rows, columns, cost, entropy)
+    plan = ot.da.SinkhornLpl1Transport(reg_e=entropy, reg_cl=eta, norm="max").fit(Xs=SOURCE, ys=LABELS, Xt=TARGET).coupling_
+    assert objective(plan) < objective(sinkhorn) - 1e-3
+    expected = (plan / plan.sum(1, keepdims=True)) @ TARGET
+    np.testing.assert_allclose(transport(SOURCE, TARGET, "class-regularised", LABELS, entropy, eta).source, expected, atol=1e-9)
+
+
 def test_too_little_entropy_is_refused():
     with pytest.raises(InputError, match="larger") as error:
         transport(SOURCE, TARGET, "class-regularised", LABELS, entropy=1e-6)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from method_tools import clouds
+from method_tools import clouds, make, seen
 from scipy.optimize import Bounds, LinearConstraint, minimize
 from scipy.stats import norm, spearmanr
 
 from core.errors import InputError
 from core.methods.shallow.alignment import gaussian, median_distance
 from core.methods.shallow.quadratic import bounded_quadratic
-from core.methods.shallow.weighting import classifier_weights, kernel_mean_matching, kliep
+from core.methods.shallow.weighting import (
+    WIDTHS,
+    classifier_weights,
+    kernel_mean_matching,
+    kliep,
+    kliep_bandwidth,
+    kliep_likelihood,
+)
 from core.samples.drawing import effective_samples
 
 WEIGHERS = {
@@ -142,6 +149,67 @@ def test_kliep_reaches_the_maximum_of_its_likelihood():
 
 def test_kliep_of_domains_that_never_meet_gives_up():
     assert (kliep(np.zeros((5, 1)) + np.arange(5)[:, None], np.full((5, 1), 1e4), 1.0, 5, np.random.default_rng(0)) == 1).all()
+
+
+def reference_likelihood(x: np.ndarray, y: np.ndarray, width: float, centres: int, seed: int, folds: int) -> float:
+    """Sugiyama et al. 2007, figure 1 (b): each part of the target by weights that SLSQP fits on the others, with centres among these."""
+    order = np.random.default_rng(seed).permutation(len(y))
+    found = []
+    for part in np.array_split(order, folds):
+        others = order[~np.isin(order, part)]
+        c = y[others[:centres]]
+        on_source, on_target, left_out = gaussian(x, c, width), gaussian(y[others], c, width), gaussian(y[part], c, width)
+        best = minimize(
+            lambda a, k=on_target: -np.log(k @ a).mean(),
+            np.full(len(c), 1 / on_source.mean(0).sum()),
+            jac=lambda a, k=on_target: -(k / (k @ a)[:, None]).mean(0),
+            bounds=Bounds(0, np.inf),
+            constraints=LinearConstraint(on_source.mean(0)[None], 1, 1),
+            method="SLSQP",
+            options={"ftol": 1e-12, "maxiter": 1000},
+        )
+        found.append(np.log(left_out @ best.x).mean())
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("width", [0.5, 1.0, 2.0])
+def test_the_likelihood_of_samples_left_out_is_the_papers(width):
+    x, y, _ = shifted(60, 40)
+    found = kliep_likelihood(x, y, width, 12, np.random.default_rng(3), folds=4)
+    assert found == pytest.approx(reference_likelihood(x, y, width, 12, 3, 4), abs=0.02)
+
+
+def test_the_bandwidth_is_the_likeliest_and_follows_the_columns_units():
+    x, y, ratio = shifted(400, 300)
+    width = kliep_bandwidth(x, y, 100, np.random.default_rng(0))
+    assert width / median_distance(x, y) in WIDTHS
+    assert kliep_bandwidth(1000 * x, 1000 * y, 100, np.random.default_rng(0)) == pytest.approx(1000 * width)
+    errors = []
+    for factor in (0.25, 1, 4):
+        w = kliep(x, y, factor * width, 100, np.random.default_rng(0))
+        errors.append(np.square(w - ratio / ratio.mean()).mean())
+    assert errors[1] == min(errors)
+
+
+def test_bumps_do_not_shrink_to_single_samples_in_ten_columns():
+    """Centres among the samples left out would make the narrowest bumps the likeliest."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 10)), rng.normal(size=(300, 10)) + 0.8 * np.eye(10)[0]
+    assert kliep_bandwidth(x, y, 100, rng) >= 0.3 * median_distance(x, y)
+
+
+def test_kliep_chooses_its_bandwidth_unless_it_is_given_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr("core.methods.shallow.weighting.kliep_bandwidth", lambda *args: asked.append(args) or 1.0)
+    make("kliep").epoch(seen("kliep"), 0.0)
+    assert len(asked) == 1
+    make("kliep", bandwidth=0.5).epoch(seen("kliep"), 0.0)
+    assert len(asked) == 1
+
+
+def test_domains_that_never_meet_have_no_likeliest_bandwidth():
+    x, y = np.arange(20.0)[:, None] / 1e6, 1e4 + np.arange(20.0)[:, None]
+    assert kliep_bandwidth(x, y, 10, np.random.default_rng(0)) > 0
 
 
 def test_classifier_weights_of_two_gaussians_are_their_ratio():

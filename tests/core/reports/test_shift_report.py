@@ -49,8 +49,9 @@ def test_report_of_digits(digits):
     for name in ("sliced_wasserstein", "energy_distance", "coral_distance"):
         assert numbers[name].values[name] > 2 * numbers[name].control[name]
     assert numbers["columns_shifted"].values["columns_shifted"] > 0.5 > numbers["columns_shifted"].control["columns_shifted"]
-    assert len(samples.source_labels) == 400
-    assert len(samples.target_labels) == 1198
+    assert samples.sizes == (600, 1797)
+    assert not samples.all_rows
+    assert samples.target_labelled
     assert digits.classes.kind.name.startswith("covariate")
     assert digits.classes.truth.sum() == pytest.approx(1)
 
@@ -128,7 +129,7 @@ def test_a_target_without_labels(tmp_path):
         {"source": {"name": "moons", "params": {"n": 400}}, "target": unlabelled(tmp_path), "backbone": {"name": "mlp"}}
     )
     report = shift_report(experiment)
-    assert report.samples.target_labels is None
+    assert not report.samples.target_labelled
     assert report.classes.truth is None
     assert (report.samples.labels[report.samples.n :] == -1).all()
     assert "labelled target samples" in " ".join(report.classes.kind.needed)
@@ -139,7 +140,7 @@ def test_samples_are_those_of_a_run_and_columns_are_standardised():
     experiment = Experiment.parse({"source": HANDWRITTEN, "target": HANDWRITTEN})
     m = material(experiment)
     samples = Samples.of(experiment, load_pair(*experiment.pair))
-    assert torch.equal(m.samples.inputs, samples.inputs)
+    assert torch.equal(m.inputs, samples.inputs)
     np.testing.assert_array_equal(m.raw[1].inputs, samples.inputs[m.n :].numpy()[: m.measured])
     everything = np.concatenate([m.pool, m.rows[m.n :]])
     np.testing.assert_allclose(everything.mean(0), 0, atol=1e-4)
@@ -188,7 +189,7 @@ def test_features_of_a_network(tiny):
     data = Data.of(experiment, load_pair(*experiment.pair), "cpu")
     network = make_method(data, "source-only", {}, "reference").eval().network
     with torch.inference_mode():
-        expected = network.features(data.source.held_out[: fresh.n]).numpy()
+        expected = network.features(fresh.inputs[: fresh.n]).numpy()
     used = expected.std(0) > 0
     correlation = [np.corrcoef(expected[:, used][:, j], fresh.rows[: fresh.n, j])[0, 1] for j in range(min(used.sum(), 3))]
     assert fresh.columns == 8
@@ -206,7 +207,7 @@ def test_facts_are_json_and_every_number_has_words(digits):
     found = facts(Experiment(), digits)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     plain = {"source", "target", "view", "backbone", "samples", "control_samples", "columns", "permutations", "seed", "verdict"}
-    assert set(found) - plain - {"evidence_of_shift"} <= set(MEASURES.names())
+    assert set(found) - plain - {"evidence_of_shift", "held_out", "cannot_tell"} <= set(MEASURES.names())
     assert found["domain_auc"]["low"] < found["domain_auc"]["value"]
     assert "B = 499" in conditions(digits.samples)
     assert DOMAINS.get("printed-digits").title == found["source"]

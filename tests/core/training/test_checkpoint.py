@@ -14,8 +14,13 @@ from core.training import Epoch, train
 
 pytestmark = pytest.mark.slow
 
-POINTS = {"source 1": 0, "source 2": 1, "oracle 1": 2, "oracle 2": 3, "adapt 0": 4, "adapt 1": 5, "adapt 2": 6}
-JOINT_POINTS = {"oracle 2": 3, "joint 1": 4, "joint 2": 5, "adapt 0": 6, "adapt 1": 7}
+POINTS = ("source 1", "source 2", "oracle 1", "oracle 2", "continued 1", "continued 2", "adapt 0", "adapt 1", "adapt 2")
+JOINT_POINTS = ("oracle 2", "joint 1", "joint 2", "adapt 0", "adapt 1")
+
+
+def position(epochs: list[Epoch], point: str) -> int | None:
+    """Where this epoch stands among a run's; None where the run has no such phase."""
+    return next((i for i, epoch in enumerate(epochs) if f"{epoch.phase} {epoch.number}" == point), None)
 
 
 @pytest.mark.parametrize("method", NAMES)
@@ -32,9 +37,10 @@ def test_another_seed_is_another_run():
 
 def assert_resumes(method: str, point: str, stored: bool) -> None:
     epochs, checkpoints, stores = run_of(method)
-    at = POINTS[point]
+    at = position(epochs, point)
+    if at is None:
+        pytest.skip(f"{method} has no such phase")
     checkpoint = checkpoints[at]
-    assert f"{checkpoint.phase} {checkpoint.number}" == point
     torch.manual_seed(at)
     references = dict(stores[at]) if stored else {}
     assert_equal(list(train(tiny(method), references=references, checkpoint=checkpoint)), epochs[at + 1 :])
@@ -47,9 +53,12 @@ def test_a_resumed_adaptation_equals_an_uninterrupted_one(method, point):
 
 
 @pytest.mark.parametrize("method", sorted(set(NAMES) - set(ITERATIVE)))
-def test_an_instant_method_takes_one_epoch_and_resumes(method):
-    assert [epoch.number for epoch in run_of(method)[0] if epoch.phase == "adapt"] == [0, 1]
-    assert_resumes(method, "adapt 0", stored=True)
+def test_an_instant_method_takes_an_epoch_for_each_stage_and_resumes(method):
+    stages = tiny(method).epochs
+    assert stages == (2 if "scaling" in tiny(method).method.params else 1)
+    assert [epoch.number for epoch in run_of(method)[0] if epoch.phase == "adapt"] == [*range(stages + 1)]
+    for number in range(stages):
+        assert_resumes(method, f"adapt {number}", stored=True)
 
 
 @pytest.mark.parametrize("method", ["dan", "dann", "oracle"])
@@ -64,40 +73,43 @@ def test_resuming_keeps_the_random_maps():
     digits = {"name": "printed-digits", "params": {"n": 200}}
     experiment = tiny("cdan", source=digits, target=digits, backbone=wide)
     epochs, checkpoints, stores = recorded(experiment)
-    maps = {name for name in checkpoints[5].tensors if name.endswith("_map")}
+    at = position(epochs, "adapt 1")
+    maps = {name for name in checkpoints[at].tensors if name.endswith("_map")}
     assert maps == {"method/feature_map", "method/probability_map"}
-    assert_equal(list(train(experiment, references=dict(stores[5]), checkpoint=checkpoints[5])), epochs[6:])
+    assert_equal(list(train(experiment, references=dict(stores[at]), checkpoint=checkpoints[at])), epochs[at + 1 :])
 
 
 @pytest.mark.parametrize("method", ["swd", "wdgrl"])
 def test_resuming_goes_on_with_the_same_stream_of_random_numbers(method):
-    _, checkpoints, stores = run_of(method)
-    state = "method/draws._extra_state"
-    assert not torch.equal(checkpoints[5].tensors[state], checkpoints[4].tensors[state])
-    rewound = replace(checkpoints[5], tensors=checkpoints[5].tensors | {state: checkpoints[4].tensors[state]})
-    resumed = list(train(tiny(method), references=dict(stores[5]), checkpoint=rewound))
+    epochs, checkpoints, stores = run_of(method)
+    at, state = position(epochs, "adapt 1"), "method/draws._extra_state"
+    assert not torch.equal(checkpoints[at].tensors[state], checkpoints[at - 1].tensors[state])
+    rewound = replace(checkpoints[at], tensors=checkpoints[at].tensors | {state: checkpoints[at - 1].tensors[state]})
+    resumed = list(train(tiny(method), references=dict(stores[at]), checkpoint=rewound))
     assert not np.array_equal(snapshots(resumed)[-1], snapshots(run_of(method)[0])[-1])
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_resuming_with_momentum(point):
     epochs, checkpoints, stores = run_of("dann", "sgd")
-    at = POINTS[point]
+    at = position(epochs, point)
     resumed = train(tiny("dann", budget={"optimizer": "sgd"}), references=dict(stores[at]), checkpoint=checkpoints[at])
     assert_equal(list(resumed), epochs[at + 1 :])
 
 
 def test_resuming_from_a_resumed_run():
     epochs, checkpoints, _ = run_of("dann")
-    first = next(train(tiny("dann"), checkpoint=checkpoints[4]))
-    resumed = [(e, e.checkpoint()) for e in train(tiny("dann"), checkpoint=checkpoints[4])]
-    assert_equal([first], epochs[5:6])
-    assert_equal(list(train(tiny("dann"), checkpoint=resumed[0][1])), epochs[6:])
+    at = position(epochs, "adapt 0")
+    first = next(train(tiny("dann"), checkpoint=checkpoints[at]))
+    resumed = [(e, e.checkpoint()) for e in train(tiny("dann"), checkpoint=checkpoints[at])]
+    assert_equal([first], epochs[at + 1 : at + 2])
+    assert_equal(list(train(tiny("dann"), checkpoint=resumed[0][1])), epochs[at + 2 :])
 
 
 def test_a_resumed_reference_is_stored_whole():
-    _, checkpoints, stores = run_of("dan")
-    for at, role in ((0, "source"), (2, "oracle")):
+    epochs, checkpoints, stores = run_of("dan")
+    for role in ("source", "oracle", "continued"):
+        at = position(epochs, f"{role} 1")
         references = dict(stores[at])
         list(train(tiny(), references=references, checkpoint=checkpoints[at]))
         found, expected = (store[tiny().reference_id(role)] for store in (references, stores[-1]))
@@ -105,10 +117,10 @@ def test_a_resumed_reference_is_stored_whole():
         assert all(torch.equal(found.model[key], expected.model[key]) for key in expected.model)
 
 
-@pytest.mark.parametrize("point", ["source 1", "source 2", "oracle 1", "oracle 2"])
+@pytest.mark.parametrize("point", ["source 1", "source 2", "oracle 1", "oracle 2", "continued 1"])
 def test_resuming_where_another_run_has_finished_the_reference_meanwhile(point):
     epochs, checkpoints, stores = run_of("dan")
-    at = POINTS[point]
+    at = position(epochs, point)
     assert_equal(list(train(tiny(), references=dict(stores[-1]), checkpoint=checkpoints[at])), epochs[at + 1 :])
 
 
@@ -129,9 +141,10 @@ def joint_run() -> tuple[list[Epoch], list, list[dict]]:
 def test_a_joint_reference_is_a_phase_of_its_own():
     epochs, _, stores = joint_run()
     counted = [(epoch.phase, epoch.number, epoch.total) for epoch in epochs]
-    assert counted == [(phase, n, 2) for phase in ("source", "oracle", "joint") for n in (1, 2)] + [("adapt", n, 2) for n in range(3)]
-    assert set(stores[-1]) == {tiny().reference_id(role) for role in ("source", "oracle", "joint")}
-    joint = epochs[5]
+    trained = [(phase, n, 2) for phase in ("source", "oracle", "joint", "continued") for n in (1, 2)]
+    assert counted == [*trained[:2], ("linear", 1, 1), *trained[2:], *(("adapt", n, 2) for n in range(3))]
+    assert set(stores[-1]) == {tiny().reference_id(role) for role in ("source", "linear", "oracle", "joint", "continued")}
+    joint = epochs[position(epochs, "joint 2")]
     assert joint.snapshot is None
     assert set(joint.losses) == {"task"}
     assert joint.measures["source_accuracy"] > 0.5
@@ -142,9 +155,8 @@ def test_a_joint_reference_is_a_phase_of_its_own():
 @pytest.mark.parametrize("point", JOINT_POINTS)
 def test_resuming_a_run_with_a_joint_reference(point, stored):
     epochs, checkpoints, stores = joint_run()
-    at = JOINT_POINTS[point]
+    at = position(epochs, point)
     checkpoint = checkpoints[at]
-    assert f"{checkpoint.phase} {checkpoint.number}" == point
     references = dict(stores[at]) if stored else {}
     assert_equal(list(train(tiny(joint=True), references=references, checkpoint=checkpoint)), epochs[at + 1 :])
     if point.startswith("joint"):
@@ -156,4 +168,4 @@ def test_a_stored_joint_reference_is_read_and_not_trained():
     told, (epochs, _, stores) = [], joint_run()
     again = list(train(tiny("deepcoral", joint=True), references=dict(stores[-1]), on_batch=lambda phase, *_: told.append(phase)))
     assert set(told) == {"adapt"}
-    assert [e.as_dict() for e in again[:6]] == [e.as_dict() for e in epochs[:6]]
+    assert [e.as_dict() for e in again[:9]] == [e.as_dict() for e in epochs[:9]]

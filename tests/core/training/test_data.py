@@ -12,21 +12,55 @@ from training_tools import EPOCHS, NAMES, data_of, snapshots, tiny, unlabelled
 from core.domains import Pair
 from core.domains.pair import load_pair
 from core.errors import InputError
-from core.experiment import Experiment
-from core.methods import METHODS
+from core.experiment import Budget, Experiment
+from core.methods import METHODS, Seen
 from core.training import train
-from core.training.data import Data, Samples, held_out_rows
+from core.training.data import Data, Samples, batch_plan, batches, held_back, held_out_rows
 from core.training.estimate import estimate
 
+GENERATOR = torch.Generator().manual_seed(0)
 
-def test_a_batch_must_fit_into_both_domains():
-    experiment = tiny(target={"name": "moons", "params": {"n": 60}}, budget={"batch_size": 41})
-    for attempt in (lambda: next(train(experiment)), lambda: estimate(experiment, "cpu")):
-        with pytest.raises(InputError, match="at most 40") as error:
+
+@pytest.mark.parametrize(
+    ("size", "sizes", "expected"),
+    [
+        (64, (1000, 700), (64, 20)),
+        (64, (2000, 700), (64, 31)),
+        (64, (1000, 40), (40, 25)),  # no larger than the smallest domain
+        (64, (0, 40), (40, 20)),  # a domain that is not seen does not count
+        (64, (73,), (64, 20)),  # one pass would be one update
+    ],
+)
+def test_a_batch_shrinks_to_the_smallest_domain_and_an_epoch_has_enough_updates(size, sizes, expected):
+    assert batch_plan(Budget(batch_size=size, least_updates=20), *sizes) == expected
+
+
+def test_a_domain_smaller_than_a_batch_is_trained_on():
+    small = tiny(target={"name": "moons", "params": {"n": 60}}, budget={"batch_size": 1024, "source_epochs": 1, "epochs": 1})
+    seen = [
+        len(batch.source) for batch in batches(data_of(small).seen(METHODS.get("dan").info), *batch_plan(small.budget, 133, 40), GENERATOR)
+    ]
+    assert seen == [40] * 3
+    assert [epoch.phase for epoch in train(small)] == ["source", "linear", "oracle", "continued", "adapt", "adapt"]
+
+
+def test_too_few_samples_to_train_on_are_refused(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(4, 3))
+    np.savez(tmp_path / "few.npz", X=rows)
+    np.savez(tmp_path / "source.npz", X=np.random.default_rng(1).normal(size=(60, 3)), y=np.arange(60) % 2)
+    few, source = ({"name": "file", "params": {"path": str(tmp_path / name)}} for name in ("few.npz", "source.npz"))
+    asked = tiny(source=source, target=few)
+    for attempt in (lambda: next(train(asked)), lambda: estimate(asked, "cpu")):
+        with pytest.raises(InputError, match="4 or more"):
             attempt()
-        assert error.value.where == "budget.batch_size"
-    fits = tiny(target={"name": "moons", "params": {"n": 60}}, budget={"batch_size": 40, "source_epochs": 1, "epochs": 1})
-    assert len(list(train(fits))) == 4
+
+
+@pytest.mark.parametrize(("n", "back"), [(4, 1), (12, 3), (73, 10), (400, 40), (60_000, 500)])
+def test_samples_are_held_back_to_see_when_to_stop(n, back):
+    seen = Seen(torch.zeros(n, 1), torch.zeros(n, dtype=torch.int64), torch.zeros(5, 1), torch.zeros(0, 1), torch.zeros(0))
+    fit, kept = held_back(seen, torch.Generator().manual_seed(0))
+    assert len(kept) == back
+    assert sorted([*fit.tolist(), *kept.tolist()]) == list(range(n))
 
 
 def other_labels(experiment: Experiment, pair: Pair) -> torch.Tensor:

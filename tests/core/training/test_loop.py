@@ -5,46 +5,96 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from training_tools import assert_equal, data_of, run_of, snapshots, tiny, unlabelled
+from training_tools import assert_equal, batch_counts, numbers, run_of, snapshots, tiny, unlabelled
 
 from core.domains.pair import load_pair
 from core.errors import InputError
 from core.training import train
 from core.training.data import Samples
 from core.training.estimate import estimate
-from core.training.loop import decay
+from core.training.loop import GAIN, PATIENCE, settled
+from core.training.updates import decay
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_has_two_references_and_the_adaptation():
+def test_a_run_has_references_and_the_adaptation():
     epochs, _, stores = run_of("dan")
     counted = [(epoch.phase, epoch.number, epoch.total) for epoch in epochs]
     assert counted == [
         ("source", 1, 2),
         ("source", 2, 2),
+        ("linear", 1, 1),
         ("oracle", 1, 2),
         ("oracle", 2, 2),
+        ("continued", 1, 2),
+        ("continued", 2, 2),
         ("adapt", 0, 2),
         ("adapt", 1, 2),
         ("adapt", 2, 2),
     ]
-    assert [epoch.snapshot is not None for epoch in epochs] == [False] * 4 + [True] * 3
-    assert set(stores[-1]) == {tiny().reference_id("source"), tiny().reference_id("oracle")}
+    assert [epoch.snapshot is not None for epoch in epochs] == [False] * 7 + [True] * 3
+    assert set(stores[-1]) == {tiny().reference_id(role) for role in ("source", "linear", "oracle", "continued")}
     assert set(epochs[-1].losses) == {"task", "align"}
-    assert set(epochs[0].losses) == {"task"}
-    assert epochs[4].losses == {}
+    assert set(epochs[0].losses) == {"task", "held_back"}
+    assert epochs[7].losses == {}
 
 
-def test_epoch_zero_is_the_source_trained_network_and_its_line_stays():
+def test_epoch_zero_is_the_source_trained_network_and_the_gain_is_over_one_trained_as_long():
     epochs, _, _ = run_of("dan")
-    before, after = epochs[4].measures, epochs[-1].measures
-    trained = epochs[1].measures["target_accuracy"]
-    assert before["target_accuracy"] == before["source_only_target_accuracy"] == after["source_only_target_accuracy"] == trained
-    assert before["gain"] == 0
-    assert before["gain_low"] == pytest.approx(-before["gain_high"])  # as after an adaptation that changed no prediction
-    assert after["gain"] == pytest.approx(after["target_accuracy"] - trained)
+    before, after = epochs[7].measures, epochs[-1].measures
+    assert before["target_accuracy"] == epochs[1].measures["target_accuracy"]
+    continued = epochs[6].measures["target_accuracy"]
+    assert before["source_only_target_accuracy"] == after["source_only_target_accuracy"] == continued
+    assert after["gain"] == pytest.approx(after["target_accuracy"] - continued)
     assert after["gain_low"] <= after["gain"] <= after["gain_high"]
+
+
+def test_source_only_trained_on_is_what_the_method_would_be_without_its_part():
+    """A run of source-only itself makes the same updates; and one without alignment, whose batch norm sees the source alone, gains nothing."""
+    continued = [numbers(epoch)["measures"]["target_accuracy"] for epoch in run_of("dan")[0] if epoch.phase == "continued"]
+    of_its_own = [epoch.measures["target_accuracy"] for epoch in run_of("source-only")[0] if epoch.phase == "adapt"]
+    assert of_its_own[1:] == continued
+    assert "continued" not in tiny("source-only").phases
+    assert "continued" not in tiny("shot").phases
+    assert "continued" not in tiny("adabn").phases
+
+
+def test_training_on_labels_ends_when_samples_held_back_gain_no_more():
+    epochs = [epoch for epoch in train(tiny(budget={"source_epochs": 60})) if epoch.phase == "source"]
+    assert epochs[-1].number == epochs[-1].total < 60
+    assert {epoch.total for epoch in epochs[:-1]} == {60}
+    values = [epoch.losses["held_back"] for epoch in epochs]
+    assert min(values[-PATIENCE:]) > min(values[:-PATIENCE]) - GAIN
+    for end in range(PATIENCE + 1, len(values)):
+        assert min(values[end - PATIENCE : end]) <= min(values[: end - PATIENCE]) - GAIN
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([1.0], False), ([1, 0.9, 0.8, 0.7], False), ([1, 1, 1, 1], True), ([1, 1, 0.985, 1], False), ([0.5, 0.6, 0.7, 0.8], True)],
+)
+def test_when_it_is_settled(values, ends):
+    assert settled([{"losses": {"held_back": value}} for value in values]) is ends
+
+
+def test_few_samples_are_trained_on_until_they_are_learned():
+    """Seventy rows are one batch; an epoch of it would be one update."""
+    few = {"name": "moons", "params": {"n": 110, "noise": 0.1}}
+    *_, last = train(tiny(source=few, target=few, budget={"batch_size": 64, "least_updates": 20, "source_epochs": 30, "lr": 0.005}))
+    assert last.measures["source_accuracy"] > 0.85
+
+
+def test_the_linear_reference_says_when_a_network_is_undertrained():
+    lazy = {"lr": 1e-6, "source_epochs": 1, "epochs": 1}
+    leads = {}
+    for name, budget in (("undertrained", lazy), ("trained", {"source_epochs": 20, "least_updates": 20, "epochs": 1})):
+        line = next(epoch for epoch in train(tiny(budget=budget)) if epoch.phase == "linear").measures
+        assert line["source_accuracy"] > 0.75
+        assert line["linear_lead_low"] <= line["linear_lead"] <= line["linear_lead_high"]
+        leads[name] = line
+    assert leads["undertrained"]["linear_lead_low"] > 0
+    assert leads["trained"]["linear_lead_low"] <= 0
 
 
 def test_training_learns_the_source():
@@ -87,11 +137,7 @@ def test_a_snapshot_shows_the_held_out_samples_in_their_order():
 def test_each_batch_is_told():
     told = []
     list(train(tiny(), on_batch=lambda *facts: told.append(facts)))
-    data = data_of(tiny())
-    sizes = {"source": len(data.source.inputs), "oracle": len(data.target.inputs)}
-    sizes["adapt"] = max(sizes.values())  # adaptation passes once over the larger domain, a reference over its own
-    batches = {phase: n // 16 for phase, n in sizes.items()}
-    assert told == [(p, epoch, (i + 1) / n) for p, n in batches.items() for epoch in (1, 2) for i in range(n)]
+    assert told == [(p, epoch, (i + 1) / n) for p, n in batch_counts(tiny()).items() for epoch in (1, 2) for i in range(n)]
 
 
 def test_from_scratch_the_adapted_network_is_a_fresh_one():
@@ -111,7 +157,7 @@ def test_from_scratch_the_adapted_network_is_a_fresh_one():
     assert not torch.equal(fresh["head.weight"], trained["head.weight"])
     assert fresh["bottleneck.1.num_batches_tracked"] == 0
     before = next(epoch for epoch in train(tiny(start="scratch")) if epoch.phase == "adapt")
-    np.testing.assert_array_equal(before.snapshot.features, run_of("dan")[0][4].snapshot.features)  # "before" is the source model
+    np.testing.assert_array_equal(before.snapshot.features, run_of("dan")[0][7].snapshot.features)  # "before" is the source model
 
 
 @pytest.mark.parametrize(
@@ -143,20 +189,19 @@ def test_references_are_used_by_the_next_method():
     second = list(train(tiny("deepcoral"), references=references, on_batch=lambda phase, *_: told.append(phase)))
     assert set(told) == {"adapt"}
     assert references == kept
-    assert [epoch.as_dict() for epoch in second[:4]] == [epoch.as_dict() for epoch in first[:4]]
-    assert [epoch.checkpoint is None for epoch in second] == [True] * 4 + [False] * 3
+    assert [epoch.as_dict() for epoch in second[:7]] == [epoch.as_dict() for epoch in first[:7]]
+    assert [epoch.checkpoint is None for epoch in second] == [True] * 7 + [False] * 3
     assert_equal(second, run_of("deepcoral")[0])
 
 
 def test_a_joint_reference_is_trained_on_both_domains():
     told, experiment = [], tiny(joint=True)
     run = train(experiment, on_batch=lambda *facts: told.append(facts))
-    while next(run).phase != "adapt":
+    while next(run).phase != "continued":
         pass
-    data = data_of(experiment)
-    sizes = {"source": len(data.source.inputs), "oracle": len(data.target.inputs)}
-    sizes["joint"] = sum(sizes.values())
-    assert told == [(p, epoch, (i + 1) / (n // 16)) for p, n in sizes.items() for epoch in (1, 2) for i in range(n // 16)]
+    counts = {phase: n for phase, n in batch_counts(experiment).items() if phase in ("source", "oracle", "joint")}
+    asked = [(p, epoch, (i + 1) / n) for p, n in counts.items() for epoch in (1, 2) for i in range(n)]
+    assert [facts for facts in told if facts[0] != "continued"] == asked
 
     moons = {"name": "moons", "params": {"n": 240}}
     rotated = moons | {"shifts": [{"name": "rotation", "severity": 1}]}  # turned by 90°, where the source's network is often wrong
@@ -168,13 +213,13 @@ def test_a_joint_reference_is_trained_on_both_domains():
 
 def test_without_target_labels_there_is_no_joint_reference_either(tmp_path):
     experiment = tiny(target=unlabelled(tmp_path), joint=True)
-    assert [epoch.phase for epoch in train(experiment)] == ["source"] * 2 + ["adapt"] * 3
+    assert [epoch.phase for epoch in train(experiment)] == ["source"] * 2 + ["linear"] + ["continued"] * 2 + ["adapt"] * 3
     assert estimate(experiment, "cpu").seconds > 0
 
 
 def test_without_target_labels_there_is_no_oracle_and_no_accuracy(tmp_path):
     epochs = list(train(tiny(target=unlabelled(tmp_path))))
-    assert [epoch.phase for epoch in epochs] == ["source"] * 2 + ["adapt"] * 3
+    assert [epoch.phase for epoch in epochs] == ["source"] * 2 + ["linear"] + ["continued"] * 2 + ["adapt"] * 3
     assert all(epoch.measures["target_accuracy"] is None for epoch in epochs)
     last = epochs[-1].measures
     assert all(last[key] is None for key in ("gain", "gain_low", "gain_high", "source_only_target_accuracy", "target_worst_class"))
@@ -188,7 +233,7 @@ def test_close_stops_the_run():
     before = len(told)
     run.close()
     assert list(run) == []
-    assert len(told) == before == len(data_of(tiny()).source.inputs) // 16
+    assert len(told) == before == batch_counts(tiny())["source"]
     assert references == {}
 
 

@@ -20,7 +20,7 @@ SOURCE_EPOCHS, EPOCHS = 2, 2
 
 def tiny(method: str = "dan", **more: Any) -> Experiment:
     """Two epochs of source training and two of adaptation on few samples: points, or images for a method that needs images."""
-    budget = {"source_epochs": SOURCE_EPOCHS, "epochs": EPOCHS, "batch_size": 16, "lr": 0.02} | more.pop("budget", {})
+    budget = {"source_epochs": SOURCE_EPOCHS, "epochs": EPOCHS, "least_updates": 1, "batch_size": 16, "lr": 0.02} | more.pop("budget", {})
     info = METHODS.get(method).info
     name, shift = ("printed-digits", "contrast") if info.kinds == ("image",) else ("moons", "rotation")
     return Experiment.parse(
@@ -35,6 +35,15 @@ def tiny(method: str = "dan", **more: Any) -> Experiment:
             **more,
         }
     )
+
+
+def batch_counts(experiment: Experiment) -> dict[str, int]:
+    """Batches of 16 in an epoch of each phase that trains: of the larger domain, or of the labelled samples that are not held back."""
+    data = data_of(experiment)
+    source, target = len(data.source.inputs), len(data.target.inputs)
+    labelled = {"source": source, "oracle": target} | ({"joint": source + target} if experiment.joint else {})
+    counts = {phase: (n - max(round(0.1 * n), 10)) // 16 for phase, n in labelled.items()}
+    return counts | dict.fromkeys(("continued", "adapt"), max(source, target) // 16)
 
 
 def data_of(experiment: Experiment) -> Data:
@@ -70,7 +79,7 @@ def recorded(experiment: Experiment) -> tuple[list[Epoch], list, list[dict]]:
     references, epochs, checkpoints, stores = {}, [], [], []
     for epoch in train(experiment, references=references):
         epochs.append(epoch)
-        checkpoints.append(epoch.checkpoint())
+        checkpoints.append(epoch.checkpoint() if epoch.checkpoint else None)
         stores.append(dict(references))
     return epochs, checkpoints, stores
 
