@@ -1,7 +1,7 @@
 """Tables as they are given, and what came out of them."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def parquet(frame: pd.DataFrame, name: str = "table.parquet", **more) -> Given:
     return Given(name, out)
 
 
-def lines(*columns: Sequence[object], header: str = "", sep: str = ",") -> str:
+def lines(*columns: Iterable[object], header: str = "", sep: str = ",") -> str:
     """A CSV of these columns, nothing quoted."""
     rows = [sep.join(map(str, row)) for row in zip(*columns, strict=True)]
     return "\n".join([header, *rows] if header else rows) + "\n"
