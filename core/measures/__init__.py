@@ -5,6 +5,7 @@ Importing this package registers every measure in `MEASURES`, with what it means
 
 from core.measures import (  # noqa: F401, I001  (they register themselves, in the order in which they are shown)
     accuracy,
+    linear,
     alignment,
     calibration,
     mmd,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.registry import Registry
+from core.samples.hashing import WORD
 from core.samples.raw import Raw
 
 
@@ -140,7 +141,7 @@ def warmth(raw: Raw) -> np.ndarray:
 
 
 def _word_lists(raw: Raw) -> list[list[str]]:
-    return [re.findall(r"\w+", text.lower()) for text in raw.originals.texts]
+    return [re.findall(WORD, text.lower()) for text in raw.originals.texts]
 
 
 @property_of("text", name="length", title="Length", meaning="Number of words.", more="longer")

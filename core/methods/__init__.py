@@ -21,13 +21,13 @@ from core.methods import (  # noqa: F401  (they register themselves)
     source_free,
     translation,
     transport,
+    tri_training,
 )
 from core.methods.base import (
     METHODS,
     AlignmentMethod,
     AlignmentParams,
     Batch,
-    Family,
     Method,
     MethodInfo,
     MethodParams,
@@ -36,6 +36,7 @@ from core.methods.base import (
     Step,
     method,
 )
+from core.methods.info import Family
 
 __all__ = [
     "METHODS",

@@ -1,88 +1,24 @@
-"""The method contract: facts, hyper-parameters, what a method may look at, and one training step."""
+"""The method contract: hyper-parameters, what a method may look at, and one training step. Its facts are those of `core.methods.info`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from typing import ClassVar, Generic, TypeVar, get_args, get_origin
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from core.backbones import Network
+from core.methods.info import MethodInfo, Side
 from core.methods.norm import Norm, TargetStatistics, norm_field
+from core.methods.rate import Schedule, rate_field, schedule_field
 from core.registry import Registry
 from core.samples.inputs import Indexed, Inputs
-
-Side = Literal["source", "target"]
-Family = Literal[
-    "references",
-    "moments and kernels",
-    "adversarial",
-    "norm, confusion, nuclear",
-    "optimal transport",
-    "self-training",
-    "source-free and test-time",
-    "image translation",
-    "shallow, on frozen features",
-    "few target labels",
-]
-
-
-@dataclass(frozen=True)
-class MethodInfo:
-    """What a reader wants to know before choosing.
-
-    Attributes
-    ----------
-    transfers : str
-        What is carried from source to target (Pan and Yang 2010): ``"instances"`` (samples are re-weighted, labelled or redrawn),
-        ``"features"`` (they are made alike), ``"model"`` (its weights are the starting point, and go on learning).
-    setting : str
-        What the method is given. ``"unsupervised"``: labelled source, unlabelled target. ``"semi-supervised"``: a few target
-        labels as well. ``"source-free"``: the source's network and the target, no source data. ``"test-time"``: the same, in
-        passing, with batch norm alone. ``"supervised"`` and ``"none"`` are references.
-    sees_source : bool
-        Whether source data are handed over in adaptation; if not, batches hold none.
-    instant : bool
-        Closed form: no batches, all of it in `Method.epoch`, in as many epochs as `Method.stages` says.
-    kinds : tuple of str
-        Kinds of inputs the method can read; empty if it works on the features of any.
-    shines, fails : str
-        Names of situations (`core.experiment.presets`) in which it can be seen to help and to hurt; empty for none.
-    trains_on : str
-        ``"target"`` or ``"both"`` only for references that are shown all target labels; it is the one door through which
-        these labels reach a network, and `core.training` opens it by handing the target over *as* the source.
-    """
-
-    name: str
-    title: str
-    family: Family
-    summary: str
-    helps: str
-    hurts: str
-    formula: str
-    paper: str
-    year: int | None = None
-    arxiv: str | None = None
-    transfers: Literal["nothing", "instances", "features", "model"] = "features"
-    setting: Literal["none", "unsupervised", "semi-supervised", "source-free", "test-time", "supervised"] = "unsupervised"
-    sees_source: bool = True
-    instant: bool = False
-    kinds: tuple[str, ...] = ()
-    trains_on: Literal["source", "target", "both"] = "source"
-    clip: float | None = None
-    shines: str = ""
-    fails: str = ""
-
-    @property
-    def adapts(self) -> bool:
-        """Whether this is a method, rather than a reference to judge methods by."""
-        return self.setting not in ("none", "supervised")
 
 
 class MethodParams(BaseModel):
@@ -94,10 +30,8 @@ class MethodParams(BaseModel):
 class TrainedParams(MethodParams):
     """What every method has that trains in steps. A method gives these its own defaults."""
 
-    rate: float = Field(1.0, gt=0, le=10, description="Learning rate of adaptation, as a multiple of the budget's.")
-    schedule: Literal["budget", "constant", "inverse", "cosine"] = Field(
-        "budget", description="How the learning rate falls in adaptation: as the budget says, or not at all, or as named."
-    )
+    rate: float = rate_field(1.0)
+    schedule: Schedule = schedule_field("budget")
 
 
 class TwoDomainParams(TrainedParams):
@@ -207,8 +141,9 @@ class Method(nn.Module, Generic[P]):
         super().__init__()
         self.network, self.params, self.classes = network, params, classes
         self.norm: Norm = getattr(params, "norm", "pooled")
-        self.target_statistics = TargetStatistics(network) if self.norm == "own" else None
         self.build(bottleneck, generator)
+        # After `build`, as layers of the method's own may have batch norm too.
+        self.target_statistics = TargetStatistics(self) if self.norm == "own" else None
 
     @classmethod
     def stages(cls, params: MethodParams) -> int:
@@ -260,27 +195,31 @@ class Method(nn.Module, Generic[P]):
         """While it lasts, batch norm uses and updates the running statistics of this side, where each side has its own."""
         if side == "source" or self.target_statistics is None:
             return nullcontext()
-        return self.target_statistics.used_by(self.network)
+        return self.target_statistics.used_by(self)
+
+    def through(self, layers: Callable[[Tensor], Tensor], source: Tensor, target: Tensor) -> Tensor:
+        """What layers make of rows of both domains, the source's first: in one pass or in two, as the method's ``norm`` says."""
+        if self.norm == "pooled":
+            return layers(torch.cat([source, target]))
+        first = layers(source)
+        with self.statistics("target"):
+            return torch.cat([first, layers(target)])
 
     def features_of(self, source: Tensor, target: Tensor) -> Tensor:
-        """Features of samples of both domains, the source's first: in one pass or in two, as the method's ``norm`` says."""
-        if self.norm == "pooled":
-            return self.network.features(torch.cat([source, target]))
-        first = self.network.features(source)
-        with self.statistics("target"):
-            return torch.cat([first, self.network.features(target)])
+        """Features of samples of both domains, the source's first; ``norm`` says whose statistics batch norm uses."""
+        return self.through(self.network.features, source, target)
 
     def forward_both(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features and logits of a batch, the source's first; ``norm`` says whose statistics batch norm uses."""
         features = self.features_of(batch.source, batch.target)
-        return features, self.network.head(features)
+        return features, self.through(self.network.head, *batch.split(features))
 
     @torch.no_grad()
-    def look(self, inputs: Inputs, chunk: int = 512) -> tuple[Tensor, Tensor]:
-        """Features and logits of any number of the target's inputs, in evaluation mode and without gradient."""
+    def look(self, inputs: Inputs, chunk: int = 512, side: Side = "target") -> tuple[Tensor, Tensor]:
+        """Features and logits of any number of one side's inputs, in evaluation mode and without gradient."""
         training = self.network.training
         self.network.eval()
-        with self.statistics("target"):
+        with self.statistics(side):
             features, logits = zip(*(self.network(part) for part in inputs.split(chunk)), strict=True)
         self.network.train(training)
         return torch.cat(features), torch.cat(logits)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from core.backbones import initialise
 from core.methods.adversarial import reverse_gradient
-from core.methods.base import Batch, Method, MethodInfo, Step, TwoDomainParams, method, ramp
+from core.methods.base import Batch, Method, MethodInfo, Side, Step, TwoDomainParams, method, ramp
+from core.methods.heads import classifier, dropout_field, hidden_field
 from core.methods.norm import Norm, norm_field
+from core.methods.rate import Schedule, rate_field, schedule_field
 
 
 def classifier_discrepancy(first: Tensor, second: Tensor) -> Tensor:
@@ -84,8 +86,12 @@ class MDD(Method[MDDParams]):
 class MCDParams(TwoDomainParams):
     # As in the authors' code. Pooled, the target's features may shrink to where both classifiers know nothing, and agree.
     norm: Norm = norm_field("separate")
+    rate: float = rate_field(0.1)  # Adam at 2e-4, constant, as in the authors' code
+    schedule: Schedule = schedule_field("constant")
     trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy.")
     repeats: int = Field(4, ge=1, le=10, description="Updates k of the features for each batch.")
+    hidden: int = hidden_field(100)
+    dropout: float = dropout_field(0.5)
 
 
 @method
@@ -93,7 +99,8 @@ class MCD(Method[MCDParams]):
     """Maximum Classifier Discrepancy: two classifiers are driven apart on the target, features bring them together.
 
     Three kinds of updates for each batch, as in the paper: everything on the source; the classifiers alone, apart; the
-    features alone, k times, together. The network's own head is the first classifier, and the one that predicts.
+    features alone, k times, together. The first classifier predicts. Both are newly drawn, with hidden layers as in the authors'
+    code; linear ones begin with the network's own head as the first.
     """
 
     info = MethodInfo(
@@ -114,18 +121,34 @@ class MCD(Method[MCDParams]):
     )
 
     def build(self, bottleneck: int, generator: torch.Generator) -> None:
-        self.second = nn.Linear(bottleneck, self.classes)
-        initialise(self.second, generator)
+        params = self.params
+        if params.hidden:
+            self.network.add_module("head", classifier(bottleneck, params.hidden, self.classes, generator, params.dropout))
+        self.second = classifier(bottleneck, params.hidden, self.classes, generator, params.dropout)
+
+    def said(self, side: Side, features: Tensor, batch: Batch) -> list[Tensor]:
+        """Logits that the two classifiers give to one side's rows. Pooled, the other side passes through their batch norm as well."""
+        heads, which = (self.network.head, self.second), 0 if side == "source" else 1
+        if self.norm == "pooled":
+            return [batch.split(head(features))[which] for head in heads]
+        with self.statistics(side):
+            return [head(batch.split(features)[which]) for head in heads]
 
     def both_tasks(self, features: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of both classifiers on the source."""
-        source, _ = batch.split(features)
-        return F.cross_entropy(self.network.head(source), batch.labels) + F.cross_entropy(self.second(source), batch.labels)
+        first, second = self.said("source", features, batch)
+        return F.cross_entropy(first, batch.labels) + F.cross_entropy(second, batch.labels)
 
     def discrepancy(self, features: Tensor, batch: Batch) -> Tensor:
         """Their weighted discrepancy on the target."""
-        _, target = batch.split(features)
-        return self.params.trade_off * classifier_discrepancy(self.network.head(target), self.second(target))
+        return self.params.trade_off * classifier_discrepancy(*self.said("target", features, batch))
+
+    def target_again(self, features: Tensor, batch: Batch) -> Tensor:
+        """Features 2B×D after an update of the encoder; of the source, only where batch norm needs it, others than the given ones."""
+        if self.norm == "pooled":
+            return self.features_of(batch.source, batch.target)
+        with self.statistics("target"):
+            return torch.cat([batch.split(features)[0], self.network.features(batch.target)])
 
     def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
         features = self.features_of(batch.source, batch.target)
@@ -134,8 +157,6 @@ class MCD(Method[MCDParams]):
             features = self.features_of(batch.source, batch.target)
         apart = self.both_tasks(features, batch) - self.discrepancy(features, batch)
         yield Step({"classifiers": apart}, features, trains=[*self.network.head.parameters(), *self.second.parameters()])
-        source, _ = batch.split(features)
         for _ in range(self.params.repeats):
-            with self.statistics("target"):
-                features = torch.cat([source, self.network.features(batch.target)])
-            yield Step({"align": self.discrepancy(features, batch)}, features, trains=self.network.encoder())
+            again = self.target_again(features, batch)
+            yield Step({"align": self.discrepancy(again, batch)}, again, trains=self.network.encoder())

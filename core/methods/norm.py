@@ -31,7 +31,8 @@ class TargetStatistics(nn.Module):
     """Running means and variances of the target, beside those in the network, which are then the source's alone.
 
     Of domain-specific batch normalisation (Chang et al. 2019, arXiv 1906.03950) the statistics, not the scales and offsets: no weight
-    belongs to one domain. They begin as the source's, and are part of the state dict.
+    belongs to one domain. They begin as the source's, and are part of the state dict. ``network`` is any module: a method is given
+    with all of its layers, its own heads among them.
     """
 
     def __init__(self, network: nn.Module):

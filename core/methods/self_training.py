@@ -1,4 +1,4 @@
-"""Methods that learn from their own predictions on the target: those that are sure, steady, or agreed upon."""
+"""Methods that learn from their own predictions on the target: those that are sure, or steady."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from copy import deepcopy
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from core.backbones import initialise
 from core.methods.augment import strong, weak
-from core.methods.base import Batch, Draws, Method, MethodInfo, Seen, Side, Step, TwoDomainParams, method, ramp
+from core.methods.base import Batch, Draws, MethodInfo, Seen, Side, Step, method, ramp
+from core.methods.confidence import ConfidentMethod, ConfidentParams
 from core.methods.norm import Norm, norm_field
 
 MEMORY = 0.99  # of the running mean of guesses at each batch
-THRESHOLD = "Least probability τ of the most probable class at which a prediction is learned from."
 
 
-def pseudo_label_loss(logits: Tensor, guesses: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+def pseudo_label_loss(logits: Tensor, guesses: Tensor, threshold: float | Tensor) -> tuple[Tensor, Tensor]:
     """1/B Σ_i 1[max_k q_ik ≥ τ] · −log p_i(argmax_k q_ik), and the share of samples that count.
 
     Sohn et al. (2020, arXiv 2001.07685, eq. 4); with ``guesses`` equal to ``logits``, Lee (2013).
@@ -28,15 +27,15 @@ def pseudo_label_loss(logits: Tensor, guesses: Tensor, threshold: float) -> tupl
     ----------
     logits, guesses : Tensor
         B×K, of p which learns and of q which labels. No gradient reaches q through the labels.
-    threshold : float
-        τ in [0, 1).
+    threshold : float or Tensor
+        τ, one for all or one of each sample (`core.methods.confidence`).
     """
     sure, labels = guesses.detach().softmax(1).max(1)
     counts = (sure >= threshold).to(logits)
     return (counts * F.cross_entropy(logits, labels, reduction="none")).mean(), counts.mean()
 
 
-def consistency_loss(logits: Tensor, teacher: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+def consistency_loss(logits: Tensor, teacher: Tensor, threshold: float | Tensor) -> tuple[Tensor, Tensor]:
     """1/B Σ_i 1[max_k t_ik ≥ τ] · 1/K Σ_k (p_ik − t_ik)², and the share of samples that count.
 
     French et al. (2018, arXiv 1706.05208, sections 3.1 and 3.2), of B×K logits; the teacher t is held constant.
@@ -52,14 +51,13 @@ def class_balance_loss(logits: Tensor) -> Tensor:
     return F.binary_cross_entropy(mean, torch.full_like(mean, 1 / len(mean)), reduction="sum")
 
 
-class PseudoLabelParams(TwoDomainParams):
+class PseudoLabelParams(ConfidentParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the pseudo-labels; it ramps up from 0.")
-    threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
 
 
 @method
-class PseudoLabel(Method[PseudoLabelParams]):
-    """Pseudo-label: predictions on the target that are sure become labels."""
+class PseudoLabel(ConfidentMethod[PseudoLabelParams]):
+    """Pseudo-label: predictions on the target that are sure become labels. Lee learned from all of them: a threshold of 0."""
 
     info = MethodInfo(
         name="pseudo-label",
@@ -81,22 +79,22 @@ class PseudoLabel(Method[PseudoLabelParams]):
     def step(self, batch: Batch, progress: float) -> Step:
         features, logits = self.forward_both(batch)
         source, target = batch.split(logits)
-        pseudo, share = pseudo_label_loss(target, target, self.params.threshold)
+        pseudo, share = pseudo_label_loss(target, target, self.enough(target, source, batch.index))
         losses = {"task": F.cross_entropy(source, batch.labels), "pseudo": self.params.trade_off * ramp(progress) * pseudo}
         return Step(losses, features, {"labelled": share})
 
 
-class FixMatchParams(TwoDomainParams):
+class FixMatchParams(ConfidentParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the pseudo-labels against the task loss.")
-    threshold: float = Field(0.95, ge=0, lt=1, description=THRESHOLD)
 
 
 @method
-class FixMatch(Method[FixMatchParams]):
+class FixMatch(ConfidentMethod[FixMatchParams]):
     """FixMatch: the label comes from a weak view of a sample, the lesson is learned on a strong one.
 
     With the paper's distribution alignment: guesses q become q·s/t̄, scaled to sum 1, where s are the source's class shares and
-    t̄ the running mean of the guesses. Without it, sure mistakes about a few classes swallow the others.
+    t̄ the running mean of the guesses. Without it, sure mistakes about a few classes swallow the others. The paper's threshold is
+    fixed at 0.95; a relative one is AdaMatch's (Berthelot et al. 2022), one of each class is FlexMatch's (Zhang et al. 2021).
     """
 
     info = MethodInfo(
@@ -125,6 +123,7 @@ class FixMatch(Method[FixMatchParams]):
         self.draws = Draws(generator)
 
     def begin(self, seen: Seen) -> None:
+        super().begin(seen)
         self.register_buffer("shares", seen.labels.bincount(minlength=self.classes) / len(seen.labels))
         self.register_buffer("guessed", self.look(seen.target)[1].softmax(1).mean(0))
 
@@ -137,25 +136,27 @@ class FixMatch(Method[FixMatchParams]):
         views = [weak(batch.source, self.draws), weak(batch.target, self.draws), strong(batch.target, self.draws)]
         features = self.features_of(views[0], torch.cat(views[1:]))
         source, guesses, learner = self.network.head(features).split([len(view) for view in views])
-        pseudo, share = pseudo_label_loss(learner, self.aligned(guesses.detach()), self.params.threshold)
+        aligned = self.aligned(guesses.detach())
+        pseudo, share = pseudo_label_loss(learner, aligned, self.enough(aligned, source, batch.index))
         losses = {"task": F.cross_entropy(source, batch.labels), "pseudo": self.params.trade_off * pseudo}
         return Step(losses, features, {"labelled": share})
 
 
-class MeanTeacherParams(TwoDomainParams):
+class MeanTeacherParams(ConfidentParams):
     norm: Norm = norm_field("separate")  # as French et al. have it
     trade_off: float = Field(3.0, ge=0, le=100, description="Weight λ of agreeing with the teacher.")
     decay: float = Field(0.99, ge=0, lt=1, description="How much, α, of the teacher stays at each update.")
-    threshold: float = Field(0.968, ge=0, lt=1, description=THRESHOLD)
     balance: float = Field(0.005, ge=0, le=1, description="Weight ν of using all classes alike, within that of agreeing.")
 
 
 @method
-class MeanTeacher(Method[MeanTeacherParams]):
+class MeanTeacher(ConfidentMethod[MeanTeacherParams]):
     """Mean teacher: the student agrees with a slow average of itself, on other views of the target.
 
     As French et al. do, source and target pass through batch norm one by one, and only predictions of which the teacher is
-    sure count; that replaces the ramp of Tarvainen and Valpola (2017). Here the teacher looks at the weaker view of a sample.
+    sure count; that replaces the ramp of Tarvainen and Valpola (2017). Their threshold is fixed at 0.968; a relative one is a share
+    of the student's mean confidence on the source. Here the teacher looks at the weaker view of a sample. It sees the target alone,
+    and so does its batch norm, but where each side has its own statistics.
     """
 
     info = MethodInfo(
@@ -181,95 +182,26 @@ class MeanTeacher(Method[MeanTeacherParams]):
         self.teacher = deepcopy(self.network).requires_grad_(False)
 
     def infer(self, inputs: Tensor, side: Side) -> tuple[Tensor, Tensor]:
-        return self.teacher(inputs)
+        with self.statistics(side):
+            return self.teacher(inputs)
+
+    @torch.no_grad()
+    def taught(self, source: Tensor, target: Tensor) -> Tensor:
+        """The teacher's logits of target samples."""
+        if self.norm == "own":  # then its statistics of the source must go on as well
+            self.teacher(source)
+        with self.statistics("target"):
+            return self.teacher(target)[1]
 
     def steps(self, batch: Batch, progress: float) -> Iterator[Step]:
         views = weak(batch.source, self.draws), strong(batch.target, self.draws)
         features = self.features_of(*views)
         source, target = batch.split(self.network.head(features))
-        with torch.no_grad():
-            _, taught = self.teacher(weak(batch.target, self.draws))
-        agree, share = consistency_loss(target, taught, self.params.threshold)
+        taught = self.taught(views[0], weak(batch.target, self.draws))
+        agree, share = consistency_loss(target, taught, self.enough(taught, source, batch.index))
         losses = {"task": F.cross_entropy(source, batch.labels), "consistency": self.params.trade_off * agree}
         losses["diversity"] = self.params.trade_off * self.params.balance * share * class_balance_loss(target)
         yield Step(losses, features, {"labelled": share})
         with torch.no_grad():  # the network has been updated meanwhile
             for old, new in zip(self.teacher.parameters(), self.network.parameters(), strict=True):
                 old.lerp_(new, 1 - self.params.decay)
-
-
-class TriTrainingParams(TwoDomainParams):
-    trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target's labels against the source's.")
-    threshold: float = Field(0.95, ge=0, lt=1, description="Least probability τ that one labeller gives to the class that both see.")
-    views: float = Field(0.01, ge=0, le=1, description="Weight μ that keeps the two labellers from using the same features.")
-    warm_up: float = Field(0.1, ge=0, le=0.5, description="Share of the run before the first labels are given.")
-
-
-@method
-class TriTraining(Method[TriTrainingParams]):
-    """Asymmetric tri-training: two classifiers label the target where they agree, and a third one learns from these labels alone.
-
-    Before each epoch, target samples drawn at random (more of them each time) are candidates; those on which both
-    labellers agree, and one is sure, keep their label for the epoch. The network's own head is the third classifier, the one that
-    predicts; while no target sample has a label it learns from the source. The paper's classifiers have hidden layers; these are linear.
-    """
-
-    info = MethodInfo(
-        name="tri-training",
-        title="Asymmetric tri-training",
-        family="self-training",
-        transfers="model",
-        summary="Co-training: two classifiers that look at different features label the target where they agree; a third learns only that.",
-        helps="When the source model has a fair start: agreement of two views is a better sign than the confidence of one.",
-        hurts="When the source model is wrong on half of the target: both views then agree on the same mistakes, and the third classifier"
-        " learns nothing but these, so it may stay weak whatever is set, as on printed to handwritten digits. Rare classes, which are never"
-        " agreed upon, die out.",
-        shines="far-turned-moons",
-        fails="moved-blobs",
-        formula=r"\min\; \mathcal{L}_{S\cup\hat T}(C_1) + \mathcal{L}_{S\cup\hat T}(C_2) + \mathcal{L}_{\hat T}(C_t)"
-        r" + \mu\,\lvert W_1^\top W_2\rvert_1,\quad \hat T = \{x : \hat y_1 = \hat y_2,\; \max(p_1, p_2) \ge \tau\}",
-        paper="Saito et al., Asymmetric Tri-training for Unsupervised Domain Adaptation",
-        year=2017,
-        arxiv="1702.08400",
-    )
-
-    given: Tensor  # labels of the target's samples; −1: none
-
-    def build(self, bottleneck: int, generator: torch.Generator) -> None:
-        self.labellers = nn.ModuleList(nn.Linear(bottleneck, self.classes) for _ in range(2))
-        initialise(self.labellers, generator)
-        self.draws = Draws(generator)
-
-    def begin(self, seen: Seen) -> None:
-        self.register_buffer("given", torch.full((len(seen.target),), -1, device=seen.target.device))
-
-    def epoch(self, seen: Seen, progress: float) -> dict[str, float]:
-        if progress < self.params.warm_up:
-            return {}
-        features, _ = self.look(seen.target)
-        with torch.no_grad():
-            first, second = (labeller(features) for labeller in self.labellers)
-            labels, agreed = agreed_labels(first, second, self.params.threshold)
-        # Of n samples, the paper looks at n·k/20 in step k of 30.
-        candidate = self.draws.uniform(len(features), like=features) < 1.5 * progress
-        self.given.copy_(torch.where(agreed & candidate, labels, -1))
-        return {"labelled": float((self.given >= 0).float().mean())}
-
-    def step(self, batch: Batch, progress: float) -> Step:
-        features, own = self.forward_both(batch)
-        n, given = len(batch.source), self.given[batch.index]
-        pairs = [labeller(features) for labeller in self.labellers]
-        unlabelled = (self.given < 0).all()  # a tensor, as reading it would wait for the device
-        task = sum(F.cross_entropy(logits[:n], batch.labels) for logits in pairs) + unlabelled * F.cross_entropy(own[:n], batch.labels)
-        known = (given >= 0).sum().clamp_min(1)
-        pseudo = sum(F.cross_entropy(logits[n:], given, ignore_index=-1, reduction="sum") for logits in [*pairs, own]) / known
-        first, _, second, _ = self.labellers.parameters()  # a weight and a bias of each
-        views = (first @ second.T).abs().sum()
-        losses = {"task": task, "pseudo": self.params.trade_off * pseudo, "views": self.params.views * views}
-        return Step(losses, features)
-
-
-def agreed_labels(first: Tensor, second: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Labels of B×K logits, and where they hold: both have the same most probable class, and one gives it τ or more."""
-    (sure, labels), (other_sure, others) = first.softmax(1).max(1), second.softmax(1).max(1)
-    return labels, (labels == others) & (torch.maximum(sure, other_sure) >= threshold)

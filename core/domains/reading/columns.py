@@ -145,6 +145,8 @@ def read_csv(given: Given, choices: Dialect, notes: list[Note]) -> tuple[Part, d
             raise InputError(
                 given.name, f"its lines cannot be read as columns ({_line(error)}).", "Check the separator, and quotes that are not closed."
             ) from error
+    if not len(frame):
+        raise InputError(given.name, "it holds no rows.", "Give a table with a line of column names and a line for each sample.")
     header = names_columns(frame) if choices.header == "automatic" else choices.header == "yes"
     frame, rows = _below_header(given, frame, notes) if header else (frame, len(frame))
     if not header:

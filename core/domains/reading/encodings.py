@@ -68,8 +68,9 @@ _LETTERS = (
     ("cp1253", "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋ"),
     ("cp1255", "אבגדהוזחטיךכלםמןנסעףפץצקרשת"),
     ("cp1256", "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءآأؤإئپچژگ"),
-    ("cp874", "".join(map(chr, range(0x0E01, 0x0E5C)))),
+    ("cp874", "".join(chr(c) for c in range(0x0E01, 0x0E5A) if c not in (0x0E24, 0x0E26, 0x0E3A, 0x0E3F, 0x0E4F))),
 )
+IDEOGRAPHS = ("euc_kr", "gb18030", "euc_jp", "big5", "shift_jis")
 SIGNS = "°²³½¼¾€£§µ±×÷·•…–—‘’“”„«»©®™ªº№"  # in any language
 # Where the two bytes of the usual characters of a language lie: the first run from one to another, the second likewise.
 _BLOCKS = {
@@ -176,13 +177,17 @@ def _sample(stream: BinaryIO) -> bytes:
 def _fit(text: str, name: str) -> float:
     """The share of letters beyond ASCII that are usual ones.
 
-    A capital within a word counts half, so that alphabets with the cases exchanged lose. Only Latin words mix their letters with ASCII's.
+    A capital within a word counts half, so that alphabets with the cases exchanged lose; so does a rare ideograph. Only Latin words mix
+    their letters with ASCII's.
     """
     words = re.findall(r"[A-Za-z\x80-\U0010ffff]+", text)
     words = [word for word in words if name in LATIN or not re.search("[A-Za-z]", word)]
     letters = Counter(c.lower() if i == 0 and c.lower() != "i̇" else c for word in words for i, c in enumerate(word) if c > "\x7f")
     beyond = sum(c > "\x7f" for c in text)
-    weights = ({c: 1.0 if c in usual else 0.5 if c.lower() in usual else 0.0 for c in letters} for usual in _usual()[name])
+    rare = "[\u3400-\u9fff]" if name in IDEOGRAPHS else "$^"
+    weights = (
+        {c: 1.0 if c in usual else 0.5 if c.lower() in usual or re.match(rare, c) else 0.0 for c in letters} for usual in _usual()[name]
+    )
     return max(sum(n * weight[c] for c, n in letters.items()) for weight in weights) / beyond
 
 

@@ -15,6 +15,7 @@ from core.domains.reading.encodings import Encoding
 from core.domains.reading.frames import MOST_KINDS, Column, Table, key
 from core.domains.reading.values import DOUBTFUL
 from core.errors import InputError
+from core.samples.hashing import word_count
 
 # Names that a column of classes has, the plainest first; it may end with one of the first two.
 LABEL_NAMES = (
@@ -204,7 +205,7 @@ def looks_like_text(column: Column) -> bool:
     written = pd.Series(column.words[column.known], dtype="str")
     if not len(written):
         return False
-    several = float((written.str.count(" ") >= 2).mean())
+    several = float((written.map(word_count) >= 3).mean())
     return (several > 0.5 and column.kinds > len(written) / 2) or (column.name.lower() in TEXT_NAMES and column.kinds > MOST_KINDS)
 
 

@@ -35,11 +35,13 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
     from scipy.sparse import csr_matrix, vstack
     from sklearn.preprocessing import normalize
 
-    loaded = []
+    loaded, lines = [], {}
     for given in givens:
         if given.size > MAX_FILE:
             raise InputError(given.name, f"it has {given.size / 1e6:,.0f} MB.", f"Give at most {MAX_FILE >> 20} MB; keep fewer rows.")
         try:
+            with given.open() as stream:
+                lines[given.title] = sum(bool(line.partition(b"#")[0].strip()) for line in stream)
             with given.open() as stream:
                 loaded.append(_loaded(stream))
         except (ValueError, OverflowError, IndexError, TypeError, UnicodeDecodeError) as error:
@@ -62,7 +64,6 @@ def read(givens: Sequence[Given], options: SvmlightOptions, on_progress: Progres
     share = vstack([x for x, _ in loaded]).nnz / max(rows * columns, 1)
     full = options.model_copy(update={"columns": columns})
     facts = {"Columns": f"{columns:,}", "Values that are not zero": f"{share:.1%}"}
-    lines = {given.title: x.shape[0] for given, (x, _) in zip(givens, loaded, strict=True)}
     return settle(givens[0].name, "features", raws, full, [], lines, facts=facts)
 
 

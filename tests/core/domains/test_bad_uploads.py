@@ -280,7 +280,7 @@ REFUSED = {
         {},
         ["x has cat, dog; y has cow, pig", "same names"],
     ),
-    "too few": ("a.zip", zipped(good(5)), {}, ["10 images", "at least 20"]),
+    "too few": ("a.zip", zipped(good(2)), {}, ["4 images", "at least 5"]),
     "no picture that can be read": ("a.zip", zipped(dict.fromkeys(good(), b"nonsense")), {}, ["no picture can be read"]),
     "nothing inside": ("a.zip", zipped({}), {}, ["no pictures"]),
     "0 bytes": ("a.csv", b"", {}, ["the file is empty"]),

@@ -18,7 +18,7 @@ from core.errors import InputError
 
 pytestmark = pytest.mark.slow
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-often = settings(deadline=None, max_examples=150, derandomize=True, suppress_health_check=slow)
+often = settings(deadline=None, max_examples=100, derandomize=True, suppress_health_check=slow)
 
 SIGNS = "aAbé\u0301ßİ中שΩ😀\u202e\u200b 0123.,;|'\"-_?%/\\=("
 WORDS = (
@@ -45,10 +45,10 @@ def meant(word: str) -> str | None:
 @st.composite
 def tables(draw):
     """Rows that are known by one of their numbers, each with a domain and a class of odd names; and how they are written."""
-    kinds = draw(st.lists(name, min_size=1, max_size=4))
-    sites = draw(st.lists(name, min_size=1, max_size=4))
+    kinds = draw(st.lists(name, min_size=2, max_size=4))
+    sites = draw(st.lists(name, min_size=1, max_size=3))
     more = draw(st.lists(st.lists(name, min_size=1, max_size=4), max_size=3))
-    n = draw(st.sampled_from([1, 25, 60, 120, 180]))
+    n = draw(st.sampled_from([120, 180, 60, 25, 1]))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     columns = {"site": sites, "label": kinds} | {f"more{k}": pool for k, pool in enumerate(more)}
     rows = [{"key": f"{i + 0.5}"} | {column: pool[rng.integers(len(pool))] for column, pool in columns.items()} for i in range(n)]

@@ -69,7 +69,7 @@ def test_discrepancy_agrees_with_a_reference():
 
 
 def test_mcd_drives_its_classifiers_apart_and_its_features_together():
-    method, b = make("mcd", trade_off=3), batch()
+    method, b = make("mcd", trade_off=3, hidden=0), batch()
     task, apart, *together = updates(method, b)
     heads = (method.network.head, method.second)
 
@@ -85,8 +85,9 @@ def test_mcd_drives_its_classifiers_apart_and_its_features_together():
         torch.testing.assert_close(step.losses["align"], 3 * discrepancy(step.features))
 
 
-def test_mcd_without_trade_off_learns_the_source_with_both_classifiers():
-    method, b = make("mcd", trade_off=0), batch()
+@pytest.mark.parametrize("hidden", [0, 20])
+def test_mcd_without_trade_off_learns_the_source_with_both_classifiers(hidden):
+    method, b = make("mcd", trade_off=0, hidden=hidden, dropout=0), batch()
     b = replace(b, labels=(b.source[:, 0] > 0).long())
     optimizer = torch.optim.Adam(method.parameters(), lr=0.01)
     for _ in range(30):

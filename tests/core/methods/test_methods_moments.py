@@ -74,6 +74,21 @@ def test_central_moments_of_equal_clouds_have_a_finite_gradient():
     assert torch.autograd.grad(loss, x)[0].isfinite().all()
 
 
+def test_what_chance_leaves_of_the_discrepancy_falls_with_the_root_of_the_batch():
+    """Why λ is smaller than the authors' here: their batches are larger, and the discrepancy of equal domains never vanishes."""
+    generator = torch.Generator().manual_seed(0)
+
+    def left(n: int) -> tuple[float, float]:
+        x, y = (torch.rand(n, 32, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(2))
+        loss = central_moment_discrepancy(x, y, 5)
+        (pull,) = torch.autograd.grad(loss, x)
+        return loss.item(), float(pull.sum(0).norm())
+
+    small, large = (np.mean([left(n) for _ in range(20)], axis=0) for n in (64, 300))
+    assert small[0] / large[0] == pytest.approx(math.sqrt(300 / 64), rel=0.1)
+    assert small[1] == pytest.approx(large[1], rel=0.1)  # it pulls at the mean of a batch as hard, however little is left
+
+
 def reference_homm(x: np.ndarray, y: np.ndarray, order: int) -> float:
     """Chen et al. 2020: every entry of both moment tensors."""
 

@@ -12,7 +12,8 @@ from method_tools import CLASSES, agrees, batch, double, gradients, make, seen, 
 
 from core.methods.augment import strong, weak
 from core.methods.base import ramp
-from core.methods.self_training import agreed_labels, class_balance_loss, consistency_loss, pseudo_label_loss
+from core.methods.self_training import class_balance_loss, consistency_loss, pseudo_label_loss
+from core.methods.tri_training import agreed_labels
 
 P, Q = (3 * np.random.default_rng(seed).normal(size=(12, 4)) for seed in (0, 1))
 TAU = 0.8
@@ -74,7 +75,7 @@ def test_pseudo_label_ramps_up():
 
 
 def test_fixmatch_labels_the_weak_view_and_learns_on_the_strong_one():
-    method, twin = (make("fixmatch", trade_off=3, threshold=0.34).double() for _ in range(2))
+    method, twin = (make("fixmatch", trade_off=3, confidence="fixed", threshold=0.34).double() for _ in range(2))
     b = double(batch(n=5, m=9))
     step = method.step(b, 0.2)
     views = [weak(b.source, twin.draws), weak(b.target, twin.draws), strong(b.target, twin.draws)]
@@ -112,7 +113,7 @@ def test_the_teacher_is_a_slow_average_that_no_gradient_moves():
 
 
 def test_the_student_agrees_with_the_teacher_on_another_view():
-    method, twin = (make("mean-teacher", trade_off=2, threshold=0.34).double() for _ in range(2))
+    method, twin = (make("mean-teacher", trade_off=2, confidence="fixed", threshold=0.34).double() for _ in range(2))
     b = double(batch(n=6, m=10))
     (step,) = updates(method, b)
     source, target, view = weak(b.source, twin.draws), strong(b.target, twin.draws), weak(b.target, twin.draws)
@@ -136,17 +137,17 @@ def test_the_teacher_answers():
 # Tri-training
 
 
-def test_labels_hold_where_both_agree_and_one_is_sure():
-    labels, hold = agreed_labels(held(P), held(Q), TAU)
+def test_labels_hold_where_both_agree_and_as_surely_as_the_surer_one():
+    labels, sure = agreed_labels(held(P), held(Q))
     p, q = softmax(P), softmax(Q)
-    expected = [a.argmax() == b.argmax() and max(a.max(), b.max()) >= TAU for a, b in zip(p, q, strict=True)]
-    assert 0 < sum(expected) < len(expected)
-    assert hold.tolist() == expected
+    expected = [max(a.max(), b.max()) if a.argmax() == b.argmax() else 0 for a, b in zip(p, q, strict=True)]
+    assert 0 < np.count_nonzero(expected) < len(expected)
+    np.testing.assert_allclose(sure.numpy(), expected)
     assert labels.tolist() == p.argmax(1).tolist()
 
 
 def test_tri_training_trains_three_classifiers_on_what_each_may_see():
-    method, b = make("tri-training", trade_off=3, views=0.5).double(), double(batch(n=6, m=10))
+    method, b = make("tri-training", hidden=0, trade_off=3, views=0.5).double(), double(batch(n=6, m=10))
     given = torch.full((48,), -1)
     given[b.index[[0, 3, 4]]] = torch.tensor([2, 0, 1])
     method.given.copy_(given)
@@ -157,14 +158,14 @@ def test_tri_training_trains_three_classifiers_on_what_each_may_see():
     torch.testing.assert_close(step.losses["task"], sum(F.cross_entropy(h(step.features[:6]), b.labels) for h in heads[:2]))
     torch.testing.assert_close(step.losses["pseudo"], 3 * sum(F.cross_entropy(h(rows), labels) for h in heads))
     w, v = (h.weight.detach().numpy() for h in heads[:2])
-    assert step.losses["views"].item() == pytest.approx(0.5 * np.abs(w @ v.T).sum())
+    assert step.losses["views"].item() == pytest.approx(0.5 * np.abs(w @ v.T).sum() / CLASSES)
     own = torch.autograd.grad(step.losses["task"], method.network.head.weight, allow_unused=True, retain_graph=True)[0]
     assert own.abs().max() == 0  # the third classifier learns from the target alone
     assert gradients(step.losses["pseudo"], method.network.head.weight)[0].any()
 
 
 def test_without_labels_all_three_classifiers_learn_the_source():
-    method, b = make("tri-training").double(), double(batch())
+    method, b = make("tri-training", hidden=0).double(), double(batch())
     method.given.fill_(-1)
     step = method.step(b, 0.05)
     heads = [*method.labellers, method.network.head]
@@ -186,6 +187,13 @@ def test_tri_training_looks_at_more_and_more_samples():
     with torch.no_grad():
         labels = method.labellers[0](method.network(whole.target)[0]).argmax(1)
     assert torch.equal(method.given, labels)
+
+
+def test_tri_training_s_hidden_labellers_differ_in_the_features_that_they_read():
+    method = make("tri-training", views=0.5, hidden=20)
+    w, v = (labeller[1].weight.detach().numpy() for labeller in method.labellers)
+    assert w.shape == v.shape == (20, 8)
+    assert method.step(batch(), 0.5).losses["views"].item() == pytest.approx(0.5 * np.abs(w @ v.T).sum() / 20, rel=1e-5)
 
 
 def test_tri_training_uses_the_labels_of_its_own_rows():

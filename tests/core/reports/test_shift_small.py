@@ -97,7 +97,7 @@ def check(experiment: Experiment, report: ShiftReport) -> None:
     for sentence in (verdict(report.samples, report.classifier, report.explanation), conditions(report.samples)):
         assert counted in sentence
     for sentence in [*found["cannot_tell"], *found["giveaways"]["warnings"], found["label_shift"]["remark"]]:
-        assert re.search(r"\d+( \+ \d+| source|) samples|\d+ are there|all \d+ ", sentence), sentence
+        assert re.search(r"\d+( \+ \d+| source| target|) samples|\d+ are there|all \d+ ", sentence), sentence
     shares = found["label_shift"]
     if shares["estimated"] is None:
         assert not shares["trusted"]
@@ -109,7 +109,7 @@ def check(experiment: Experiment, report: ShiftReport) -> None:
         assert shares["remark"] in text
 
 
-@settings(deadline=None, max_examples=12, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(
     sizes=st.tuples(st.integers(5, 40), st.integers(5, 40)),
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6),
