@@ -47,5 +47,5 @@ def to_domain(name: str, reading: Reading, population: Population, provenance: s
         reading.kind,
         originals,
         reading.rate,
-        reading.account,
+        account=reading.account,
     )
