@@ -66,6 +66,21 @@ def test_a_lead_on_the_same_samples_is_judged_in_pairs(made):
     assert "One seed each" in text
 
 
+def test_a_lead_over_networks_that_had_not_learned_is_doubted(made):
+    best = made("dan", first(160))
+    (group,) = groups([made("mcc", first(150)), best])
+    assert "But " not in " ".join(told(group))
+    measures = {"linear_lead": 0.2, "linear_lead_low": 0.1, "linear_lead_high": 0.3}
+    writer = store.writer(best.id).open("")
+    writer.add({"phase": "linear", "number": 1, "total": 1, "losses": {}, "gauges": {}, "measures": measures}, None)
+    writer.close()
+    text = " ".join(told(group))
+    assert text.endswith(
+        "But a plain linear classifier beats the source network on the network's own source. "
+        "Lower the learning rate, or give the source more samples."
+    )
+
+
 def test_a_lead_that_may_be_chance_is_not_resolved(made):
     mixed = np.roll(first(150), 60)  # right on others: as many fixed as broken, nearly
     (group,) = groups([made("dan", first(155)), made("mcc", mixed), made("source-only", first(20))])

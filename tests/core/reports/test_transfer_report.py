@@ -15,6 +15,7 @@ from core.experiment import Experiment
 from core.measures import measure_all
 from core.measures.accuracy import gain_interval
 from core.measures.base import Evaluation, validators, without_target_labels
+from core.measures.scale import Scale
 from core.reports.health import nothing_aligned
 from core.reports.transfer import Outcome, choices, class_changes, same_but_seed, seeds_gain, transfer_report
 from core.reports.transfer_text import chosen_sentence, told
@@ -213,7 +214,7 @@ def test_blind_hides_exactly_what_target_labels_change():
         "source_labels": rng.integers(0, 3, 40),
         "source_features": features[0],
         "target_features": features[1],
-        "bandwidth": 1.0,
+        "scale": Scale.of(*features),
         "seed": 0,
     }
     with_labels, without = (measure_all(Evaluation(p[0], p[1], target_labels=y, **given)) for y in (rng.integers(0, 3, 40), None))

@@ -174,6 +174,17 @@ def test_a_run_without_adaptation_has_no_numbers_yet(stored):
     record.close()
 
 
+def test_a_run_that_was_stored_before_there_were_these_references_still_opens(stored):
+    """Its source lines say nothing of samples held back, and its gain is over the network before adaptation."""
+    record = stored(reference("source", 1, 0.5), reference("source", 2, 0.6), reference("oracle", 2, 0.95), BEFORE, epoch())
+    facts = answer(record)
+    assert facts["linear"] is facts["updates"] is None
+    assert facts["doubts"] == []
+    assert facts["source_only"]["target_accuracy"] == facts["final"]["source_only_target_accuracy"] == 0.6
+    assert "the network before adaptation, 60.0 %" in verdict("DAN", record.epochs())
+    record.close()
+
+
 def test_the_answer_of_a_real_run(home, tiny):
     experiment = tiny()
     facts = answer(run_here(experiment, "cpu"))
