@@ -3,4 +3,4 @@
 The same code runs in a notebook, on the command line, in the background worker and in the tests.
 """
 
-__version__ = "0.5.0"  # raised as CHANGELOG.md says; written into every run
+__version__ = "0.6.0"  # raised as CHANGELOG.md says; written into every run
