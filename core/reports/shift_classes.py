@@ -176,7 +176,8 @@ def shares_explain(judged: Judged, chosen: np.ndarray, n: int, seed: int) -> boo
     here = scale.standardised(target)
     before, after = (mmd2(scale.standardised(rows), here, scale.bandwidth) for rows in (source[:n], source[chosen]))
     odds = [side - side.mean(1, keepdims=True) for side in (judged.source_odds[:n], judged.target_odds[:n])]
-    return after <= (1 - EXPLAINED) * before and _same(*(side - side.mean(0) for side in odds), seed) <= EVIDENCE
+    shapes_p = _same(odds[0] - odds[0].mean(0), odds[1] - odds[1].mean(0), seed)
+    return after <= (1 - EXPLAINED) * before and shapes_p <= EVIDENCE
 
 
 def _remark(trusted: bool, matched: Matched | None, drawn: int, scores_p: float, sizes: tuple[int, int]) -> str:

@@ -104,7 +104,7 @@ def test_a_run_and_a_report_mean_the_same_by_mmd2(monkeypatch):
     """Of raw features a network sees what the report compares."""
     rng = np.random.default_rng(5)
     pair = Pair(population(rng, 0.5, 0, 0), population(rng, 0.7, 0.3, 0))
-    pair = replace(pair, target=replace(pair.target, inputs=3 * pair.target.inputs))
+    pair = replace(pair, target=replace(pair.target, inputs=3 * pair.target.tensor))
     monkeypatch.setattr("core.reports.shift_data.load_pair", lambda *_: pair)
     asked = Experiment.parse({"source": MOONS, "target": MOONS, "backbone": {"name": "identity"}})
     data = Data.of(asked, pair, "cpu")
