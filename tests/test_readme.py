@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from pydantic import Field
 from sklearn.datasets import make_circles
-from core.domains import Domain, NoParams, domain, stratified_split
+from core.domains import Domain, NoParams, domain, random_split
 from core.methods import AlignmentMethod, AlignmentParams, Batch, MethodInfo, MethodParams, method
 """
 RUN = """

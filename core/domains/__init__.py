@@ -14,7 +14,7 @@ from core.domains import (  # noqa: F401, I001  (they register themselves, in th
     downloads,
     own,
 )
-from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, domain, stratified_order, stratified_split
+from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, domain, random_split, stratified_order
 from core.domains.own import kind_of
 from core.domains.pair import Pair, load_pair, make_pair
 from core.domains.spec import DomainSpec, ShiftSpec
@@ -31,6 +31,6 @@ __all__ = [
     "kind_of",
     "load_pair",
     "make_pair",
+    "random_split",
     "stratified_order",
-    "stratified_split",
 ]

@@ -195,20 +195,26 @@ def domain(
     return register
 
 
-def stratified_split(labels: np.ndarray | None, n: int, test_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Random (train, test) indices in which every class has its share; plain random without labels.
+def random_split(n: int, test_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Random (train, test) indices, in order.
 
-    A class with a single sample goes to the training part.
+    Labels do not choose. A target's are for scores alone, and held-out samples whose classes come in exact proportion vary less than the
+    tests of a shift expect: these would hardly ever raise an alarm, rightly or wrongly.
     """
-    rng = np.random.default_rng([seed, 0x5B117])
-    groups = [np.arange(n)] if labels is None else [np.flatnonzero(labels == c) for c in np.unique(labels)]
-    train, test = [], []
-    for group in groups:
-        order = rng.permutation(group)
-        cut = round(len(group) * test_fraction)
-        test.append(order[:cut])
-        train.append(order[cut:])
-    return (torch.from_numpy(np.sort(np.concatenate(train))), torch.from_numpy(np.sort(np.concatenate(test))))
+    order = torch.from_numpy(np.random.default_rng([seed, 0x5B117]).permutation(n))
+    cut = round(n * test_fraction)
+    return order[cut:].sort().values, order[:cut].sort().values
+
+
+def with_one_of_each(labels: Tensor, part: Tensor, other: Tensor, least: int = 1) -> tuple[Tensor, Tensor]:
+    """Two parts of the samples again, ``part`` with one of each class that it lacks: out of ``other``, where that has ``least`` of it.
+
+    The source alone is mended so: a class that chance left without a training sample cannot be learned.
+    """
+    lacking = np.setdiff1d(labels[other].numpy(), labels[part].numpy())
+    members = [other[labels[other] == c] for c in lacking.tolist()]
+    moved = torch.cat([part[:0], *(found[:1] for found in members if len(found) >= least)])
+    return torch.cat([part, moved]).sort().values, other[~torch.isin(other, moved)]
 
 
 def stratified_order(labels: np.ndarray | None, n: int, seed: int) -> np.ndarray:

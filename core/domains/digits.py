@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.domains.base import Domain, NoParams, domain, stratified_split
+from core.domains.base import Domain, NoParams, domain, random_split
 
 SIDE = 16
 CLASS_NAMES = tuple("0123456789")
@@ -60,7 +60,7 @@ def printed_digits(params: PrintedDigits, seed: int) -> Domain:
     labels = np.arange(params.n) % 10
     rng.shuffle(labels)
     images = np.stack([_render(int(label), rng) for label in labels])
-    train, test = stratified_split(labels, params.n, 1 / 3, seed)
+    train, test = random_split(params.n, 1 / 3, seed)
     return Domain(
         "printed-digits",
         torch.from_numpy(images)[:, None],
@@ -88,7 +88,7 @@ def handwritten_digits(params: NoParams, seed: int) -> Domain:
     counts = torch.from_numpy((np.asarray(rows).reshape(-1, 8, 8) * (255 / 16)).astype(np.float32))[:, None]
     images = torch.nn.functional.interpolate(counts, (SIDE, SIDE), mode="bilinear", align_corners=False)
     labels = np.asarray(classes).astype(np.int64)
-    train, test = stratified_split(labels, len(labels), 1 / 3, seed)
+    train, test = random_split(len(labels), 1 / 3, seed)
     return Domain(
         "handwritten-digits",
         images.round().clamp(0, 255).to(torch.uint8),

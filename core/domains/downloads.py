@@ -138,7 +138,7 @@ def _stl() -> VisionSet:
 def _params(name: str) -> type[vision.Counts]:
     """How many images are drawn, with this set's own limits."""
     train, test = COUNTS[name]
-    how_many = "How many {} images, a stratified draw from the seed; the full set with {}."
+    how_many = "How many {} images, drawn at random by the seed; the full set with {}."
     return create_model(
         f"{name}_params",
         __base__=vision.Counts,

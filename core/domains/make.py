@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from core.domains.base import Domain, stratified_split
+from core.domains.base import Domain, random_split
 from core.domains.reading import Population, Reading
 from core.domains.reading.stream import StreamedImages
 from core.samples.hashing import word_ids
@@ -30,9 +30,9 @@ def own_classes(reading: Reading, population: Population) -> tuple[tuple[str, ..
 
 
 def to_domain(name: str, reading: Reading, population: Population, provenance: str, seed: int) -> Domain:
-    """The population as a domain, a third of it held out, every class with its share."""
+    """The population as a domain, a third of it held out at random."""
     raw, (class_names, labels) = population.inputs, own_classes(reading, population)
-    train, test = stratified_split(labels, len(raw), 1 / 3, seed)
+    train, test = random_split(len(raw), 1 / 3, seed)
     originals = {"text": raw, "sound": raw, "features": reading.columns}.get(reading.kind)
     inputs = {"text": word_ids, "sound": log_mel}.get(reading.kind, _tensor)(raw)
     return Domain(

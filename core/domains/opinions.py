@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.domains.base import Domain, domain, stratified_split
+from core.domains.base import Domain, domain, random_split
 from core.samples.hashing import word_ids
 
 CLASS_NAMES = ("negative", "neutral", "positive")
@@ -128,7 +128,7 @@ def opinions(style: Style, params: Opinions, seed: int) -> Domain:
     labels = np.arange(params.n) % len(CLASS_NAMES)
     rng.shuffle(labels)
     texts = tuple(_write(style, int(label), rng) for label in labels)
-    train, test = stratified_split(labels, params.n, 1 / 3, seed)
+    train, test = random_split(params.n, 1 / 3, seed)
     return Domain(
         f"opinions-{style.name}",
         word_ids(texts),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.cache import Cache
 from core.domains.account import Account
-from core.domains.base import DOMAINS, NOUNS, Domain, shifted, stratified_split
+from core.domains.base import DOMAINS, NOUNS, Domain, random_split, shifted, with_one_of_each
 from core.domains.classes import share_classes
 from core.domains.spec import DomainSpec
 from core.errors import InputError, as_input_error
@@ -130,10 +130,11 @@ def load_pair(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Ca
 def _load_both(source: DomainSpec, target: DomainSpec, seed: int, on_progress: Callable[[float], None] | None) -> Pair:
     first = _load(source, seed, on_progress)
     if (source.name, source.params) == (target.name, target.params):
-        domains = [_half(first, half, seed) for half in (0, 1)]
+        domains = _halves(first, seed)
     else:
         # Before they are shifted: a shift of class shares is one of the classes that remain.
         domains = share_classes(first, _load(target, seed + (source.name == target.name), on_progress))
+    domains = (_learnable(domains[0]), domains[1])
     shifts = [[(s.name, s.severity) for s in spec.shifts] for spec in (source, target)]
     return make_pair(*(shifted(d, chain, seed) for d, chain in zip(domains, shifts, strict=True)))
 
@@ -148,10 +149,19 @@ def _load(spec: DomainSpec, seed: int, on_progress: Callable[[float], None] | No
     return entry.make(params, seed, **more)
 
 
-def _half(d: Domain, half: int, seed: int) -> Domain:
-    labels = None if d.labels is None else d.labels.numpy()
-    cut = {}
-    for name, part in (("train", d.train), ("test", d.test)):
-        groups = stratified_split(None if labels is None else labels[part.numpy()], len(part), 0.5, seed)
-        cut[name] = part[groups[half]]
-    return replace(d, **cut)
+def _halves(d: Domain, seed: int) -> tuple[Domain, Domain]:
+    """The samples cut in two at random. A class that chance left out of the source's training half gets a sample of the target's."""
+    (train, other_train), (test, other_test) = ([part[half] for half in random_split(len(part), 0.5, seed)] for part in (d.train, d.test))
+    if d.labels is not None:
+        train, other_train = with_one_of_each(d.labels, train, other_train)
+        train, other_test = with_one_of_each(d.labels, train, other_test)
+    return replace(d, train=train, test=test), replace(d, train=other_train, test=other_test)
+
+
+def _learnable(source: Domain) -> Domain:
+    """Each class with a training sample, and with a held-out one where it has two; where chance left it without, one is moved over."""
+    if source.labels is None:
+        return source
+    train, test = with_one_of_each(source.labels, source.train, source.test)
+    test, train = with_one_of_each(source.labels, test, train, least=2)
+    return replace(source, train=train, test=test)

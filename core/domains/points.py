@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.domains.base import Domain, domain, stratified_split
+from core.domains.base import Domain, domain, random_split
 
 
 class Moons(BaseModel):
@@ -32,7 +32,7 @@ def moons(params: Moons, seed: int) -> Domain:
     draw = int(np.random.default_rng([seed, 0x300]).integers(2**31))
     x, y = map(np.asarray, make_moons(params.n, noise=params.noise, random_state=draw))
     x = (x - [0.5, 0.25]).astype(np.float32)
-    train, test = stratified_split(y, params.n, 1 / 3, seed)
+    train, test = random_split(params.n, 1 / 3, seed)
     return Domain(
         "moons",
         torch.from_numpy(x),
@@ -69,7 +69,7 @@ def blobs(params: Blobs, seed: int) -> Domain:
     angles = np.pi / 2 + np.arange(3) * 2 * np.pi / 3
     corners = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     x, y = map(np.asarray, make_blobs(params.n, centers=corners, cluster_std=params.spread, random_state=draw))
-    train, test = stratified_split(y, params.n, 1 / 3, seed)
+    train, test = random_split(params.n, 1 / 3, seed)
     return Domain(
         "blobs",
         torch.from_numpy(x.astype(np.float32)),

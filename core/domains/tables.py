@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from core.domains.base import Domain, NoParams, domain, stratified_split
+from core.domains.base import Domain, NoParams, domain, random_split
 
 SHARPNESS = 6.0  # of the border between the two populations, per standard deviation: a band of rows is in either
 
@@ -85,7 +85,7 @@ def population(table: Table, high: bool, params: NoParams, seed: int) -> Domain:
     order = np.argsort(score)
     rows = np.sort(order[len(x) // 2 :] if high else order[: len(x) // 2])
     labels = data.target[rows].astype(np.int64)
-    train, test = stratified_split(labels, len(rows), table.held_out, seed)
+    train, test = random_split(len(rows), table.held_out, seed)
     side = table.high if high else table.low
     return Domain(
         f"{table.name}-{side[0]}",

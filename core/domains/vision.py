@@ -37,7 +37,7 @@ TIMEOUT = 5.0  # seconds without an answer or a byte before an address is given 
 Progress = Callable[[float], None]
 Parts = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]  # images and labels of the training and of the test part
 READ: Cache[Parts] = Cache("data sets that were read", entries=4)
-_HOW_MANY = "How many {} images, a stratified draw from the seed; the full set with {}."
+_HOW_MANY = "How many {} images, drawn at random by the seed; the full set with {}."
 
 
 class Counts(BaseModel):
@@ -140,7 +140,7 @@ def draw(one: VisionSet, params: Counts, seed: int, on_progress: Progress | None
     folder = _folder(one, on_progress)
     parts = READ.get((one, folder), lambda: _read(one, folder))
     picks = [
-        stratified_draw(labels.numpy(), n, [seed, stream])
+        random_draw(len(labels), n, [seed, stream])
         for stream, ((_, labels), n) in enumerate(zip(parts, (params.n_train, params.n_test), strict=True))
     ]
     images, labels = (torch.cat([part[i][pick] for part, pick in zip(parts, picks, strict=True)]) for i in (0, 1))
@@ -158,18 +158,9 @@ def draw(one: VisionSet, params: Counts, seed: int, on_progress: Progress | None
     )
 
 
-def stratified_draw(labels: np.ndarray, n: int, seed: list[int]) -> Tensor:
-    """Exactly ``n`` sorted indices, each class within one sample of its share.
-
-    Every sample gets a random rank within its class, as a fraction; the ``n`` smallest are drawn. So a larger draw contains
-    every smaller one of the same seed.
-    """
-    order = np.random.default_rng([*seed, 0xD3A3]).permutation(len(labels))
-    rank = np.empty(len(labels))
-    for c in np.unique(labels):
-        members = order[labels[order] == c]
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return torch.from_numpy(np.sort(np.argsort(rank, kind="stable")[:n]))
+def random_draw(total: int, n: int, seed: list[int]) -> Tensor:
+    """``n`` sorted indices, whatever the labels are. A larger draw contains every smaller one of the same seed."""
+    return torch.from_numpy(np.sort(np.random.default_rng([*seed, 0xD3A3]).permutation(total)[:n]))
 
 
 def _read(one: VisionSet, root: Path) -> Parts:

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.signal import lfilter
 
-from core.domains.base import Domain, domain, stratified_split
+from core.domains.base import Domain, domain, random_split
 from core.samples.spectrogram import RATE, log_mel
 
 CLASS_NAMES = ("heed", "hid", "head", "had", "hod", "hawed", "hood", "who'd", "hud", "heard")
@@ -56,7 +56,7 @@ def vowels(tract: str, params: Vowels, seed: int) -> Domain:
     labels = np.arange(params.n) % len(CLASS_NAMES)
     rng.shuffle(labels)
     waves = np.stack([_vowel(TRACTS[tract], int(label), rng) for label in labels])
-    train, test = stratified_split(labels, params.n, 1 / 3, seed)
+    train, test = random_split(params.n, 1 / 3, seed)
     return Domain(
         f"vowels-{tract}",
         log_mel(waves),

@@ -23,11 +23,11 @@ class Gain:
     high: float
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
+def wilson(correct: float, n: float) -> tuple[float, float]:
     """95 % score interval of a share ``correct / n`` (Wilson 1927, JASA 22).
 
     With p = correct/n and z = 1.96: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n). It stays inside [0, 1]
-    and does not collapse at 0 or 1, unlike p ± z √(p(1−p)/n).
+    and does not collapse at 0 or 1, unlike p ± z √(p(1−p)/n). Of weighted samples, both are counted in effect.
 
     Raises
     ------

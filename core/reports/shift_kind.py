@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from core.measures.accuracy import difference_interval, wilson
 from core.measures.base import MEASURES, Measure
 from core.measures.classifier import DomainAuc
 from core.measures.label_shift import LabelShift
 from core.reports.text import auc_value, auc_words, fixed, percent, points
+from core.samples.drawing import effective_samples
 
 ENOUGH = 30  # samples of each domain, in effect, where both domains have samples
 EVIDENCE = 0.025  # for the smaller of two p values: together they raise a false alarm in at most 5 % of all comparisons
-DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Kind:
     needed: tuple[str, ...]
 
 
-def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: np.ndarray, target_scores: np.ndarray, seed: int) -> Overlap:
+def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: np.ndarray, target_scores: np.ndarray) -> Overlap:
     """Compare a classifier's errors where both domains have samples (Cai, Namkoong & Yadlowsky 2023, arXiv 2303.02011).
 
     With π(x) the chance that x is a target sample, weights π for the source and 1 − π for the target turn both into one distribution,
@@ -62,16 +63,23 @@ def overlap(source_wrong: np.ndarray, source_scores: np.ndarray, target_wrong: n
     source_scores, target_scores : ndarray
         Out-of-fold log-odds of "target" of the same samples.
     """
-    sides = [(source_wrong.astype(float), expit(source_scores)), (target_wrong.astype(float), expit(-target_scores))]
-    here, there = (float((wrong * w).sum() / max(w.sum(), 1e-300)) for wrong, w in sides)
-    effective = min(float(min(2 * w.sum(), w.sum() ** 2 / max(np.square(w).sum(), 1e-300))) for _, w in sides)
-    rng = np.random.default_rng([seed, 0x0E7])
-    drawn = []
-    for wrong, w in sides:
-        at = rng.integers(len(w), size=(DRAWS, len(w)))
-        drawn.append((wrong * w)[at].sum(1) / np.maximum(w[at].sum(1), 1e-300))
-    low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-    return Overlap(here, there, there - here, float(low), float(high), effective, min(len(w) for _, w in sides))
+    sides = [(source_wrong, expit(source_scores)), (target_wrong, expit(-target_scores))]
+    here, there = (_error(wrong, w) for wrong, w in sides)
+    effective = min(min(2 * float(w.sum()), _count(w)) for _, w in sides)
+    low, high = difference_interval(there, here)
+    return Overlap(here[0], there[0], there[0] - here[0], low, high, effective, min(len(w) for _, w in sides))
+
+
+def _error(wrong: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    """A weighted share of errors with its interval: Wilson's, as a bootstrap is too sure of a share that rests on a few errors."""
+    n = max(_count(weights), 1.0)
+    share = min(float((wrong * weights).sum() / max(weights.sum(), 1e-300)), 1.0)
+    return share, *wilson(share * n, n)
+
+
+def _count(weights: np.ndarray) -> float:
+    """In effect; 0 where all weights vanish."""
+    return effective_samples(weights) if weights.max() > 1e-150 else 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ def kind_of_shift(
         Whether the classes come in other shares: the true ones where they are known, else by the source classifier's predictions; None
         where these differ, and a change of looks may be why.
     both : Overlap or None
-        None where the target has no labels.
+        None where the target has no labels, or too few samples remain with equal class shares. Where shares differ they must have
+        been made equal: other shares alone change how often a classifier errs on the same inputs.
     known : bool
         Whether the target's class shares are the true ones.
     """
@@ -136,7 +145,7 @@ def kind_of_shift(
     if concept:
         name = "concept" if name == "none" else f"{name} and concept"
         headline = headline.rstrip(".") + ". Labels may also mean something else in the target (concept shift)."
-    concept_evidence, needed = _about_concept(both, concept)
+    concept_evidence, needed = _about_concept(both, concept, known, known and bool(shares_differ))
     if differ and shares_differ is None:
         needed.append(
             "Whether the class shares differ as well can't be told without target labels: a classifier that is misled by other "
@@ -191,8 +200,15 @@ def _incomparable(both: Overlap) -> str:
     return f"{unknown}: the domains hardly overlap ({few}). Source samples that look like the target would tell."
 
 
-def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list[str]]:
-    """What can be said of p(y|x), as evidence and as what is needed."""
+def _about_concept(both: Overlap | None, concept: bool, known: bool, equalised: bool) -> tuple[list[str], list[str]]:
+    """What can be said of p(y|x), as evidence and as what is needed; ``equalised`` where class shares were made equal first."""
+    if both is None and known:
+        return [], [
+            (
+                "Whether labels mean the same in both domains (concept shift) can't be told: too few source samples of some class remain "
+                "to compare errors with equal class shares."
+            )
+        ]
     if both is None:
         return [], [
             (
@@ -202,8 +218,9 @@ def _about_concept(both: Overlap | None, concept: bool) -> tuple[list[str], list
         ]
     if both.effective < ENOUGH:
         return [], [_incomparable(both)]
+    where = "Where both domains have samples, " + ("and with equal class shares, " if equalised else "")
     errors = (
-        f"Where both domains have samples, a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "
+        f"{where}a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "
         f"{percent(both.target_error, 0)} of the target (difference {points(both.low, 0)} to {points(both.high, 0)} points)"
     )
     if concept:

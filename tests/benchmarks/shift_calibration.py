@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from core.domains import stratified_order, stratified_split
+from core.domains import stratified_order
 from core.measures.classifier import domain_auc
 from core.measures.label_shift import label_shift
 from core.measures.mmd import mmd_test
@@ -99,7 +99,7 @@ def drawn(rng: np.random.Generator, split_by_class: bool, order_by_class: tuple[
     for by_class in order_by_class:
         labels, seed = rng.integers(4, size=1500), int(rng.integers(1 << 30))
         rows = CENTRES[labels] + rng.normal(size=(1500, 6))
-        held_out = stratified_split(labels if split_by_class else None, 1500, 1 / 3, seed)[1].numpy()
+        held_out = stratified_order(labels if split_by_class else None, 1500, seed)[:500]
         order = stratified_order(labels[held_out] if by_class else None, len(held_out), seed)
         sides.append(rows[held_out[order[:133]]])
     return sides[0], sides[1]

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST, USPS
 
-from core.domains import DOMAINS, Domain, DomainEntry, make_pair, stratified_order, stratified_split, vision
+from core.domains import DOMAINS, Domain, DomainEntry, make_pair, random_split, stratified_order, vision
 from core.domains.check import check_domain
 from core.errors import InputError
 from core.home import home
@@ -103,16 +103,20 @@ def test_what_is_wrong_with_a_domain_is_told(wrong, message):
         check_domain(wrong)
 
 
-class TestStratified:
-    def test_split_keeps_shares(self):
-        labels = np.repeat([0, 1, 2], [300, 30, 1])
-        train, test = stratified_split(labels, len(labels), 1 / 3, 0)
-        assert np.bincount(labels[test.numpy()], minlength=3).tolist() == [100, 10, 0]
-        assert len(train) + len(test) == len(labels)
-
-    def test_split_without_labels(self):
-        train, test = stratified_split(None, 30, 1 / 3, 0)
+class TestDrawing:
+    def test_split_is_random_and_repeatable(self):
+        train, test = random_split(30, 1 / 3, 0)
         assert (len(train), len(test)) == (20, 10)
+        assert sorted([*train.tolist(), *test.tolist()]) == list(range(30))
+        assert torch.equal(random_split(30, 1 / 3, 0)[1], test)
+        assert not torch.equal(random_split(30, 1 / 3, 1)[1], test)
+
+    def test_held_out_classes_vary_as_they_do_by_chance(self):
+        """Split by class, exactly 100 of 200 were of either class, always."""
+        labels = np.repeat([0, 1], 300)
+        counts = np.array([labels[random_split(600, 1 / 3, seed)[1].numpy()].sum() for seed in range(400)])
+        assert counts.mean() == pytest.approx(100, abs=1.5)
+        assert counts.std() == pytest.approx(np.sqrt(200 / 4 * (1 - 200 / 600)), rel=0.12)
 
     def test_any_first_part_of_an_order_keeps_shares(self):
         shares = np.array([0.5, 0.375, 0.12, 0.005])
@@ -142,12 +146,10 @@ class TestStratified:
         assert order.tolist() != stratified_order(labels, 30, 1).tolist()
 
     @pytest.mark.parametrize("n", [10, 137, 400])
-    def test_draw_is_exact_proportional_and_nested(self, n):
-        labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [200, 150, 50]))
-        drawn = vision.stratified_draw(labels, n, [3]).numpy()
-        assert len(np.unique(drawn)) == n
-        assert np.abs(np.bincount(labels[drawn], minlength=3) - n * np.array([0.5, 0.375, 0.125])).max() <= 1
-        assert set(vision.stratified_draw(labels, n // 2, [3]).tolist()) <= set(drawn.tolist())
+    def test_draw_is_nested(self, n):
+        drawn = vision.random_draw(400, n, [3]).tolist()
+        assert len(set(drawn)) == n
+        assert set(vision.random_draw(400, n // 2, [3]).tolist()) <= set(drawn)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.cli.measure import as_text
 from core.domains import Domain, Pair
-from core.domains.base import stratified_split
+from core.domains.base import random_split
 from core.errors import InputError
 from core.experiment import Experiment
 from core.figures.shift_page import page
@@ -29,7 +29,7 @@ KINDS = ("normal", "binary", "constant", "few", "heavy", "label", "domain")
 
 
 def population(rows: np.ndarray, labels: np.ndarray | None, k: int, missing: np.ndarray | None = None) -> Domain:
-    train, test = stratified_split(labels, len(rows), 1 / 3, 0)
+    train, test = random_split(len(rows), 1 / 3, 0)
     known = None if labels is None else torch.from_numpy(labels)
     names = tuple(f"column {j}" for j in range(rows.shape[1]))
     gone = None if missing is None else torch.from_numpy(missing)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from core.measures.accuracy import gap_closed
-from core.reports.verdict import answer, joint_accuracy, oracle_accuracy, verdict
+from core.reports.verdict import answer, joint_accuracy, no_shift_before, oracle_accuracy, verdict
 from core.runs import store
 from core.runs.execute import run_here
 
@@ -200,3 +200,13 @@ def test_the_answer_of_a_real_run(home, tiny):
             assert 0 <= facts[part][name] <= 1
         assert isinstance(facts[part]["mmd2"], float)
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+
+
+@pytest.mark.parametrize(
+    ("p", "low", "none"),
+    [(0.4, 0.45, True), (0.4, 0.5, True), (0.4, 0.51, False), (0.04, 0.45, False), (0.04, 0.51, False), (None, 0.45, False)],
+)
+def test_no_shift_before_needs_both_tests(p, low, none):
+    """A kernel test that sees nothing says nothing where a classifier tells the domains apart for certain."""
+    measures = BEFORE["measures"] | {"mmd2_p": p, "domain_auc_low": low}
+    assert no_shift_before(measures) is none
