@@ -154,7 +154,8 @@ class Experiment(Frozen):
             phases["joint"] = longest
         if self.has_continued:
             phases["continued"] = self.epochs
-        return phases | {"adapt": self.epochs}
+        phases["adapt"] = self.epochs
+        return phases
 
     @property
     def has_continued(self) -> bool:

@@ -29,17 +29,17 @@ SITUATIONS: Registry[Situation] = Registry("situation")
 
 _PLANE = {
     "backbone": {"name": "mlp", "params": {"width": 32, "depth": 2, "bottleneck": 16}},
-    "budget": {"source_epochs": 15, "epochs": 15, "batch_size": 32, "lr": 0.005},
+    "budget": {"source_epochs": 30, "epochs": 15, "batch_size": 32, "lr": 0.005},
     "snapshot": 300,
 }
 _DIGITS = {
     "source": {"name": "printed-digits", "params": {"n": 900}},
     "target": {"name": "handwritten-digits"},
     "backbone": {"name": "small-cnn", "params": {"width": 8}},
-    "budget": {"source_epochs": 8, "epochs": 6},
+    "budget": {"source_epochs": 30, "epochs": 6},
     "snapshot": 500,
 }
-_LONGER = {"source_epochs": 8, "epochs": 12}
+_LONGER = {"source_epochs": 30, "epochs": 12}
 _FEW = {"name": "moons", "params": {"n": 1000, "noise": 0.2}}
 
 
@@ -113,7 +113,7 @@ for _situation in (
             "source": {**_FEW, "shifts": [{"name": "selection", "severity": 1.0}]},
             "target": _FEW,
             "backbone": {"name": "identity"},
-            "budget": {"source_epochs": 15, "epochs": 15, "batch_size": 32, "lr": 0.02},
+            "budget": {"source_epochs": 30, "epochs": 15, "batch_size": 32, "lr": 0.02},
             "snapshot": 300,
         },
     ),

@@ -116,8 +116,8 @@ def kliep_bandwidth(source: np.ndarray, target: np.ndarray, centres: int, rng: n
     units. A grid in units of the samples' own distances does not, and is not stopped by a first dip.
     """
     seed, median = int(rng.integers(2**62)), median_distance(source, target)
-    few = [x[rng.permutation(len(x))[:TRIED]] for x in (source, target)]
-    scores = [kliep_likelihood(*few, factor * median, centres, np.random.default_rng(seed)) for factor in WIDTHS]
+    few_source, few_target = (x[rng.permutation(len(x))[:TRIED]] for x in (source, target))
+    scores = [kliep_likelihood(few_source, few_target, factor * median, centres, np.random.default_rng(seed)) for factor in WIDTHS]
     return median * WIDTHS[int(np.argmax(scores))] if np.isfinite(scores).any() else median
 
 

@@ -50,6 +50,8 @@ OTHER_NAMES = {
     "budget.optimizer": "sgd",
     "budget.schedule": "cosine",
     "budget.precision": "bfloat16",
+    "method.params.schedule": "cosine",
+    "method.params.norm": "separate",
     "joint": True,
 }
 # Another domain, backbone or method has other parameters, so the whole part changes.
@@ -147,7 +149,7 @@ OWN = {
 }
 
 
-@pytest.mark.parametrize("role", ["source", "oracle", "joint"])
+@pytest.mark.parametrize("role", ["source", "linear", "oracle", "joint"])
 def test_references_are_shared_by_what_cannot_change_them(role):
     base = Experiment.parse(MOONS)
     for path, value in SHARED.items():
@@ -158,9 +160,16 @@ def test_references_are_shared_by_what_cannot_change_them(role):
         assert Experiment.parse(changed(path, value)).reference_id(role) != base.reference_id(role)
 
 
-def test_source_and_oracle_references_are_two():
+def test_source_only_trained_on_is_shared_by_methods_of_as_many_epochs_and_the_same_start():
+    base = Experiment.parse(MOONS)
+    assert Experiment.parse(changed("method", {"name": "mcc"})).reference_id("continued") == base.reference_id("continued")
+    for path, value in (("budget.epochs", 9), ("start", "scratch"), ("seed", 2)):
+        assert Experiment.parse(changed(path, value)).reference_id("continued") != base.reference_id("continued")
+
+
+def test_the_references_of_an_experiment_are_different_ones():
     experiment = Experiment.parse(MOONS)
-    assert len({experiment.reference_id("source"), experiment.reference_id("oracle"), experiment.id}) == 3
+    assert len({experiment.id, *(experiment.reference_id(role) for role in ("source", "linear", "oracle", "joint", "continued"))}) == 6
 
 
 # JSON and immutability

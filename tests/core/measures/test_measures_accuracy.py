@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 from core.errors import InputError
 from core.measures.accuracy import Gain, confusion, gain_interval, per_class, source_accuracy, target_accuracy, wilson, worst_class
 from core.measures.base import Evaluation
+from core.measures.scale import Scale
 
 
 def evaluation(**changes) -> Evaluation:
@@ -24,7 +25,7 @@ def evaluation(**changes) -> Evaluation:
         "target_labels": np.array([0, 0, 1, 1, 2, 2]),
         "source_features": features,
         "target_features": features,
-        "bandwidth": 1.0,
+        "scale": Scale.of(features, features),
         "seed": 0,
     }
     return Evaluation(**{**given, **changes})

@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 from core.errors import InputError
 from core.measures import gauges, measure_all
 from core.measures.base import Evaluation
+from core.measures.scale import Scale
 from core.measures.validators import (
     chosen,
     cross_entropy,
@@ -114,7 +115,7 @@ def test_no_validator_changes_when_the_target_labels_do():
         "source_labels": rng.integers(0, 3, 50),
         "source_features": features[0],
         "target_features": features[1],
-        "bandwidth": 1.0,
+        "scale": Scale.of(*features),
         "seed": 0,
     }
     labelled, other, unlabelled = (

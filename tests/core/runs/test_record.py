@@ -287,7 +287,7 @@ def test_a_run_is_stored_without_pickle(home, tiny):
     for path in files:
         start = path.read_bytes()[:9]  # safetensors: eight bytes of length, then JSON
         assert not start or start[8 if path.suffix == ".safetensors" else 0 :].startswith(b"{"), path
-    assert len(record.epochs()) == 2 + 2 + 3
+    assert len(record.epochs()) == 2 + 1 + 2 + 2 + 3  # source, linear, oracle, continued, adaptation from epoch 0
     assert record.snapshot_numbers() == [0, 1, 2]
     assert not (record.folder / "checkpoint.safetensors").exists()
 

@@ -45,7 +45,7 @@ def test_a_domain_smaller_than_a_batch_is_trained_on():
 
 
 def test_too_few_samples_to_train_on_are_refused(tmp_path):
-    rows = np.random.default_rng(0).normal(size=(4, 3))
+    rows = np.random.default_rng(0).normal(size=(5, 3))
     np.savez(tmp_path / "few.npz", X=rows)
     np.savez(tmp_path / "source.npz", X=np.random.default_rng(1).normal(size=(60, 3)), y=np.arange(60) % 2)
     few, source = ({"name": "file", "params": {"path": str(tmp_path / name)}} for name in ("few.npz", "source.npz"))
