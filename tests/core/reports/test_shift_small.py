@@ -25,6 +25,7 @@ from core.reports.shift_text import conditions, direction, facts, verdict
 pytestmark = pytest.mark.slow
 
 ASKED = {"source": {"name": "moons"}, "target": {"name": "moons"}, "backbone": {"name": "mlp"}}
+COUNTED = r"(\d|no)( \+ \d+| labelled target| source| target|) samples?"  # the n of a sentence
 KINDS = ("normal", "binary", "constant", "few", "heavy", "label", "domain")
 
 
@@ -70,18 +71,6 @@ def report_of(monkeypatch: pytest.MonkeyPatch, both: Pair, **more) -> tuple[Expe
     return experiment, shift_report(experiment)
 
 
-def walk(value, path=""):
-    """Every number of a nested answer, with its path."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from walk(inner, f"{path}.{key}")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from walk(inner, path)
-    elif isinstance(value, float):
-        yield path, value
-
-
 def check(experiment: Experiment, report: ShiftReport) -> None:
     found = facts(experiment, report)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -97,7 +86,9 @@ def check(experiment: Experiment, report: ShiftReport) -> None:
     for sentence in (verdict(report.samples, report.classifier, report.explanation), conditions(report.samples)):
         assert counted in sentence
     for sentence in [*found["cannot_tell"], *found["giveaways"]["warnings"], found["label_shift"]["remark"]]:
-        assert re.search(r"\d+( \+ \d+| source| target|) samples|\d+ are there|all \d+ ", sentence), sentence
+        assert re.search(rf"{COUNTED}|\d+ are there|all \d+ ", sentence), sentence
+    for sentence in [*found["kind"]["evidence"], *found["kind"]["needed"]]:
+        assert not re.search(r"\d", sentence) or re.search(COUNTED, sentence), sentence
     shares = found["label_shift"]
     if shares["estimated"] is None:
         assert not shares["trusted"]
