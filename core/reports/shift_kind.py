@@ -126,7 +126,7 @@ def kind_of_shift(
     if not differ:
         name = "none"
         headline = "There is no evidence of a shift in the inputs."
-        evidence.append(f"A classifier was not seen to tell them apart ({rests}).")
+        evidence.append(f"How well a classifier tells them apart may be chance ({rests}).")
     else:
         seen = "a classifier tells the domains apart" if auc.low > 0.5 else "the kernel test sees it, a linear classifier not for certain"
         evidence.append(f"The inputs differ: {seen} ({rests}).")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domains.reading.base import Given, Note, Progress, Raw, Reading, choosing, few, settle
+from core.domains.reading.base import MIN_ROWS, Given, Note, Progress, Raw, Reading, choosing, few, settle
 from core.domains.reading.columns import read_csv, read_parquet
 from core.domains.reading.encode import encoded, raw_inputs, say_gaps
 from core.domains.reading.frames import Column, Part, Table, left_out, together
@@ -38,6 +38,9 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
     table = together(where, parts, notes)
     choices = {field: tuple(table.columns) for field in COLUMN_FIELDS}
     with choosing(options, choices):
+        if len(table) < MIN_ROWS:
+            rows = "1 row" if len(table) == 1 else f"{len(table)} rows"
+            raise InputError(where, f"it has {rows}.", f"Give at least {MIN_ROWS} per domain.")
         full, reasons = complete(where, table, options, notes)
     with choosing(full, choices):
         left_out(table, {full.label, full.domain}, notes)

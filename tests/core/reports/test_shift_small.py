@@ -133,7 +133,17 @@ def test_five_rows_say_what_they_cannot_tell(monkeypatch):
     assert "No p value can be below 0.00794: 5 + 5 samples can be dealt out to two domains in only 252 ways." in said
     assert "it needs 10 source samples, and 5 are there" in said
     assert all(number.control is None for number in report.numbers)
+    assert verdict(report.samples, report.classifier, report.explanation).startswith("There is no evidence of a shift")
     assert "hardly overlap" not in " ".join(report.classes.kind.needed)
+
+
+def test_few_samples_that_are_told_apart_are_not_said_to_be_alike(monkeypatch):
+    """AUC 1, and yet no evidence: both are said together."""
+    experiment, report = report_of(monkeypatch, pair((5, 5), ["normal"], 2, True, 1))
+    assert (report.classifier.auc.auc, report.explanation.differ) == (1, False)
+    said = facts(experiment, report)["verdict"]
+    assert said.startswith("There is no evidence of a shift, nor that the two domains are alike")
+    assert "100 times out of 100 (5 + 5 samples), and with so few that may be chance" in said
 
 
 def test_fewer_than_five_rows_are_refused_in_plain_words(monkeypatch):
