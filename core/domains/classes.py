@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from core.domains.account import Account
-from core.domains.base import NOUNS, Domain
+from core.domains.base import NOUNS, Domain, chosen_from
 
 
 def share_classes(source: Domain, target: Domain) -> tuple[Domain, Domain]:
@@ -48,12 +46,6 @@ def _only(d: Domain, names: tuple[str, ...], lost: int, why: str, account: Accou
     places = torch.full((len(labels),), -1, dtype=torch.int64)
     places[kept] = torch.arange(len(kept))
     train, test = (places[part][places[part] >= 0] for part in (d.train, d.test))
-    originals = d.originals
-    if d.kind == "text" and isinstance(originals, tuple):
-        originals = tuple(originals[i] for i in kept.tolist())
-    elif isinstance(originals, np.ndarray):
-        originals = originals[kept.numpy()]
-    inputs = d.inputs[kept] if isinstance(d.inputs, Tensor) else d.inputs.subset(kept)
     said = f"{d.provenance} Left out: {lost:,} {NOUNS[d.kind]} of {why}." if lost else d.provenance
-    known = replace(d, labels=labels[kept], class_names=names, provenance=said, account=account)
-    return replace(known, inputs=inputs, train=train, test=test, originals=originals)
+    known = chosen_from(d, kept)
+    return replace(known, labels=labels[kept], class_names=names, provenance=said, account=account, train=train, test=test)

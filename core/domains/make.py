@@ -47,5 +47,6 @@ def to_domain(name: str, reading: Reading, population: Population, provenance: s
         reading.kind,
         originals,
         reading.rate,
-        account=reading.account,
+        None if population.missing is None else torch.from_numpy(population.missing),
+        reading.account,
     )

@@ -1,7 +1,8 @@
 """Own data that was uploaded: a folder for each domain, named by its content, and the domain that reads it.
 
 ``$SHIFTSCOPE_HOME/own/<digest>/`` holds ``about.json`` (what it is, where it came from, what was left out and why) and
-``data.safetensors`` (``inputs`` and ``labels``), for texts ``texts.json`` instead of the inputs. It can be read without this program.
+``data.safetensors`` (``inputs``, ``labels``, and where inputs were ``missing``), for texts ``texts.json`` instead of the inputs. It can be
+read without this program.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def own(params: Own, seed: int) -> Domain:
     everything = Options(classes="all")  # what is stored has the classes that it should have
     reading = Reading(entry.kind, entry.class_names, (), everything, (), {}, entry.columns, entry.rate, account)
     provenance = " ".join([f"{entry.source}, stored as {entry.digest}.", *(f"{where}: {what}" for where, what in entry.notes)])
-    return to_domain(entry.name, reading, Population(entry.name, raw, arrays.get("labels")), provenance, seed)
+    population = Population(entry.name, raw, arrays.get("labels"), arrays.get("missing"))
+    return to_domain(entry.name, reading, population, provenance, seed)
 
 
 def kind_of(name: str, params: dict[str, Any]) -> Kind | None:
@@ -169,6 +171,8 @@ def _keep(place: Path, reading: Reading, population: Population, source: str) ->
     class_names, labels = own_classes(reading, population)
     if labels is not None:
         arrays["labels"] = labels
+    if population.missing is not None:
+        arrays["missing"] = population.missing
     texts = json.dumps(population.inputs, ensure_ascii=False) if reading.kind == "text" else ""
     identity = [population.name, reading.kind, class_names, reading.columns, reading.rate]
     digest = hashlib.sha256(json.dumps(identity).encode())

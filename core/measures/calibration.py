@@ -191,11 +191,9 @@ MEASURES.add(
         r"= \max_{s(c)=\pm1} \mathbb{E}\,[s(c)\,(\text{right} - c)]\end{gathered}",
         "What is estimated: Guo et al. 2017, arXiv 1706.04599, equation 2. By cross-fitted signs in place of bins: "
         "Błasiok et al. 2023, arXiv 2211.16886. Why not by bins: Kumar et al. 2019, arXiv 1909.10155.",
-        "It is not the ECE that papers print: that is a sum over 15 bins (Guo et al., equation 3), which chance makes too large; it stands "
-        "under the reliability diagram. A smooth curve decides where the "
-        "network is too sure and where not sure enough; an error that changes sign within a narrow range is missed. If the interval begins "
-        "at 0, no error is shown; its upper end says how large one could still be. It is about the predicted class only. On the target it "
-        "needs labels.",
+        "It is not the ECE that papers print, a sum over 15 bins (Guo et al., equation 3) which chance makes too large; that one stands "
+        "under the reliability diagram. An error that changes sign within a narrow range is missed. If the interval begins at 0, no error "
+        "is shown; its upper end says how large one could still be. It is about the predicted class only. On the target it needs labels.",
         range="0 to 1",
         better="lower",
         label="calibration error",

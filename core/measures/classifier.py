@@ -133,8 +133,8 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> t
     pairs = 0
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        if len(np.unique(labels[train])) < 2:
-            continue
+        if not len(test) or len(np.unique(labels[train])) < 2:
+            continue  # copies stay together, so of few different rows there may be fewer groups than folds
         model = _classifier().fit(rows[train], labels[train])
         scores[test] = np.round(model.decision_function(rows[test]), 9)  # equal rows must stay ties
         target = labels[test] == 1

@@ -90,7 +90,8 @@ def label_shift(labels: np.ndarray, predictions: np.ndarray, target_predictions:
     drawn, conditions = _draws(counts, seen, seed)
     worst = float(np.quantile(conditions, CERTAIN))
     if not max(condition, worst) <= LARGEST_CONDITION:
-        could = "" if condition > LARGEST_CONDITION else f"; with {counts.sum():,} samples it may be {min(worst, 1e6):,.0f}"
+        counted = f"{counts.sum():,} source samples"
+        could = f" in {counted}" if condition > LARGEST_CONDITION else f"; with {counted} it may be {min(worst, 1e6):,.0f}"
         return refused(
             f"The source classifier mistakes some classes for each other too often (condition number {min(condition, 1e6):,.0f}{could}, "
             f"{LARGEST_CONDITION} would do): any answer would be noise. Features that tell the classes apart help, and so do more samples.",

@@ -45,7 +45,7 @@ def property_of(kind: str, *, name: str, title: str, meaning: str, more: str):
 def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray, np.ndarray]]:
     """The properties of this kind of data that vary, and their values in source and target, float64 n×P and m×P.
 
-    For rows of numbers these are the columns.
+    For rows of numbers these are the columns, also one whose only difference is where it has no value.
     """
     first = sides[0]
     if first.kind == "features":
@@ -56,7 +56,8 @@ def properties(sides: tuple[Raw, Raw]) -> tuple[list[Property], tuple[np.ndarray
     else:
         found = [entry for entry in PROPERTIES if entry.kind == first.kind]
     values = [np.column_stack([entry.compute(raw) for entry in found] or [np.zeros(len(raw.inputs))]).astype(float) for raw in sides]
-    varies = np.concatenate(values).std(0) > 1e-12
+    gone = np.concatenate([missing(found, raw) for raw in sides])
+    varies = (np.concatenate(values).std(0) > 1e-12) | (gone.any(0) & ~gone.all(0))
     kept = [entry for entry, keep in zip(found, varies, strict=False) if keep]
     return kept, (values[0][:, varies], values[1][:, varies])
 

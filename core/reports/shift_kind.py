@@ -130,15 +130,15 @@ def kind_of_shift(
     differ = smallest_p <= EVIDENCE
     concept = both is not None and both.effective >= ENOUGH and both.low > 0
     evidence: list[str] = []
+    n = len(auc.scores) // 2
+    rests = f"AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}, {n} + {n} samples"
     if not differ:
         name = "none"
         headline = "There is no evidence of a shift in the inputs."
-        evidence.append(
-            f"A classifier was not seen to tell them apart (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)})."
-        )
+        evidence.append(f"How well a classifier tells them apart may be chance ({rests}).")
     else:
         seen = "a classifier tells the domains apart" if auc.low > 0.5 else "the kernel test sees it, a linear classifier not for certain"
-        evidence.append(f"The inputs differ: {seen} (AUC {auc_value(auc.auc)}, interval {auc_words(auc.low, auc.high)}).")
+        evidence.append(f"The inputs differ: {seen} ({rests}).")
         told = known or (labels is not None and (labels.estimated is not None or labels.contradicted))
         name, headline = _by_shares(matched, shares_differ) if told else ("undecided", UNDECIDED)
         evidence += _about_shares(labels, matched, shares_differ, known)
@@ -223,6 +223,7 @@ def _about_concept(both: Overlap | None, concept: bool, known: bool, equalised: 
         f"{where}a classifier trained on the source errs on {percent(both.source_error, 0)} of the source and "
         f"{percent(both.target_error, 0)} of the target (difference {points(both.low, 0)} to {points(both.high, 0)} points)"
     )
+    errors += f", by {both.n} samples of each domain, in effect {fixed(both.effective, 0)}"
     if concept:
         return [f"{errors}: the same inputs carry other labels, or differ in a way that a linear classifier does not see."], []
     return [f"{errors}: no evidence that labels mean something else."], []

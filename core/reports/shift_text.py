@@ -25,6 +25,11 @@ def verdict(samples: Samples, classifier: Classifier, explanation: Explanation) 
     """One or two plain sentences for a reader who knows no statistics."""
     auc, both = classifier.auc, of_both(samples)
     right = times_out_of_100(max(auc.auc, 0.5))
+    if not explanation.differ and auc.auc >= CLEARLY:
+        return (
+            "There is no evidence of a shift, nor that the two domains are alike: shown one sample of each, a classifier says which is "
+            f"which {right} ({both}), and with so few that may be chance."
+        )
     if not explanation.differ:
         return (
             "There is no evidence of a shift. Shown one sample of each domain, a classifier says which is which "

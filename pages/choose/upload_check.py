@@ -16,6 +16,7 @@ from pages.elements.theme import dark
 SHOWN = 12  # thumbnails of a domain
 ROWS = 5
 PLAYERS = 3
+COLUMNS = 20
 
 
 def show(reading: Reading, names: list[str], stamp: str) -> None:
@@ -81,10 +82,17 @@ def _samples(reading: Reading, population: Population) -> None:
     else:
         names = reading.columns or tuple(f"x{j}" for j in range(population.inputs.shape[1]))
         rows = [
-            {"class": labels[int(i)]} | {c: float(v) for c, v in zip(names[:20], population.inputs[i][:20], strict=True)}
+            {"class": labels[int(i)]} | dict(zip(names[:COLUMNS], _cells(population, i), strict=True))  # what was filled in is empty
             for i in spread[: 2 * ROWS]
         ]
         st.dataframe(rows, hide_index=True, alt="Some of the rows.")
+
+
+def _cells(population: Population, i: int) -> list[float | None]:
+    """The first numbers of a row, None where the file had none."""
+    values = population.inputs[i][:COLUMNS]
+    gone = np.zeros(len(values), bool) if population.missing is None else population.missing[i][:COLUMNS]
+    return [None if gap else float(value) for value, gap in zip(values, gone, strict=True)]
 
 
 def spread_sample(population: Population) -> np.ndarray:

@@ -110,3 +110,20 @@ def test_the_dialog_tells_how_the_class_was_known_and_guesses_anew():
     assert not at.error, "the former class has become a category, though nobody chose it"
     assert "1 domain, 3 classes" in texts(at)
     assert [m.value for m in at.multiselect if m.label == "Categories"] == [["kind"]]
+
+
+def test_the_dialog_leaves_empty_what_was_filled_in():
+    rows = "\n".join(f"{'ns'[i % 2]},{i % 7},{'' if i % 2 else i % 5},{'ab'[i // 2 % 2]}" for i in range(40))
+    at = dialog(("mine.csv", f"domain,age,pulse,label\n{rows}\n"))
+    north, south = (table.value for table in at.dataframe[:2])
+    assert not north.isna().any(axis=None)
+    assert south["pulse"].isna().all()
+    assert not south["age"].isna().any()
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "it has 1 row."), (4, "it has 4 rows."), (5, "1 domain, 2 classes")])
+def test_five_rows_are_enough_for_the_dialog(n, said):
+    rows = "\n".join(f"{i * 0.37:.2f},{'ab'[i % 2]}" for i in range(n))
+    at = dialog(("mine.csv", f"width,kind\n{rows}\n"))
+    assert said in texts(at)
+    assert ("Give at least 5 per domain." in texts(at)) == (n < 5)

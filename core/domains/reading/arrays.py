@@ -59,7 +59,7 @@ def _read_one(given: Given, notes: list[Note]) -> Raw:
     if len(x.shape) not in (2, 3, 4) or 0 in x.shape[1:]:
         raise InputError(where, f"its shape is {x.shape}.", "Give rows N×D, or images N×H×W, N×C×H×W or N×H×W×C.")
     if len(x) < MIN_ROWS:
-        raise InputError(where, f"it has {len(x)} rows.", f"Give at least {MIN_ROWS}.")
+        raise InputError(where, f"it has {len(x)} row{'s' * (len(x) != 1)}.", f"Give at least {MIN_ROWS} per domain.")
     inputs = _features(where, x) if x.ndim == 2 else _images(where, x)
     labels, class_names = _labels(given.name, arrays, len(x))
     return Raw(given.stem, inputs, None if labels is None else np.array(class_names, dtype=object)[labels], class_names)

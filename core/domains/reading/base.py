@@ -102,13 +102,14 @@ class Note:
 class Raw:
     """Samples as a reader found them. ``labels`` are class names, None where the domain has none.
 
-    ``order`` names the classes in an order of the file's own. For ``inputs`` and ``originals`` see `Population`.
+    ``order`` names the classes in an order of the file's own. For ``inputs`` and ``missing`` see `Population`.
     """
 
     name: str
     inputs: Any
     labels: np.ndarray | None
     order: tuple[str, ...] = ()
+    missing: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,14 @@ class Population:
         uint8 images N×C×H×W, float32 features N×D, int16 waves N×S, or N texts: what `Domain` calls originals, where it has them.
     labels : ndarray or None
         int64 N, in ``range(len(reading.class_names))``.
+    missing : ndarray or None
+        Of features: bool N×D, where the file had no value and one was filled in; None where it had all of them.
     """
 
     name: str
     inputs: Any
     labels: np.ndarray | None
+    missing: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -312,16 +316,16 @@ def _chosen_classes(
 def _select(raw: Raw, codes: dict[str, int]) -> Population:
     """The samples whose class has a code, with the codes as labels."""
     if raw.labels is None:
-        return Population(raw.name, raw.inputs, None)
+        return Population(raw.name, raw.inputs, None, raw.missing)
     labels = np.array([codes.get(label, -1) for label in raw.labels.tolist()], np.int64)
     if labels.min(initial=0) >= 0:
-        return Population(raw.name, raw.inputs, labels)
+        return Population(raw.name, raw.inputs, labels, raw.missing)
     where = np.flatnonzero(labels >= 0)
     if isinstance(raw.inputs, tuple):
         inputs = tuple(raw.inputs[i] for i in where)
     else:
         inputs = raw.inputs[where] if isinstance(raw.inputs, np.ndarray) else raw.inputs.subset(where)
-    return Population(raw.name, inputs, labels[where])
+    return Population(raw.name, inputs, labels[where], None if raw.missing is None else raw.missing[where])
 
 
 def _natural(name: str) -> tuple[int, float, str]:

@@ -51,8 +51,8 @@ def say_gaps(table: pd.DataFrame, domains: np.ndarray, how: str, notes: list[Not
             notes.append(Note(name, f"{domain} knows no value of it: what stands there instead is made up."))
 
 
-def encoded(where: str, table: pd.DataFrame, kinds: list[str], options: Treatment) -> tuple[np.ndarray, tuple[str, ...]]:
-    """float32 inputs N×D and D names: numbers filled in and scaled, categories one column per kind.
+def encoded(where: str, table: pd.DataFrame, kinds: list[str], options: Treatment) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """float32 inputs N×D, bool N×D where they were filled in, and D names: numbers scaled, categories one column per kind.
 
     Raises
     ------
@@ -74,10 +74,15 @@ def encoded(where: str, table: pd.DataFrame, kinds: list[str], options: Treatmen
     if kinds:
         # scikit-learn declares no types, and its default for what is missing is a number.
         usual = SimpleImputer(missing_values=None, strategy="most_frequent")  # pyright: ignore[reportArgumentType]
-        steps.append(("kinds", make_pipeline(usual, OneHotEncoder(sparse_output=False, max_categories=MOST_KINDS)), kinds))
+        encoder = OneHotEncoder(sparse_output=False, max_categories=MOST_KINDS)
+        steps += [(f"kinds of column {i}", make_pipeline(usual, encoder), [name]) for i, name in enumerate(kinds)]
     change = ColumnTransformer(steps).fit(table)
+    values = np.asarray(change.transform(table), np.float32)
+    missing = np.zeros(values.shape, bool)
+    for step, _, columns in steps:
+        missing[:, change.output_indices_[step]] = table[columns].isna()
     names = [name.partition("__")[2] for name in change.get_feature_names_out()]
-    return np.asarray(change.transform(table), np.float32), tuple(distinct(names, LONGEST))
+    return values, missing, tuple(distinct(names, LONGEST))
 
 
 def _amounts(column: Column, rows: np.ndarray, notes: list[Note]) -> pd.Series:

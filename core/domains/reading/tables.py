@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.domains.reading.base import Given, Note, Progress, Raw, Reading, choosing, few, settle
+from core.domains.reading.base import MIN_ROWS, Given, Note, Progress, Raw, Reading, choosing, few, settle
 from core.domains.reading.columns import read_csv, read_parquet
 from core.domains.reading.encode import encoded, raw_inputs, say_gaps
 from core.domains.reading.frames import Column, Part, Table, left_out, together
@@ -38,6 +38,9 @@ def read(givens: Sequence[Given], options: TableOptions, on_progress: Progress |
     table = together(where, parts, notes)
     choices = {field: tuple(table.columns) for field in COLUMN_FIELDS}
     with choosing(options, choices):
+        if len(table) < MIN_ROWS:
+            rows = "1 row" if len(table) == 1 else f"{len(table)} rows"
+            raise InputError(where, f"it has {rows}.", f"Give at least {MIN_ROWS} per domain.")
         full, reasons = complete(where, table, options, notes)
     with choosing(full, choices):
         left_out(table, {full.label, full.domain}, notes)
@@ -78,13 +81,14 @@ def _settled(where: str, table: Table, options: TableOptions, notes: list[Note],
         rows.lose((table.part_of == i) & _nothing(table), part.title, "in which nothing is written")
     domains = _domains(table, options, absent, rows, notes)
     labels = _labels(where, table, options, absent, domains, notes)
+    missing = None
     if options.text != NONE:
         kind, columns = "text", None
         inputs = _texts(where, table, options, notes)
         _lose_by_domain(rows, domains, inputs == "", "without a text")
     else:
         kind = "features"
-        inputs, columns = _features(where, table, options, absent, domains, rows, notes)
+        inputs, missing, columns = _features(where, table, options, absent, domains, rows, notes)
         more["facts"]["Columns"] = few(columns, 12)
     raws = []
     classified = np.zeros(len(table), bool) if labels is None else labels != None  # noqa: E711  (of each element)
@@ -94,7 +98,8 @@ def _settled(where: str, table: Table, options: TableOptions, notes: list[Note],
             rows.lose(here & ~classified, name, "without a class")
         chosen = here & rows.used
         known = None if labels is None or not (chosen & classified).any() else labels[chosen]
-        raws.append(Raw(name, tuple(inputs[chosen]) if kind == "text" else inputs[chosen], known))
+        gaps = None if missing is None else missing[chosen]
+        raws.append(Raw(name, tuple(inputs[chosen]) if kind == "text" else inputs[chosen], known, missing=gaps))
     return settle(where, kind, raws, options, notes, given, columns=columns, **more)
 
 
@@ -188,8 +193,11 @@ def _texts(where: str, table: Table, options: TableOptions, notes: list[Note]) -
 
 def _features(
     where: str, table: Table, options: TableOptions, absent: frozenset[str], domains: np.ndarray, rows: _Rows, notes: list[Note]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """float32 inputs of all rows, 0 where a row is not used, and their names. Rows without any value, or with gaps, may be left out."""
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """float32 inputs of all rows, 0 where a row is not used; where they were filled in, if anywhere; and their names.
+
+    Rows without any value, or with gaps, may be left out.
+    """
     special = {options.label, options.domain, *(options.ignored or ())}
     used = [table.columns[name] for name in table.shared if name not in special]
     if not used:
@@ -209,10 +217,10 @@ def _features(
         _lose_by_domain(rows, domains, lost, "with a missing value")
     if not rows.used.any():
         raise InputError(where, "every row has a missing value.", "Choose another way to treat missing values.")
-    values, names = encoded(where, raw[rows.used[asked]], [column.name for column in kinds], options)
-    inputs = np.zeros((len(table), values.shape[1]), np.float32)
-    inputs[rows.used] = values
-    return inputs, names
+    values, filled, names = encoded(where, raw[rows.used[asked]], [column.name for column in kinds], options)
+    inputs, missing = np.zeros((len(table), values.shape[1]), np.float32), np.zeros((len(table), values.shape[1]), bool)
+    inputs[rows.used], missing[rows.used] = values, filled
+    return inputs, missing if filled.any() else None, names
 
 
 def _no_column(table: Table) -> tuple[str, str]:

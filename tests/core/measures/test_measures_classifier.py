@@ -115,6 +115,15 @@ def test_five_rows_a_side_are_enough_to_be_answered():
         assert 0 <= result.low <= result.auc <= result.high <= 1
 
 
+@pytest.mark.parametrize(("source", "target"), [([0, 0, 0, 1, 1], [0, 1, 1, 1, 1]), ([0] * 5, [1] * 5), ([0] * 9, [0] * 8 + [1])])
+def test_fewer_different_rows_than_folds_are_answered(source, target):
+    """Copies are held out together, so some folds are empty."""
+    found = domain_auc(np.array(source)[:, None], np.array(target)[:, None])
+    assert 0 <= found.low <= found.auc <= found.high <= 1
+    assert found.low < 0.5 < found.high
+    assert np.isfinite(found.scores).all()
+
+
 def test_one_constant_column_changes_nothing():
     x, y = sample(50, 50, shift=0.4)
     with_constant = domain_auc(np.pad(x, ((0, 0), (0, 1)), constant_values=7), np.pad(y, ((0, 0), (0, 1)), constant_values=7))

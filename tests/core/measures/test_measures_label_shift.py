@@ -88,7 +88,7 @@ def test_a_classifier_that_may_be_no_better_than_chance_is_refused_though_its_nu
     found = label_shift(labels, predicted, labels, 2)
     assert found.condition < 20
     assert found.estimated is None
-    assert "with 12 samples" in found.refusal
+    assert "with 12 source samples" in found.refusal
 
 
 @pytest.mark.parametrize(("n", "right"), [(30, 0.8), (60, 0.9), (40, 1.0)])
@@ -147,7 +147,7 @@ def test_overlap_sees_a_change_of_labels_that_covariate_shift_cannot_explain():
 
 
 def auc(value: float, low: float) -> DomainAuc:
-    return DomainAuc(value, low, min(1, 2 * value - low), None, 0.0, np.zeros(0))
+    return DomainAuc(value, low, min(1, 2 * value - low), None, 0.0, np.zeros(400))
 
 
 def test_kinds_are_told_apart():
@@ -165,5 +165,7 @@ def test_kinds_are_told_apart():
     concept = kind_of_shift(auc(0.5, 0.45), 0.3, moved, gone, False, other)
     assert concept.name == "concept"
     assert f"{100 * other.target_error:.0f} % of the target" in " ".join(concept.evidence)
+    assert "by 400 samples of each domain, in effect 400" in " ".join(concept.evidence)
+    assert "interval 0.45 to 0.55, 200 + 200 samples)" in " ".join(concept.evidence)
     unknown = kind_of_shift(auc(0.95, 0.9), 0.002, moved, stays, False, None)
     assert "labelled target samples" in " ".join(unknown.needed)

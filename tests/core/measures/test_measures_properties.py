@@ -79,6 +79,14 @@ def test_columns_of_a_table_are_its_properties_and_constant_ones_are_left_out():
     assert [e.title for e in properties((Raw("features", x), Raw("features", y)))[0]] == ["x0", "x2"]
 
 
+def test_a_column_that_varies_in_nothing_but_its_gaps_is_one():
+    x, y = np.full((30, 2), 7.0), np.full((20, 2), 7.0)
+    whole, gone = np.zeros((30, 2), bool), np.array([[True, False]] * 20)
+    sides = Raw("features", x, missing=whole), Raw("features", y, missing=gone)
+    assert [e.title for e in properties(sides)[0]] == ["x0"]
+    assert properties((sides[1], sides[1]))[0] == []
+
+
 def test_a_single_column_reaches_the_auc_of_its_ranks():
     rng = np.random.default_rng(2)
     labels = np.repeat([False, True], 2000)
