@@ -232,7 +232,7 @@ BAD = {
     "a strange path": (["--set", "a..b=1"], ["a"]),
     "device": (["--device", "tpu"], ["tpu", "cpu"]),
     "kinds": (["--source", "moons"], ["target"]),
-    "batch": ([*SMALL, "--set", "batch_size=128"], ["batch_size"]),
+    "batch": ([*SMALL, "--set", "batch_size=1"], ["batch_size"]),
     "a file that is not there": (["--source", "nowhere/mine.npz"], ["nowhere/mine.npz", "no such file"]),
     "an experiment that is not there": (["nowhere.json"], ["nowhere.json"]),
     "a folder": (["."], ["cannot be read"]),
