@@ -207,7 +207,7 @@ def test_facts_are_json_and_every_number_has_words(digits):
     found = facts(Experiment(), digits)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     plain = {"source", "target", "view", "backbone", "samples", "control_samples", "columns", "permutations", "seed", "verdict"}
-    assert set(found) - plain - {"evidence_of_shift", "held_out", "cannot_tell"} <= set(MEASURES.names())
+    assert set(found) - plain - {"evidence_of_shift", "held_out", "cannot_tell", "rows"} <= set(MEASURES.names())
     assert found["domain_auc"]["low"] < found["domain_auc"]["value"]
     assert "B = 499" in conditions(digits.samples)
     assert DOMAINS.get("printed-digits").title == found["source"]
