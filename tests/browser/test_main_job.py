@@ -119,7 +119,7 @@ def test_two_tabs_one_run_and_closing_all_tabs_does_not_stop_it(open_page, serve
 
 
 def test_zoom_survives_live_updates(open_page):
-    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "300"}))
+    page = open_page("/adapt?" + urlencode(SMALL | {"seed": "12", "epochs": "300", "method": "SHOT"}))
     start(page)
     # Three or more: on a busy machine updates come together, and no picture ever has exactly three.
     drawn = page.locator(".embedding[data-key=embedding]")

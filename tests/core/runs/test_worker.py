@@ -103,7 +103,7 @@ def test_who_listens_is_let_go_when_all_is_closed(background):
 
 
 def test_the_same_question_is_one_run(background, tiny):
-    experiment = tiny(epochs=LONG)
+    experiment = tiny("source-only", epochs=LONG)
     ids, barrier = [], threading.Barrier(8)
 
     def ask() -> None:
@@ -132,7 +132,7 @@ def test_a_finished_run_is_not_run_again(background, tiny):
 
 
 def test_a_full_queue_refuses_and_keeps_what_waits(background, tiny, until):
-    running = background.submit(tiny(epochs=LONG))
+    running = background.submit(tiny("source-only", epochs=LONG))
     background.adapts(running)
     waiting = [background.submit(tiny(seed=seed)) for seed in (1, 2)]
     assert [job["state"] for job in background.jobs()] == ["running", "queued", "queued"]
@@ -154,7 +154,7 @@ def test_a_full_queue_refuses_and_keeps_what_waits(background, tiny, until):
 
 
 def test_a_run_that_was_cancelled_while_it_waited_can_be_launched_again(background, tiny):
-    running = background.submit(tiny(epochs=LONG))
+    running = background.submit(tiny("source-only", epochs=LONG))
     waiting = background.submit(tiny(seed=1))
     background.control(waiting, "cancel")
     assert background.submit(tiny(seed=1)) == waiting
@@ -164,7 +164,7 @@ def test_a_run_that_was_cancelled_while_it_waited_can_be_launched_again(backgrou
 
 
 def test_pause_step_resume(background, tiny, until):
-    experiment = tiny(epochs=LONG)
+    experiment = tiny("source-only", epochs=LONG)
     run_id = background.submit(experiment)
     record = background.adapts(run_id)
     background.control(run_id, "pause")
@@ -211,7 +211,7 @@ def test_a_step_computes_one_epoch_and_no_more(home, tiny):
 
 
 def test_a_paused_run_can_be_cancelled(background, tiny):
-    run_id = background.submit(tiny(epochs=LONG))
+    run_id = background.submit(tiny("source-only", epochs=LONG))
     background.control(run_id, "pause")
     background.reaches(run_id, "paused")
     background.control(run_id, "cancel")
@@ -237,7 +237,7 @@ def test_cancel_keeps_the_epochs_and_resuming_gives_the_same_numbers(background,
 
 def test_a_cancelled_run_is_launched_again_at_once(background, tiny, until):
     """Between the last note in the record and the end of the thread's work there is an instant; a click in it is not lost."""
-    experiment = tiny(epochs=LONG)
+    experiment = tiny("source-only", epochs=LONG)
     run_id = background.submit(experiment)
     for done in range(1, 6):
         background.adapts(run_id, done)
@@ -369,7 +369,7 @@ def test_closing_leaves_runs_that_can_be_resumed(background, tiny, contents, mon
 
 
 def test_closing_leaves_a_paused_run_interrupted(background, tiny):
-    run_id = background.submit(tiny(epochs=LONG))
+    run_id = background.submit(tiny("source-only", epochs=LONG))
     background.control(run_id, "pause")
     background.reaches(run_id, "paused")
     background.close(60)
@@ -377,7 +377,7 @@ def test_closing_leaves_a_paused_run_interrupted(background, tiny):
 
 
 def test_a_run_that_the_user_cancelled_stays_cancelled_when_the_server_stops(background, tiny):
-    run_id = background.submit(tiny(epochs=LONG))
+    run_id = background.submit(tiny("source-only", epochs=LONG))
     background.adapts(run_id)
     background.control(run_id, "cancel")
     background.close(60)
@@ -403,7 +403,7 @@ def test_what_is_not_there_is_refused(background, tiny):
     for action in ("pause", "step", "resume", "cancel"):
         with pytest.raises(InputError, match="is not running here"):
             background.control("aaaaaaaaaaaa", action)
-    run_id = background.submit(tiny(epochs=LONG))
+    run_id = background.submit(tiny("source-only", epochs=LONG))
     with pytest.raises(ValueError, match="no action"):
         background.control(run_id, "close")
     with pytest.raises(InputError, match="tpu"):
