@@ -27,11 +27,12 @@ def headline(record: Record) -> None:
     """The verdict: its first line in everyday words, the numbers below."""
     phase = (record.status().get("progress") or {}).get("phase")
     first, _, more = verdict(method_title(record.experiment()), record.epochs(), record.blind, phase).partition("\n")
-    st.markdown(f"#### {first}")
-    if more:
-        st.markdown(more)
-    if steps := scaling.parts(record):
-        st.markdown(" ".join(scaling.told(steps)))
+    steps = scaling.parts(record)
+    with st.container():  # one element, however many lines: what stands below keeps its place, and is not mounted anew
+        st.markdown(f"#### {first}")
+        for text in (more, " ".join(scaling.told(steps)) if steps else ""):
+            if text:
+                st.markdown(text)
 
 
 def tiles(record: Record) -> None:
