@@ -146,7 +146,7 @@ def test_a_joint_reference_is_a_phase_of_its_own():
     assert set(stores[-1]) == {tiny().reference_id(role) for role in ("source", "linear", "oracle", "joint", "continued")}
     joint = epochs[position(epochs, "joint 2")]
     assert joint.snapshot is None
-    assert set(joint.losses) == {"task"}
+    assert set(joint.losses) == {"task", "held_back"}
     assert joint.measures["source_accuracy"] > 0.5
     assert_equal([epoch for epoch in epochs if epoch.phase != "joint"], run_of("dan")[0])  # it changes nothing else
 
