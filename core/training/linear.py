@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -39,11 +39,12 @@ def linear_line(data: Data, network_right: np.ndarray) -> Line:
         Whether the source's network is right on each held-out source sample.
     """
     rows = torch.randperm(len(data.source.inputs), generator=data.generator("linear"))[:ROWS]
-    read = partial(_rows, kind="features" if data.is_embedded else data.pair.source.kind)
+    size = data.experiment.budget.batch_size
+    read = partial(_rows, size=size, kind="features" if data.is_embedded else data.pair.source.kind)
     known = data.source.labels.cpu()[rows].numpy()
     model = _classifier(known, sparse=not data.is_embedded and data.pair.source.kind == "text")
-    model.fit(read(data.source.inputs[rows.to(data.device)]), known)
-    right = np.asarray(model.predict(read(data.source.held_out))) == data.source.held_out_labels
+    model.fit(read(data.source.inputs, rows), known)
+    right = np.asarray(model.predict(read(data.source.held_out, None))) == data.source.held_out_labels
     lead = gain_interval(network_right, right)
     over_guessing = gain_interval(data.source.held_out_labels == np.bincount(known).argmax(), network_right)
     measures: dict[str, float | None] = {"source_accuracy": float(right.mean()), "target_accuracy": None}
@@ -51,7 +52,7 @@ def linear_line(data: Data, network_right: np.ndarray) -> Line:
     ends = ("guessing_lead", "guessing_lead_low", "guessing_lead_high")
     measures |= dict(zip(ends, (over_guessing.mean, over_guessing.low, over_guessing.high), strict=True))
     if (labels := data.target.held_out_labels) is not None:
-        on_target = np.asarray(model.predict(read(data.target.held_out))) == labels
+        on_target = np.asarray(model.predict(read(data.target.held_out, None))) == labels
         low, high = wilson(int(on_target.sum()), len(on_target))
         measures |= {"target_accuracy": float(on_target.mean()), "target_accuracy_low": low, "target_accuracy_high": high}
     return {"phase": "linear", "number": 1, "total": 1, "losses": {}, "gauges": {}, "measures": measures, "seconds": 0.0}
@@ -64,15 +65,16 @@ def _classifier(labels: np.ndarray, sparse: bool):
     return logistic if sparse else make_pipeline(StandardScaler(), logistic)
 
 
-def _rows(inputs: Inputs, kind: str):
-    """N×D, a NumPy array or, of texts, a sparse matrix."""
-    x = inputs[:].cpu()
+def _rows(inputs: Inputs, rows: Tensor | None, size: int, kind: str):
+    """N×D, a NumPy array or, of texts, a sparse matrix; ``size`` samples are read at once, as they may lie on disk."""
+    order = (torch.arange(len(inputs)) if rows is None else rows).to(inputs.device)
+    parts = [_flat(inputs[part].cpu(), kind) for part in order.split(size)]
+    return vstack(parts) if kind == "text" else np.concatenate(parts)
+
+
+def _flat(x: Tensor, kind: str):
     if kind == "text":
         return csr_matrix(word_shares(x).numpy())
     if x.ndim == 4 and max(x.shape[2:]) > SIDE:
         x = F.adaptive_avg_pool2d(x.float(), (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
-    return _flat(x)
-
-
-def _flat(x: Tensor) -> np.ndarray:
     return x.flatten(1).float().numpy()

@@ -212,7 +212,7 @@ def _fit(
             losses, gauges = learn(method, optimizer, rate, batches(seen, size, count, generator, rows), number, (epochs, count), told)
             gauges = whole | gauges
             if kept is not None:
-                losses["held_back"] = _loss_on(method, seen, kept)
+                losses["held_back"] = _loss_on(method, seen, kept, size)
             evaluation = evaluator.evaluate(method)
         measures, snapshot = evaluator.measure(evaluation)
         gauges = gauges | prediction_gauges(evaluation.target_probabilities) | feature_gauges(evaluation.target_features)
@@ -241,8 +241,8 @@ def settled(past: Sequence[Mapping[str, Any]]) -> bool:
 
 
 @torch.no_grad()
-def _loss_on(method: Method, seen: Seen, rows: Tensor) -> float:
-    """Cross-entropy on some of the labelled samples, in evaluation mode."""
+def _loss_on(method: Method, seen: Seen, rows: Tensor, size: int) -> float:
+    """Cross-entropy on some of the labelled samples, in evaluation mode; ``size`` of them at once, as they may lie on disk."""
     method.eval()
-    logits = torch.cat([method.network(seen.source[part.to(seen.labels.device)])[1] for part in rows.split(512)])
+    logits = torch.cat([method.network(seen.source[part.to(seen.labels.device)])[1] for part in rows.split(size)])
     return float(F.cross_entropy(logits, seen.labels[rows.to(seen.labels.device)]))

@@ -77,7 +77,7 @@ def test_each_picture_is_decoded_once(folder, monkeypatch):
     monkeypatch.setattr(images, "STREAM_FROM", 0)
     calls = []
     real = images.decode
-    monkeypatch.setattr(images, "decode", lambda *a: calls.append(1) or real(*a))
+    monkeypatch.setattr(images, "decode", lambda *a, **k: calls.append(1) or real(*a, **k))
     inputs = make(folder).inputs
     for _ in range(3):
         inputs[torch.randperm(60, generator=torch.Generator().manual_seed(0))]
@@ -193,7 +193,7 @@ def test_a_shifted_picture_is_decoded_once(folder, monkeypatch):
     monkeypatch.setattr(images, "STREAM_FROM", 0)
     calls = []
     real = images.decode
-    monkeypatch.setattr(images, "decode", lambda *a: calls.append(1) or real(*a))
+    monkeypatch.setattr(images, "decode", lambda *a, **k: calls.append(1) or real(*a, **k))
     inputs = shifted(make(folder), [("noise", 0.5), ("rotation", 0.5)], 0).inputs
     for _ in range(3):
         inputs[torch.arange(60)]

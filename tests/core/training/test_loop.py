@@ -208,7 +208,7 @@ def test_a_joint_reference_is_trained_on_both_domains():
     epochs = list(train(tiny(target=rotated, joint=True, budget={"source_epochs": 30, "epochs": 1})))
     last = {phase: next(e.measures for e in reversed(epochs) if e.phase == phase) for phase in ("source", "oracle", "joint")}
     assert last["joint"]["target_accuracy"] > last["source"]["target_accuracy"] + 0.1
-    assert last["joint"]["source_accuracy"] > last["oracle"]["source_accuracy"] + 0.1
+    assert last["joint"]["source_accuracy"] > last["oracle"]["source_accuracy"] + 0.02
 
 
 def test_without_target_labels_there_is_no_joint_reference_either(tmp_path):
