@@ -68,13 +68,13 @@ def _classifier(labels: np.ndarray, sparse: bool):
 def _rows(inputs: Inputs, rows: Tensor | None, size: int, kind: str):
     """N×D, a NumPy array or, of texts, a sparse matrix; ``size`` samples are read at once, as they may lie on disk."""
     order = (torch.arange(len(inputs)) if rows is None else rows).to(inputs.device)
-    parts = [_flat(inputs[part].cpu(), kind) for part in order.split(size)]
-    return vstack(parts) if kind == "text" else np.concatenate(parts)
-
-
-def _flat(x: Tensor, kind: str):
+    parts = (inputs[part].cpu() for part in order.split(size))
     if kind == "text":
-        return csr_matrix(word_shares(x).numpy())
+        return vstack([csr_matrix(word_shares(part).numpy()) for part in parts])
+    return torch.cat([_flat(part) for part in parts]).numpy()
+
+
+def _flat(x: Tensor) -> Tensor:
     if x.ndim == 4 and max(x.shape[2:]) > SIDE:
         x = F.adaptive_avg_pool2d(x.float(), (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
-    return x.flatten(1).float().numpy()
+    return x.flatten(1).float()
