@@ -50,7 +50,7 @@ def warning(found: SharesBefore, names: tuple[str, ...], method: type[Method], s
     known = ", ".join(f"{name} {100 * share:.0f} %" for name, share in _most(names, found.source, range(len(names))))
     advice = "set the method's scaling to the source's" if "scaling" in method.Params.model_fields else "choose another method"
     if found.alone:
-        after = dict(zip(names, np.clip(found.estimated, 0, 1), strict=True))
+        after = dict(zip(names, found.estimated, strict=True))
         listed = [f"{name} {100 * share:.0f} % → {100 * after[name]:.0f} %" for name, share in _most(names, found.source, found.differing)]
         said = f"Classes seem to be otherwise frequent in the target: {', '.join(listed)}, by what a linear classifier predicts there."
         if scaled:

@@ -77,7 +77,7 @@ def references():
 
 @pytest.fixture(scope="module")
 def accuracies(references):
-    """Target accuracy over three seeds, before and after a method."""
+    """Target accuracy over three seeds, of the source's network and after a method."""
 
     @cache
     def run(name: str, on: str = "digits", off: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +86,9 @@ def accuracies(references):
             params = BRIEF.get(name, {}) | ({"trade_off": 0} if off else {})
             points = ELSEWHERE.get(on, MOONS) | {"method": {"name": name, "params": params}, "snapshot": 20, "seed": seed}
             asked = Experiment.parse(points) if on in ELSEWHERE else digits(name, seed, **params)
-            *_, last = train(asked, references=references, measure=measure_accuracy)  # the others would take half of the time on points
-            finals.append((last.measures["source_only_target_accuracy"], last.measures["target_accuracy"]))
+            epochs = train(asked, references=references, measure=measure_accuracy)  # the others would take half of the time on points
+            first, *_, last = (epoch for epoch in epochs if epoch.phase == "adapt")
+            finals.append((first.measures["target_accuracy"], last.measures["target_accuracy"]))
         return tuple(np.array(finals).T)
 
     return run
@@ -97,23 +98,19 @@ def accuracies(references):
 SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen features"]
 
 
-# Measured against source-only that was trained on for as long, and known not to hold with today's defaults (issue 14, part B).
-OPEN = pytest.mark.xfail(reason="Its default batch norm and rate are not chosen anew yet: tests/benchmarks/every_method.py.", strict=False)
-ON_DIGITS = [name for name in ADAPTING if name not in {*NOT_ON_DIGITS, *FEW_LABELS, *SHALLOW}]
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=OPEN) if name in ("dann", "bsp") else name for name in ON_DIGITS])
+@pytest.mark.parametrize("name", [name for name in ADAPTING if name not in {*NOT_ON_DIGITS, *FEW_LABELS, *SHALLOW}])
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
-    before, after = accuracies(name)  # before: source-only, trained on as long where the method sees the source
+    before, after = accuracies(name)
+    _, continued = accuracies("source-only")
     # Without its trade-off every method is one and the same (test_methods.py): source training that shares batch norm
     # with the target. MCD's second classifier makes it the exception.
     _, without = accuracies("mcd" if name == "mcd" else "dan", off=True)
-    assert (after > before).all()
-    assert after.mean() > before.mean() + 0.03  # longer training alone does not explain it
+    assert (after > before + 0.05).all()
+    assert after.mean() > before.mean() + 0.12
+    assert after.mean() > continued.mean() + 0.02  # longer training alone does not explain it
     assert after.mean() > without.mean()  # nor does batch norm over both domains
 
 
-@OPEN
 def test_adda_adapts_turned_moons(accuracies):
     before, after = accuracies("adda", "moons")
     _, continued = accuracies("source-only", "moons")
@@ -121,7 +118,7 @@ def test_adda_adapts_turned_moons(accuracies):
     assert after.mean() > continued.mean() + 0.2
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=OPEN) for name in SELF_TRAINED])
+@pytest.mark.parametrize("name", SELF_TRAINED)
 def test_self_training_adapts_where_the_source_model_is_mostly_right(name, accuracies):
     where = SELF_TRAINED[name]
     before, after = accuracies(name, where)

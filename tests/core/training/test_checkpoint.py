@@ -18,9 +18,9 @@ POINTS = ("source 1", "source 2", "oracle 1", "oracle 2", "continued 1", "contin
 JOINT_POINTS = ("oracle 2", "joint 1", "joint 2", "adapt 0", "adapt 1")
 
 
-def position(epochs: list[Epoch], point: str) -> int | None:
-    """Where this epoch stands among a run's; None where the run has no such phase."""
-    return next((i for i, epoch in enumerate(epochs) if f"{epoch.phase} {epoch.number}" == point), None)
+def position(epochs: list[Epoch], point: str) -> int:
+    """Where this epoch stands among a run's."""
+    return next(i for i, epoch in enumerate(epochs) if f"{epoch.phase} {epoch.number}" == point)
 
 
 @pytest.mark.parametrize("method", NAMES)
@@ -38,8 +38,6 @@ def test_another_seed_is_another_run():
 def assert_resumes(method: str, point: str, stored: bool) -> None:
     epochs, checkpoints, stores = run_of(method)
     at = position(epochs, point)
-    if at is None:
-        pytest.skip(f"{method} has no such phase")
     checkpoint = checkpoints[at]
     torch.manual_seed(at)
     references = dict(stores[at]) if stored else {}
@@ -61,8 +59,10 @@ def test_an_instant_method_takes_an_epoch_for_each_stage_and_resumes(method):
         assert_resumes(method, f"adapt {number}", stored=True)
 
 
-@pytest.mark.parametrize("method", ["dan", "dann", "oracle"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("method", "point"),
+    [(method, point) for method in ("dan", "dann", "oracle") for point in POINTS if point.split()[0] in tiny(method).phases],
+)
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_run_resumes_in_every_phase(method, point, stored):
     assert_resumes(method, point, stored)

@@ -204,11 +204,11 @@ def test_a_joint_reference_is_trained_on_both_domains():
     assert [facts for facts in told if facts[0] != "continued"] == asked
 
     moons = {"name": "moons", "params": {"n": 240}}
-    rotated = moons | {"shifts": [{"name": "rotation", "severity": 1}]}  # turned by 90°, where the source's network is often wrong
-    epochs = list(train(tiny(target=rotated, joint=True, budget={"source_epochs": 30, "epochs": 1})))
+    moved = moons | {"shifts": [{"name": "translation", "severity": 1}]}  # each domain's network is often wrong on the other
+    epochs = list(train(tiny(target=moved, joint=True, budget={"source_epochs": 30, "epochs": 1})))
     last = {phase: next(e.measures for e in reversed(epochs) if e.phase == phase) for phase in ("source", "oracle", "joint")}
     assert last["joint"]["target_accuracy"] > last["source"]["target_accuracy"] + 0.1
-    assert last["joint"]["source_accuracy"] > last["oracle"]["source_accuracy"] + 0.02
+    assert last["joint"]["source_accuracy"] > last["oracle"]["source_accuracy"] + 0.1
 
 
 def test_without_target_labels_there_is_no_joint_reference_either(tmp_path):
