@@ -48,8 +48,8 @@ def giveaways(titles: Sequence[str], values: np.ndarray, groups: np.ndarray, of:
     found: list[Giveaway] = []
     if len(np.unique(groups)) < 2:
         return found
+    of_group = np.unique(groups, return_inverse=True)[1]
     for title, column in zip(titles, values.T, strict=True):
-        of_group = np.unique(groups, return_inverse=True)[1]
         gaps = _ways(np.isnan(column), of_group)
         ways: dict[How, float] = {"gaps": max(gaps.values())} if gaps else _ways(column, of_group)
         sure: list[How] = [how for how, chance in ways.items() if len(titles) * chance <= CHANCE]

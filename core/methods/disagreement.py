@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from core.backbones import initialise
 from core.methods.adversarial import reverse_gradient
 from core.methods.base import Batch, Method, MethodInfo, Side, Step, TwoDomainParams, method, ramp
-from core.methods.heads import classifier, dropout_field, hidden_field
+from core.methods.heads import HeadParams, classifier
 from core.methods.norm import Norm, norm_field
-from core.methods.rate import Schedule, rate_field, schedule_field
 
 
 def classifier_discrepancy(first: Tensor, second: Tensor) -> Tensor:
@@ -83,15 +82,11 @@ class MDD(Method[MDDParams]):
         return Step({"task": F.cross_entropy(logits[:n], batch.labels), "disparity": disparity}, features)
 
 
-class MCDParams(TwoDomainParams):
+class MCDParams(HeadParams):
     # As in the authors' code. Pooled, the target's features may shrink to where both classifiers know nothing, and agree.
     norm: Norm = norm_field("separate")
-    rate: float = rate_field(0.1)  # Adam at 2e-4, constant, as in the authors' code
-    schedule: Schedule = schedule_field("constant")
     trade_off: float = Field(1.0, ge=0, le=100, description="Weight λ of the discrepancy.")
     repeats: int = Field(4, ge=1, le=10, description="Updates k of the features for each batch.")
-    hidden: int = hidden_field(100)
-    dropout: float = dropout_field(0.5)
 
 
 @method

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from core.backbones import initialise
-from core.methods.base import Draws
+from core.methods.base import Draws, TwoDomainParams
+from core.methods.rate import Schedule, rate_field, schedule_field
 
 
-def hidden_field(default: int) -> Any:
-    """The width of the classifiers' hidden layers as a hyper-parameter."""
-    return Field(default, ge=0, le=4096, description="Units in each of the two hidden layers of every classifier; 0: linear classifiers.")
+class HeadParams(TwoDomainParams):
+    """What methods have that bring classifiers of their own. Adam at 2e-4 all along, as in the code of MCD's authors."""
 
-
-def dropout_field(default: float) -> Any:
-    """How much the classifiers drop as a hyper-parameter."""
-    return Field(default, ge=0, lt=1, description="Share of each layer's inputs that classifiers with hidden layers drop by chance.")
+    rate: float = rate_field(0.1)
+    schedule: Schedule = schedule_field("constant")
+    hidden: int = Field(
+        100, ge=0, le=4096, description="Units in each of the two hidden layers of every classifier; 0: linear classifiers."
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="Share of each layer's inputs that classifiers with hidden layers drop by chance.")
 
 
 class Dropout(nn.Module):

@@ -18,7 +18,7 @@ MEANING = (
 
 
 def norm_field(default: Norm) -> Any:
-    """The batch-norm mode as a hyper-parameter; each method has the default that did best on pairs which it is not reported on."""
+    """The batch-norm mode as a hyper-parameter; each method gives its own default."""
     return Field(default, description=MEANING)
 
 

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import update_bn
 from core.errors import InputError
 from core.methods.base import Batch, Method, MethodInfo, MethodParams, Seen, Side, Step, TrainedParams, method
 from core.methods.confusion import information_loss, prediction_entropy
+from core.methods.norm import norms
 
 CHUNK = 512
 
@@ -278,7 +279,7 @@ class TENT(Method[TENTParams]):
 
 def norms_of(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
     """The batch norms of a network; raises `InputError` where it has none, as nothing could be learned then."""
-    found = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    found = norms(network)
     if not found:
         raise InputError("method", "TENT learns the scales of batch norm, and this network has none.", "Choose another backbone or method.")
     return found

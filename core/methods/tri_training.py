@@ -9,21 +9,16 @@ from torch import Tensor, nn
 
 from core.methods.base import Batch, Draws, MethodInfo, Seen, Side, Step, method
 from core.methods.confidence import ConfidentMethod, ConfidentParams
-from core.methods.heads import classifier, dropout_field, first_weight, hidden_field
-from core.methods.rate import Schedule, rate_field, schedule_field
+from core.methods.heads import HeadParams, classifier, first_weight
 from core.samples.inputs import Inputs
 
 SOURCE_ROWS = 1000  # on which a relative threshold is measured before an epoch, at most
 
 
-class TriTrainingParams(ConfidentParams):
-    rate: float = rate_field(0.1)
-    schedule: Schedule = schedule_field("constant")
+class TriTrainingParams(HeadParams, ConfidentParams):
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target's labels against the source's.")
     views: float = Field(0.01, ge=0, le=1, description="Weight μ that keeps the two labellers from using the same features.")
     warm_up: float = Field(0.1, ge=0, le=0.5, description="Share of the run before the first labels are given.")
-    hidden: int = hidden_field(100)
-    dropout: float = dropout_field(0.5)
 
 
 @method

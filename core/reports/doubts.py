@@ -101,12 +101,19 @@ def _undertrained(epochs: Epochs) -> Doubt | None:
     measures, longer = _linear(epochs), _unsettled(epochs)
     if measures.get("linear_lead") is None or measures["linear_lead_low"] <= 0:
         return None
-    ends = interval(measures["linear_lead_low"], measures["linear_lead_high"], points, "interval")
     return Doubt(
         "a plain linear classifier beats the source network on the network's own source",
-        "The source network is undertrained: on held-out source samples a logistic regression is "
-        f"{points(measures['linear_lead'])} points better ({ends}).",
+        undertrained(measures),
         longer.remedy if longer else SLOWER,
+    )
+
+
+def undertrained(measures: dict[str, Any]) -> str:
+    """The sentence on a source network that a linear classifier beats, from the measures of the linear reference."""
+    ends = interval(measures["linear_lead_low"], measures["linear_lead_high"], points, "interval")
+    return (
+        "The source network is undertrained: on held-out source samples a logistic regression is "
+        f"{points(measures['linear_lead'])} points better ({ends})."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from core.measures import MEASURES
+from core.reports.doubts import undertrained
 from core.reports.text import auc_value, fixed, interval, percent, points
 
 Epochs = list[dict[str, Any]]
@@ -170,11 +171,7 @@ def _trained(linear: dict[str, Any] | None) -> Finding | None:
     value, low, high = (measures[f"linear_lead{end}"] for end in ("", "_low", "_high"))
     shown, ends = points(value), interval(low, high, points, "interval")
     if low > 0:
-        text = (
-            f"The source network is undertrained: on held-out source samples a logistic regression is {shown} points better ({ends}). "
-            "Raise Source epochs, or lower the learning rate."
-        )
-        return Finding("linear_lead", value, shown, "bad", text)
+        return Finding("linear_lead", value, shown, "bad", f"{undertrained(measures)} Raise Source epochs, or lower the learning rate.")
     better = "better than" if high < 0 else "as good as"
     text = (
         f"On held-out source samples the source network is {better} a logistic regression (lead of the regression: {shown} points, {ends})."

@@ -37,14 +37,14 @@ class Parts:
 
 def parts(record: Record) -> Parts | None:
     """The steps of a finished run; None for methods without a scaling of their own, and before their last epoch."""
-    name, samples = record.experiment()["method"]["name"], record.samples()
-    kept = {number for number, _ in snapshots.readable(record)}
-    if name not in METHODS or not METHODS.get(name).info.instant or kept != {0, SCALED, ADAPTED} or samples is None:
+    name = record.experiment()["method"]["name"]
+    if name not in METHODS or not METHODS.get(name).info.instant:  # first, as nothing is read of the others' runs then
+        return None
+    kept, samples = snapshots.readable(record), record.samples()
+    if [number for number, _ in kept] != [0, SCALED, ADAPTED] or samples is None:
         return None
     labels = samples["labels"][len(samples["labels"]) // 2 :]
-    before, scaled, adapted = (
-        snapshots.snapshot(record, number)["probabilities"][len(labels) :].argmax(1) for number in (0, SCALED, ADAPTED)
-    )
+    before, scaled, adapted = (snapshots.predictions(str(record.folder), *marked)[0][len(labels) :] for marked in kept)
     changed = float((scaled != before).mean()), float((adapted != scaled).mean())
     known = labels >= 0
     if not known.any():

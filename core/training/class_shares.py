@@ -10,8 +10,8 @@ import torch
 from core.measures.class_shares import ROWS, SharesBefore, shares_before
 from core.methods import METHODS, Method
 from core.methods.shallow.base import Feature
-from core.samples.inputs import Inputs
-from core.training.data import Data
+from core.training.data import Data, Side
+from core.training.linear import flat_rows
 
 LARGEST = 20_000  # numbers in a sample; a linear classifier sees little in larger pictures, and they take long to read
 LISTED = 3  # classes that a sentence names
@@ -30,10 +30,9 @@ def about_class_shares(data: Data) -> list[str]:
     if method.info.fails != "rare-classes" or math.prod(data.source.inputs.shape[1:]) > LARGEST:
         return []
     rng = np.random.default_rng([data.experiment.seed, 0x5AA5])
-    rows = np.sort(rng.permutation(len(labels))[:ROWS])
-    others = np.sort(rng.permutation(len(data.target.inputs))[:ROWS])
-    seen = (_rows(data.source.inputs, rows), _rows(data.target.inputs, others))
-    found = shares_before(seen[0], labels[rows], seen[1], len(data.pair.class_names), data.experiment.seed)
+    rows, others = (np.sort(rng.permutation(len(side.inputs))[:ROWS]) for side in (data.source, data.target))
+    source, target = _read(data, data.source, rows), _read(data, data.target, others)
+    found = shares_before(source, labels[rows], target, len(data.pair.class_names), data.experiment.seed)
     text = warning(found, data.pair.class_names, method, scales_itself(method, asked.params))
     return [text] if text else []
 
@@ -70,5 +69,6 @@ def _most(names: tuple[str, ...], shares: np.ndarray, classes: tuple[int, ...] |
     return [(names[c], float(shares[c])) for c in sorted(classes, key=lambda c: -shares[c])[:LISTED]]
 
 
-def _rows(inputs: Inputs, rows: np.ndarray) -> np.ndarray:
-    return inputs[torch.from_numpy(rows).to(inputs.device)].flatten(1).double().cpu().numpy()
+def _read(data: Data, side: Side, rows: np.ndarray) -> np.ndarray:
+    found = flat_rows(side.inputs, torch.from_numpy(rows), data.experiment.budget.batch_size, data.pair.source.kind)
+    return (found if isinstance(found, np.ndarray) else found.toarray()).astype(float)

@@ -40,7 +40,7 @@ def linear_line(data: Data, network_right: np.ndarray) -> Line:
     """
     rows = torch.randperm(len(data.source.inputs), generator=data.generator("linear"))[:ROWS]
     size = data.experiment.budget.batch_size
-    read = partial(_rows, size=size, kind="features" if data.is_embedded else data.pair.source.kind)
+    read = partial(flat_rows, size=size, kind="features" if data.is_embedded else data.pair.source.kind)
     known = data.source.labels.cpu()[rows].numpy()
     model = _classifier(known, sparse=not data.is_embedded and data.pair.source.kind == "text")
     model.fit(read(data.source.inputs, rows), known)
@@ -65,8 +65,11 @@ def _classifier(labels: np.ndarray, sparse: bool):
     return logistic if sparse else make_pipeline(StandardScaler(), logistic)
 
 
-def _rows(inputs: Inputs, rows: Tensor | None, size: int, kind: str):
-    """N×D, a NumPy array or, of texts, a sparse matrix; ``size`` samples are read at once, as they may lie on disk."""
+def flat_rows(inputs: Inputs, rows: Tensor | None, size: int, kind: str):
+    """What a linear classifier reads of samples of this kind: N×D, a float32 array or, of texts, a sparse matrix of word shares.
+
+    ``rows`` are those that are wanted, None for all; ``size`` of them are read at once, as they may lie on disk.
+    """
     order = (torch.arange(len(inputs)) if rows is None else rows).to(inputs.device)
     parts = (inputs[part].cpu() for part in order.split(size))
     if kind == "text":
