@@ -9,6 +9,8 @@
 const charts = new WeakMap();
 /** That a map on this page has shown. @type {number | null} */
 let lastEpoch = null;
+/** Milliseconds between a chart's end and its clearing. */
+const LAST_WORDS = 2000;
 
 /** @type {(component: Called) => (() => void) | undefined} */
 export default function render({ data, parentElement, setStateValue }) {
@@ -24,6 +26,11 @@ export default function render({ data, parentElement, setStateValue }) {
   return () => {
     charts.delete(parentElement);
     chart.dispose();
+    // What the pointer or a resize has begun goes on inside Plotly for a moment, and must still find its figure.
+    setTimeout(() => {
+      const taken = charts.get(parentElement)?.element === chart.element; // mounted again: its next figure replaces this one
+      if (window.Plotly && !taken) window.Plotly.purge(chart.element);
+    }, LAST_WORDS);
   };
 }
 
@@ -109,7 +116,10 @@ class Chart {
     }
     // While the script was loading, a newer figure may have come in, or the page may have gone.
     if (this.disposed || this.bytes !== bytes) return;
-    if (this.updates === 0) element.textContent = "";
+    if (this.updates === 0) {
+      plotly.purge(element); // a chart that ended here just now has left its figure
+      element.textContent = "";
+    }
     // One config per element: Plotly redraws from nothing when it is handed a different one.
     this.config ??= configOf(plotly, mount.key);
     const layout = { ...figure.layout, uirevision: mount.revision, autosize: true, height: mount.height };
@@ -153,7 +163,6 @@ class Chart {
     this.resizer.disconnect();
     this.watcher.disconnect();
     cancelAnimationFrame(this.frame);
-    if (window.Plotly) window.Plotly.purge(this.element);
   }
 }
 

@@ -1,4 +1,4 @@
-"""Random views of a batch that keep its classes: weak ones and strong ones, for images and for rows of numbers.
+"""Random views of a batch that keep its classes: weak ones and strong ones, for images, rows of numbers and texts.
 
 No view is mirrored: digits and letters mean something else in a mirror.
 """
@@ -14,24 +14,26 @@ from core.shifts.image import warp
 SHIFT = 1 / 8  # of the side, at most
 TURN, SIZE, CONTRAST, NOISE, HOLE = 20.0, 0.2, 0.5, 0.1, 1 / 4  # degrees; shares of size, contrast, value range and side
 WEAK_NOISE, STRONG_NOISE, DROPPED = 0.05, 0.2, 0.1  # of a column's deviation; share of the columns
+FEW_WORDS, MANY_WORDS = 0.05, 0.3  # shares of a text's words and pairs of words
 
 
 def weak(x: Tensor, draws: Draws) -> Tensor:
-    """Images are moved by up to an eighth of their side; rows get noise of 0.05 of each column's deviation in the batch.
+    """Images are moved by up to an eighth of their side; rows get noise of 0.05 of each column's deviation in the batch; texts lose
+    one word in twenty (random deletion: Wei and Zou 2019, arXiv 1901.11196).
 
     Parameters
     ----------
     x : Tensor
-        Images N×C×H×W from 0 to 255, uint8 or float, or float rows N×D.
+        Images N×C×H×W from 0 to 255, uint8 or float, float rows N×D, or int64 buckets of words N×L, 0 for none.
     draws : Draws
 
     Returns
     -------
     Tensor
-        The same shape; floats. Images still lie in 0 to 255. What a move uncovers repeats the edge.
+        The same shape; floats, but for texts. Images still lie in 0 to 255. What a move uncovers repeats the edge.
     """
     if x.ndim == 2:
-        return _noisy(x, WEAK_NOISE, draws)
+        return _noisy(x, WEAK_NOISE, draws) if x.is_floating_point() else _shortened(x, FEW_WORDS, draws)
     x = x if x.is_floating_point() else x.float()
     right, down = 2 * SHIFT * (2 * draws.uniform(2, len(x), like=x) - 1)
     zero = torch.zeros_like(right)
@@ -40,10 +42,13 @@ def weak(x: Tensor, draws: Draws) -> Tensor:
 
 def strong(x: Tensor, draws: Draws) -> Tensor:
     """Images are moved, turned by up to 20°, resized by up to 20 %, given other contrast (±50 %), noise (up to 0.1 of the value range)
-    and a hole of a quarter of the side; rows get noise of 0.2 of each column's deviation, and one value in ten becomes the column's mean.
+    and a hole of a quarter of the side; rows get noise of 0.2 of each column's deviation, and one value in ten becomes the column's mean;
+    texts lose three words in ten.
 
     Parameters and result are those of `weak`.
     """
+    if x.ndim == 2 and not x.is_floating_point():
+        return _shortened(x, MANY_WORDS, draws)
     if x.ndim == 2:
         kept = draws.uniform(*x.shape, like=x) >= DROPPED
         return torch.where(kept, _noisy(x, STRONG_NOISE, draws), x.mean(0))
@@ -76,6 +81,12 @@ def _hole(across: Tensor, along: Tensor, x: Tensor) -> Tensor:
 
 def _noisy(x: Tensor, share: float, draws: Draws) -> Tensor:
     return x + share * x.std(dim=0, correction=0) * draws.normal(*x.shape, like=x)
+
+
+def _shortened(x: Tensor, share: float, draws: Draws) -> Tensor:
+    """Texts without some of their words; one of which none is left stays whole."""
+    kept = x * (draws.uniform(*x.shape, like=torch.empty((), device=x.device)) >= share)
+    return torch.where(kept.any(1, keepdim=True), kept, x)
 
 
 def _each(x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from streamlit.testing.v1 import AppTest
 
 
@@ -19,10 +21,10 @@ def texts(at: AppTest) -> str:
 
 
 def everything(at: AppTest) -> str:
-    """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told."""
+    """All that the page says: texts, numbers, tables, charts, choices, and what screen readers are told; not the lines of its icons."""
     parts = [texts(at)]
     parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
     parts += [table.value.to_csv() for table in at.dataframe]
     parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]
     parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs") for e in at.get(kind)]
-    return " ".join(parts).replace("\\", "")
+    return re.sub(r"<svg.*?</svg>", "", " ".join(parts), flags=re.DOTALL).replace("\\", "")

@@ -116,7 +116,7 @@ def test_a_blind_shift_report_does_not_depend_on_target_labels(monkeypatch):
     assert written[0] == written[1]
     assert written[2] != written[3]  # with the labels it does
     assert before.classes.truth is None
-    assert before.samples.target_labels is None
+    assert not before.samples.target_labelled
     assert (before.samples.labels[before.samples.n :] == -1).all()
     np.testing.assert_array_equal(report_map(before, "x").labels[before.samples.n :], -1)
     assert report_map(before, "x").identity != report_map(open_before, "x").identity  # the browser keeps what it has fetched

@@ -115,3 +115,15 @@ def test_rows_get_noise_in_units_of_each_column_and_lose_a_few_values():
     change = torch.where(lost, 0, seen[:, :2] - ROWS[:, :2])
     torch.testing.assert_close(change.pow(2).sum(0).div((~lost).sum(0)).sqrt(), 0.2 * ROWS.std(0)[:2], rtol=0.05, atol=0)
     torch.testing.assert_close(seen[:, 2], ROWS[:, 2])  # a constant column stays
+
+
+def test_a_text_loses_some_of_its_words_and_never_all():
+    words = torch.randint(1, 500, (400, 50), generator=torch.Generator().manual_seed(0))
+    words[:, 40:] = 0  # no words
+    words[0, 1:] = 0
+    for view, share in ((weak, 0.05), (strong, 0.3)):
+        seen = view(words, draws())
+        assert seen.dtype == torch.int64
+        assert ((seen == words) | (seen == 0)).all()
+        assert float((seen[:, :40] == 0).double()[1:].mean()) == pytest.approx(share, abs=0.01)
+        assert all(view(words, draws(seed))[0, 0] == words[0, 0] for seed in range(20))
