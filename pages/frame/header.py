@@ -10,29 +10,32 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import streamlit as st
 
 from core.domains.titles import domain_title
-from core.experiment.settings import method_title
+from core.experiment.settings import backbone_title, method_title
 from core.runs.worker import worker
-from pages.choose import picker
 from pages.elements.text import literal
 
 
+def pair_title(experiment: dict[str, Any]) -> str:
+    """ "Printed digits → Handwritten digits, rotation 0.5"."""
+    return " → ".join(domain_title(experiment[side]) for side in ("source", "target"))
+
+
 def run_title(experiment: dict[str, Any]) -> str:
-    source, target = (domain_title(experiment[side]) for side in ("source", "target"))
-    return f"{method_title(experiment)} · {source} → {target} · seed {experiment['seed']}"
+    return f"{method_title(experiment)} · {pair_title(experiment)} · seed {experiment['seed']}"
 
 
 def chips(experiment: dict[str, Any], run_id: str | None = None, ask_only: bool = False) -> None:
     """Source → target, backbone, method, seed, the queue, and sharing; ``ask_only`` shows the data alone."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
         st.badge(
-            literal(f"{domain_title(experiment['source'])} → {domain_title(experiment['target'])}"),
+            literal(pair_title(experiment)),
             icon=":material/compare_arrows:",
             color="gray",
         )
         if not ask_only:
-            st.badge(picker.BACKBONE_TITLES[experiment["backbone"]["name"]], icon=":material/hub:", color="gray")
+            st.badge(backbone_title(experiment), icon=":material/hub:", color="gray")
             st.badge(method_title(experiment), icon=":material/auto_fix_high:", color="gray")
-            st.badge(f"seed {experiment['seed']}", icon=":material/casino:", color="gray")
+            st.badge(f"seed {experiment.get('seed', 0)}", icon=":material/casino:", color="gray")
         queue_badge()
         share(experiment, run_id)
 

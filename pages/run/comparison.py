@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.domains.titles import domain_title
-from core.experiment.settings import effective, flat
+from core.experiment.settings import backbone_title, effective, titled
 from core.measures import MEASURES, Measure
 from core.measures.accuracy import gap_closed
 from core.reports.comparison import Group, told, winner
@@ -17,10 +16,9 @@ from core.reports.measure_text import interval_of, written
 from core.reports.transfer import transfer_report
 from core.reports.verdict import linear_accuracy, oracle_accuracy, separate
 from core.runs.record import Record
-from pages.choose import picker
 from pages.elements.glossary import words
 from pages.elements.text import literal
-from pages.frame import blind
+from pages.frame import blind, header
 
 
 def names(found: list[Group], chosen: list[str]) -> dict[str, str]:
@@ -45,8 +43,7 @@ def verdicts(found: list[Group]) -> None:
     st.markdown(f"These runs answer {len(found)} different questions, so each is judged by itself.")
     for group in found:
         asked = group.experiment
-        pair = " → ".join(domain_title(asked[side]) for side in ("source", "target"))
-        st.markdown(f"- {literal(pair)}, {literal(picker.BACKBONE_TITLES[asked['backbone']['name']])}: {_said(group)}")
+        st.markdown(f"- {literal(header.pair_title(asked))}, {literal(backbone_title(asked))}: {_said(group)}")
 
 
 def _said(group: Group) -> str:
@@ -165,7 +162,7 @@ def _best(found: list[Group]) -> dict[str, set[str]]:
 
 def settings(experiments: dict[str, dict[str, Any]]) -> None:
     """The settings in which the runs differ, of those that had an effect."""
-    shown = {name: flat(effective(experiment)) for name, experiment in experiments.items()}
+    shown = {name: titled(effective(experiment)) for name, experiment in experiments.items()}
     fields = list(dict.fromkeys(field for values in shown.values() for field in values))
     rows = [{"setting": field, **{name: values.get(field, "–") for name, values in shown.items()}} for field in fields]
     rows = [row for row in rows if len({row[name] for name in shown}) > 1]
