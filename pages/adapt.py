@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.experiment.settings import decisive, differences, method_title
+from core.experiment.settings import decisive, differences, method_title, pair_title
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
@@ -13,7 +13,7 @@ from pages.elements.link import bound, unpack
 from pages.elements.pulse import pulse
 from pages.elements.text import literal
 from pages.frame import blind, header
-from pages.run import controls, map_view, numbers, pictures, question, transfer
+from pages.run import annotation, controls, map_view, numbers, pictures, question, transfer
 from pages.run.launch import bar, stale
 
 PANELS = {
@@ -68,20 +68,20 @@ with settings:
     ready = st.container()
     with st.container(border=True):
         st.markdown("**1 · Data**")
-        picker.data()
         places["data"] = st.container()
+        picker.data()
     with st.container(border=True):
         st.markdown("**2 · Backbone**")
-        picker.backbone()
         places["backbone"] = st.container()
+        picker.backbone()
     with st.container(border=True):
         st.markdown("**3 · Method**")
-        picker.method(launch_preset)
         places["method"] = st.container()
+        picker.method(launch_preset)
     with st.container(border=True):
         st.markdown("**4 · Budget**")
-        picker.budget()
         places["budget"] = st.container()
+        picker.budget()
     chosen = picker.chosen()
     experiment, problem = picker.experiment(), fit.problem(chosen)
     if problem:
@@ -99,11 +99,6 @@ with top:
     if error := st.session_state.pop("refused", None):
         st.error(literal(f"{error.what} {error.remedy}"), title="This was not done", icon=":material/error:")
 
-with ready:
-    impossible = estimate.box(experiment) if experiment and not problem else None
-differing = differences(*map(decisive, (record.experiment(), experiment.model_dump(mode="json")))) if record and experiment else []
-bar(experiment, record, differing, str(problem.what) if problem else impossible, launch_chosen)
-
 
 def polled(record: Record) -> bool:
     """Whether there is something to wait for."""
@@ -113,13 +108,13 @@ def polled(record: Record) -> bool:
 def live_panel(record: Record) -> None:
     """Everything about one run; drawn again while it is active."""
     status = record.status()
-    state = next((job["state"] for job in worker().jobs() if job["id"] == record.id), status["state"])
-    here = any(job["id"] == record.id for job in worker().jobs())
+    job = next((job for job in worker().jobs() if job["id"] == record.id), None)
     # What comes and goes stands in containers: an element that changes its place is rebuilt by the browser and loses its zoom.
     with st.container():
         if st.session_state["live"]:
             pulse(record.id)
-        controls.show(record, state, here, status)
+        controls.show(record, job, status)
+        annotation.show(record)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
     record = blind.seen(record)
@@ -149,17 +144,26 @@ def show(record: Record) -> None:
     st.fragment(live_panel, run_every=POLL if live else None, key="live_panel")(record)
 
 
+asked = None if experiment is None else experiment.model_dump(mode="json")
+differing = differences(decisive(record.experiment()), decisive(asked)) if record and asked else []
+before, impossible = ready, None
 with view:
     if record is not None:
         stale(record, differing, back_to)
         with st.container(key="shown_run"):
             show(record)
-    elif experiment and not problem:
-        question.show(experiment)
+    elif problem:
+        question.unfit(problem)
+    elif experiment:
+        before = question.show(experiment)
     if record is None and store.shipped():
         story = store.shipped()[0]
-        name = f"An example, not your question: {method_title(story.experiment())}, {header.pair_title(story.experiment())}"
+        name = f"An example, not your question: {method_title(story.experiment())}, {pair_title(story.experiment())}"
         with st.expander(literal(name), key="example", icon=":material/science:", on_change="rerun") as part:
             if part.open:
                 st.caption("A finished run that comes with Shiftscope, to see what a result looks like. Nothing in it is about your data.")
                 show(story)
+if experiment and not problem:
+    with ready if record else before:  # the slowest part of the page comes last
+        impossible = estimate.box(experiment)
+bar(experiment, record, differing, problem.what if problem else impossible, launch_chosen)

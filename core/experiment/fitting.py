@@ -39,7 +39,7 @@ def mended(data: Mapping[str, Any], kept: SideName = "source") -> dict[str, Any]
     return now
 
 
-def _change(part: str, data: Mapping[str, Any], kept: SideName) -> dict[str, Any]:
+def _change(part: str, data: dict[str, Any], kept: SideName) -> dict[str, Any]:
     """What to exchange where ``part`` of a question does not fit."""
     if part in ("source", "target"):
         other: SideName = "target" if kept == "source" else "source"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.backbones import BACKBONES
-from core.domains.titles import domain_name, shift_title
+from core.domains.titles import domain_name, domain_title, shift_title
 from core.methods import METHODS
 from core.registry import Registry
 
@@ -49,6 +51,22 @@ def method_title(experiment: Mapping[str, Any]) -> str:
 
 def backbone_title(experiment: Mapping[str, Any]) -> str:
     return part_title(BACKBONES, experiment["backbone"]["name"])
+
+
+def pair_title(experiment: Mapping[str, Any]) -> str:
+    """ "Printed digits → Handwritten digits, rotation 0.5"."""
+    return " → ".join(domain_title(experiment[side]) for side in ("source", "target"))
+
+
+def run_title(experiment: Mapping[str, Any]) -> str:
+    """ "DAN · Printed digits → Handwritten digits · seed 0"; other runs may have the same."""
+    return f"{method_title(experiment)} · {pair_title(experiment)} · seed {experiment.get('seed', 0)}"
+
+
+def slug(title: str) -> str:
+    """A title as the name of a file: "dan-printed-digits-handwritten-digits-seed-0"."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80] or "run"
 
 
 def effective(experiment: dict[str, Any]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def find(run_id: str) -> Record:
     found = {path.name: path for root in (SHIPPED, runs_folder()) for path in root.glob(f"{run_id}*") if _ID.fullmatch(path.name)}
     records = [record for record in map(Record, found.values()) if record.exists]
     if len(records) != 1:
-        problem = "is not stored here" if not records else f"could be {len(records)} runs"
-        raise InputError("run", f"{run_id!r} {problem}.", "Launch its experiment again, or give the whole id of a stored run.")
+        problem = "This run is not stored here." if not records else f"This could be {len(records)} runs."
+        raise InputError("run", problem, "Launch its experiment again, or give the whole id of a stored run.")
     return records[0]
 
 
@@ -99,9 +99,9 @@ def delete(run_id: str) -> None:
     """Delete one of one's own runs; a running one is refused."""
     record = Record(runs_folder() / run_id)
     if not _ID.fullmatch(run_id) or not record.exists:
-        raise InputError("run", f"{run_id[:40]!r} is not one of your runs.", "Choose one from the list.")
+        raise InputError("run", "This is not one of your runs.", "Choose one from the list.")
     if record.locked():
-        raise InputError("run", f"{run_id} is being computed.", "Cancel it first.")
+        raise InputError("run", "This run is being computed.", "Cancel it first.")
     # Renamed first: nobody finds half a record, and a look at its lock puts nothing into the folder that is being emptied.
     gone = record.folder.with_name(f".{run_id}.{os.getpid()}.deleted")
     record.folder.rename(gone)

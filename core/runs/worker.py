@@ -103,7 +103,7 @@ class Worker:
         if job is None or not (job.control.cancelled or job.record.status()["state"] not in ACTIVE):
             return
         if not self._queue.changed.wait_for(lambda: self._queue.find(run_id) is not job, ENDING):
-            raise InputError("run", f"{run_id} is still being cancelled.", "Launch it again in a moment.")
+            raise InputError("run", "This run is still being cancelled.", "Launch it again in a moment.")
 
     def control(self, run_id: str, action: str) -> None:
         """``action`` is pause, step, resume or cancel; raises `InputError` for a run that is not under way here."""
@@ -115,7 +115,7 @@ class Worker:
                 self._drop(job, "cancelled", "Cancelled while waiting.")
                 return
         if job is None:
-            raise InputError("run", f"{run_id[:40]} is not running here.", "Launch it again; finished epochs are kept.")
+            raise InputError("run", "This run is not under way here.", "Launch it again; finished epochs are kept.")
         getattr(job.control, action)()
         self._queue.touch()
 

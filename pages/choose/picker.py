@@ -14,6 +14,7 @@ from core.domains import DOMAINS, kind_of, own
 from core.domains.titles import own_names
 from core.errors import InputError
 from core.experiment import Budget, Experiment
+from core.experiment.fitting import SideName
 from core.methods import METHODS
 from pages.choose import catalogue, fit, shifts, upload
 from pages.choose.fields import choose, field, form, titles, widgets
@@ -66,7 +67,8 @@ def data() -> None:
     """Source, target, and the shifts of each. What does not fit a new choice follows it."""
     upload.button(lambda side: fit.follow(side, chosen, fill))
     known = domain_titles()
-    for side in ("source", "target"):
+    sides: tuple[SideName, SideName] = ("source", "target")
+    for side in sides:
         if st.session_state.get(side, DEFAULT[side]["name"]) not in known:
             st.session_state[side] = DEFAULT[side]["name"]  # own data that have been deleted
         choose(

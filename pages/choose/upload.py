@@ -12,6 +12,7 @@ from core.domains.examples import SAMPLE_FILES
 from core.domains.reading import Given, Options, Reading, Refusal, read
 from core.domains.titles import own_names
 from core.errors import InputError
+from core.experiment.fitting import SideName
 from pages.choose import shifts, upload_check, upload_options
 from pages.elements.text import literal
 
@@ -19,7 +20,7 @@ LARGEST = 200  # megabytes that a browser may send; larger files are read from t
 KEEP = "As it is now"
 
 
-def button(follow: Callable[[str], None]) -> None:
+def button(follow: Callable[[SideName], None]) -> None:
     """The button that opens the dialog; ``follow`` is told which side got data of their own."""
     if st.button(
         "Your own data", key="open_upload", icon=":material/upload:", help="Pictures, tables, texts, sounds or arrays of your own."
@@ -29,11 +30,11 @@ def button(follow: Callable[[str], None]) -> None:
 
 
 @st.dialog("Your own data", width="large", icon=":material/upload:")
-def _dialog(follow: Callable[[str], None]) -> None:
+def _dialog(follow: Callable[[SideName], None]) -> None:
     files(follow)
 
 
-def files(follow: Callable[[str], None]) -> None:
+def files(follow: Callable[[SideName], None]) -> None:
     """What stands in the dialog: where files are given, what they hold or why they cannot be used, and how they are read."""
     given = st.file_uploader(
         "A zip of pictures or WAV files in class folders, a CSV or Parquet table, texts in a CSV, an .npz or svmlight file",
@@ -110,7 +111,7 @@ def _stamp() -> str:
     return f"{hash(tuple(state['ids']))}_{state['times']}"
 
 
-def _check(reading: Reading, source: str, follow: Callable[[str], None]) -> None:
+def _check(reading: Reading, source: str, follow: Callable[[SideName], None]) -> None:
     names = [p.name for p in reading.populations]
     labelled = [p.name for p in reading.populations if p.labels is not None]
     stamp = str(hash(tuple(st.session_state["upload"]["ids"])))
@@ -139,7 +140,7 @@ def _check(reading: Reading, source: str, follow: Callable[[str], None]) -> None
         st.rerun()
 
 
-def _use(reading: Reading, source: str, chosen: dict[str, str], follow: Callable[[str], None]) -> None:
+def _use(reading: Reading, source: str, chosen: dict[str, str], follow: Callable[[SideName], None]) -> None:
     """Store every domain, and choose two of them; the rest of the question follows."""
     try:
         stored = {entry.name: entry for entry in own.keep(reading, source)}

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.experiment import Experiment
-from core.experiment.settings import backbone_title, method_title
+from core.experiment.settings import backbone_title, method_title, pair_title
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
 from pages.elements.text import literal
-from pages.frame import header
 
 NAMED = 3  # differences that are told
 DIM = "<style>.st-key-shown_run { opacity: 0.4; filter: grayscale(0.7); }</style>"
@@ -56,7 +55,7 @@ def _said(experiment: Experiment | None, record: Record | None, differing: Diffe
     if experiment is None:
         return ""
     asked = experiment.model_dump(mode="json")
-    return literal(f"{header.pair_title(asked)} · {backbone_title(asked)} · {method_title(asked)}")
+    return literal(f"{pair_title(asked)} · {backbone_title(asked)} · {method_title(asked)}")
 
 
 def sentence(differing: Differing) -> str:

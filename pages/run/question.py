@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.domains.titles import domain_title
 from core.errors import InputError
@@ -25,8 +26,14 @@ def _glimpse(question: str) -> Glimpse | None:
         return None
 
 
-def show(experiment: Experiment) -> None:
-    """Samples of both domains, class shares, and the steps of the run."""
+def unfit(problem: InputError) -> None:
+    """What stands where a result would, as long as the choices do not fit together."""
+    st.markdown("#### These choices do not fit together yet")
+    st.markdown(literal(f"{problem.what} {problem.remedy}"))
+
+
+def show(experiment: Experiment) -> DeltaGenerator:
+    """Samples of both domains, class shares, and the steps of the run; returns the place for how long these take."""
     asked = experiment.model_dump(mode="json")
     st.markdown("#### This question has not been run yet")
     st.caption("Below is what is known before: the data, and what will happen. Results appear here when you press **Run**.")
@@ -42,6 +49,7 @@ def show(experiment: Experiment) -> None:
     st.markdown("**What will happen**")
     known = found is None or found.target is not None
     st.markdown("\n".join(f"{i}. **{title}.** {literal(said)}" for i, (title, said) in enumerate(steps(experiment, known), 1)))
+    return st.container()
 
 
 def _samples(found: Glimpse, side: int, title: str, hidden: bool) -> None:
