@@ -201,11 +201,19 @@ def numbers_table(record: Record) -> None:
         {
             "phase": PHASES[e["phase"]],
             "epoch": e["number"],
-            **e["measures"],
-            **{f"loss: {k}": v for k, v in e["losses"].items()},
-            **{f"gauge: {k}": v for k, v in e["gauges"].items()},
+            **{_measure_title(k): v for k, v in e["measures"].items()},
+            **{f"loss: {k.replace('_', ' ')}": v for k, v in e["losses"].items()},
+            **{f"gauge: {_measure_title(k)}": v for k, v in e["gauges"].items()},
             "seconds": e["seconds"],
         }
         for e in record.epochs()
     ]
     st.dataframe(rows, hide_index=True, height=320, alt="All measures, losses and gauges of all epochs.")
+
+
+def _measure_title(name: str) -> str:
+    """A measure's label; of an end of an interval, that of the measure with the end."""
+    for end in ("_low", "_high"):
+        if name not in MEASURES and name.removesuffix(end) in MEASURES:
+            return f"{MEASURES.get(name.removesuffix(end)).label}, 95 % {end[1:]}"
+    return MEASURES.get(name).label if name in MEASURES else name.replace("_", " ")
