@@ -114,9 +114,8 @@ def method(run: Callable[[Experiment], None]) -> None:
     if norm := cls.Params.model_fields.get("norm"):
         key = f"{info.name}.norm"
         field("norm", norm, key)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(NORMS[st.session_state[key]])
-            words("batch_norm")
+        st.caption(NORMS[st.session_state[key]])
+        words("batch_norm")
     form(cls.Params, info.name, "Hyper-parameters", without=("norm",))
     with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
         if part.open:
