@@ -10,6 +10,8 @@ from core.domains import (  # noqa: F401, I001  (they register themselves, in th
     opinions,
     vowels,
     tables,
+    shipped_tables,
+    rated,
     vision,
     downloads,
     own,
