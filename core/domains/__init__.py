@@ -11,9 +11,9 @@ from core.domains import (  # noqa: F401, I001  (they register themselves, in th
     vowels,
     tables,
     shipped_tables,
-    rated,
     vision,
     downloads,
+    rated,
     own,
 )
 from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, domain, random_split, stratified_order

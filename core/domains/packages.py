@@ -70,7 +70,6 @@ def at_hand(one: SourceDistribution, on_progress: Progress | None = None) -> Pat
             if not (cache / one.file).is_file():
                 with tempfile.TemporaryDirectory(dir=cache) as place:
                     _pip(one, Path(place), on_progress)
-                    _checked(one, Path(place) / one.file)
                     shutil.move(Path(place) / one.file, cache / one.file)
     except OSError as error:
         raise InputError(
@@ -95,31 +94,32 @@ def _pip(one: SourceDistribution, place: Path, on_progress: Progress | None) -> 
     pip then runs the package's own ``setup.py`` to learn its name: code that this hash pins.
     """
     if importlib.util.find_spec("pip") is None:
-        raise _not_fetched(one, "pip is not installed")
+        raise _not_fetched(one, "pip is not installed", "Install pip and try again.")
     wanted = place / "wanted.txt"
     wanted.write_text(f"{one.package}=={one.version} --hash=sha256:{one.sha256}\n", "utf-8")
     options = ["--no-deps", "--no-binary", one.package, "--no-cache-dir", "--disable-pip-version-check", "--no-input"]
     patience = ["--retries", "1", "--timeout", "5", "--progress-bar", "raw"]
     # Its temporary files stay in the folder, so that what is left of an ended download goes with it.
     environment = os.environ | {"TMPDIR": str(place), "TEMP": str(place), "TMP": str(place)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "pip", "download", *options, *patience, "--dest", str(place), "--requirement", str(wanted)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=environment,
-        cwd=place,
-    ) as process:
-        with _ended_after(process, SECONDS) as late:
-            said = _followed(one, process.stdout or io.StringIO(), on_progress)
-            process.wait()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "pip", "download", *options, *patience, "--dest", str(place), "--requirement", str(wanted)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
+            cwd=place,
+        ) as process,
+        _ended_after(process, SECONDS) as late,
+    ):
+        said = _followed(one, process.stdout or io.StringIO(), on_progress)
+        process.wait()
     if late.is_set():
         raise _not_fetched(one, f"it took longer than {SECONDS:g} seconds")
     if process.returncode or not (place / one.file).is_file():
-        errors = [line for line in said if line.startswith("ERROR:")] or said
-        raise _not_fetched(one, f"pip says: {errors[-1].removeprefix('ERROR:').strip()}" if errors else "pip says nothing")
+        raise _not_fetched(one, _reason(said))
 
 
 @contextmanager
@@ -156,11 +156,19 @@ def _followed(one: SourceDistribution, output: Iterator[str] | io.TextIOBase, on
     return said
 
 
-def _not_fetched(one: SourceDistribution, why: str) -> InputError:
+def _reason(said: list[str]) -> str:
+    """Why pip failed. Without a network it ends by saying that there is no such package, which is beside the point."""
+    if any("after connection broken" in line for line in said):
+        return "the package index did not answer"
+    errors = [line.removeprefix("ERROR:").strip() for line in said if line.startswith("ERROR:")] or said
+    return f"pip says: {errors[-1][:200]}" if errors else "pip says nothing"
+
+
+def _not_fetched(one: SourceDistribution, why: str, first: str = "Connect to the network and try again.") -> InputError:
     return InputError(
         one.file,
         f"it is not on this machine and could not be fetched ({why.rstrip('.')}).",
-        f"Connect to the network and try again. Or fetch it elsewhere by `{one.command}` and set SHIFTSCOPE_DATA to the folder that holds it.",
+        f"{first} Or fetch it elsewhere by `{one.command}` and set SHIFTSCOPE_DATA to the folder that holds it.",
     )
 
 

@@ -94,7 +94,7 @@ def _read(file: str) -> pd.DataFrame:
 
 
 def population(one: Population, params: NoParams, seed: int) -> Domain:
-    """Its rows, float32 N×D, of which a third is held out. Columns are standardised over both populations, so both are in the same units."""
+    """Its rows, float32 N×D, a third of them held out. Columns are standardised over both populations, so both are in the same units."""
     table = one.table
     rows = _read(table.file)
     rows = rows[rows[table.split].isin(table.populations)]
@@ -169,6 +169,6 @@ POPULATIONS = (
 )
 
 for _one in POPULATIONS:
-    domain(
-        _one.name, title=_one.title, kind="features", summary=_one.summary, licence=f"{_one.table.licence} Cite: {_one.table.source}."
-    )(partial(population, _one))
+    domain(_one.name, title=_one.title, kind="features", summary=_one.summary, licence=f"{_one.table.licence} Cite: {_one.table.source}.")(
+        partial(population, _one)
+    )
