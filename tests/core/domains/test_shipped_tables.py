@@ -73,7 +73,7 @@ def test_with_and_without_bill_depth_do_not_fit_together():
 
 
 def right(scaled_by: Domain, trained_on: Domain, tested_on: Domain) -> float:
-    """Accuracy of logistic regression on held-out rows. ``scaled_by`` is the population whose mean and deviation the tested rows are given."""
+    """Accuracy of logistic regression on held-out rows, which are scaled by the mean and deviation of ``scaled_by``."""
     own, theirs = (StandardScaler().fit(d.tensor[d.train].numpy()) for d in (trained_on, scaled_by))
     model = LogisticRegression().fit(own.transform(trained_on.tensor[trained_on.train].numpy()), trained_on.known_labels[trained_on.train])
     return float(model.score(theirs.transform(tested_on.tensor[tested_on.test].numpy()), tested_on.known_labels[tested_on.test]))
