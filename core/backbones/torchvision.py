@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -205,6 +206,24 @@ def _load_imagenet_weights(net: nn.Module, weights) -> None:
             f"the ImageNet weights could not be fetched ({error}).",
             f"Connect to the network once, or put {file} into {folder} (TORCH_HOME moves that folder), or choose the weights none.",
         ) from error
+
+
+def weights_at_hand(name: str) -> bool:
+    """Whether the weights of one of these networks lie on this machine already, so that it needs no network to be used."""
+    builder = next(one.builder for one in ARCHITECTURES if one.name == name)
+    return any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{builder}-*.pth"))
+
+
+def about_weights(name: str) -> str:
+    """What to know of the weights of a network before its first use, where they are not on this machine; "" for all others."""
+    known = next((one for one in ARCHITECTURES if one.name == name), None)
+    if known is None or weights_at_hand(name):
+        return ""
+    size, folder = known.weights[-1].megabytes, Path(torch.hub.get_dir(), "checkpoints")
+    return (
+        f"Its ImageNet weights ({size:.0f} MB) are not on this machine yet. They are fetched once, when they are first used; without a "
+        f"network, put {known.builder}-….pth into {folder}, or choose a network that needs none."
+    )
 
 
 def _params(architecture: Architecture) -> type[ImageNetParams]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.experiment.settings import flat, method_title, question
+from core.experiment.settings import field_title, method_title, question, titled
 from core.measures.accuracy import gain_interval
 from core.reports.doubts import doubts
 from core.reports.text import interval, percent, points
@@ -105,10 +105,10 @@ def _names(questions: list[dict[str, Any]]) -> list[str]:
     titles = [method_title(asked) for asked in questions]
     names = []
     for asked, name in zip(questions, titles, strict=True):
-        rivals = [flat(other) for other, same in zip(questions, titles, strict=True) if same == name]
-        mine = flat(asked)
-        differs = [path for path in mine if len({rival.get(path) for rival in rivals}) > 1]
-        settings = [f"{path.rsplit('.', 1)[-1].replace('_', ' ')} {mine[path]}" for path in differs if path != "shots"]
+        rivals = [titled(other) for other, same in zip(questions, titles, strict=True) if same == name]
+        mine = titled(asked)
+        differs = [title for title in mine if len({rival.get(title) for rival in rivals}) > 1 and title != field_title("shots")]
+        settings = [f"{title.rpartition(': ')[2].lower()} {mine[title]}" for title in differs]
         if asked.get("shots"):
             settings.append(f"{asked['shots']} target labels per class")
         names.append(f"{name} ({', '.join(settings)})" if settings else name)

@@ -176,6 +176,4 @@ def open_record(record: Writer, experiment: Experiment) -> None:
     try:
         record.open(experiment.canonical_json())
     except Timeout:
-        raise InputError(
-            "run", f"{record.id} is being computed by another process.", "Wait for it, or watch it on the Adapt page."
-        ) from None
+        raise InputError("run", "This run is being computed by another process.", "Wait for it, or watch it on the Adapt page.") from None
