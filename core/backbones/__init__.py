@@ -3,7 +3,7 @@
 Importing this package registers every backbone in `BACKBONES`.
 """
 
-from core.backbones import base, small, torchvision, sound, text  # noqa: F401, I001  (they register themselves, in this order)
+from core.backbones import base, small, torchvision, lite, sound, text  # noqa: F401, I001  (they register themselves, in this order)
 from core.backbones.base import (
     BACKBONES,
     BackboneEntry,

@@ -183,10 +183,15 @@ def _make(architecture: Architecture, shape: tuple[int, ...], params: ImageNetPa
             if isinstance(child, nn.Dropout | StochasticDepth):
                 setattr(module, name, nn.Identity())
     layers, end, width = _parts(net, architecture.builder)
-    if params.freeze == "all":
-        return prepare, Frozen(*layers, *end), width
-    first = 2 * len(layers) // 3 if params.freeze == "part" else 0
-    return prepare, nn.Sequential(Frozen(*layers[:first]), *layers[first:], *end), width
+    return prepare, partly_frozen(layers, end, params.freeze), width
+
+
+def partly_frozen(layers: list[nn.Module], end: list[nn.Module], freeze: str) -> nn.Sequential:
+    """A row of layers and what stands between them and the classifier; ``freeze`` as in `ImageNetParams`."""
+    if freeze == "all":
+        return Frozen(*layers, *end)
+    first = 2 * len(layers) // 3 if freeze == "part" else 0
+    return nn.Sequential(Frozen(*layers[:first]), *layers[first:], *end)
 
 
 def _load_imagenet_weights(net: nn.Module, weights) -> None:
@@ -228,8 +233,13 @@ def _params(architecture: Architecture) -> type[ImageNetParams]:
     description = (
         f"Start from these ImageNet weights, downloaded once ({architecture.weights[-1].megabytes:.0f} MB). {known}. none: fresh ones."
     )
+    return imagenet_params(architecture.builder, names, description)
+
+
+def imagenet_params(name: str, names: tuple[str, ...], description: str) -> type[ImageNetParams]:
+    """Parameters whose ``weights`` are one of these names, by default the last, or none."""
     weights: Any = (Literal[(*names, "none")], Field(names[-1], description=description))
-    return create_model(f"{architecture.builder}_params", __base__=ImageNetParams, weights=weights)
+    return create_model(f"{name}_params", __base__=ImageNetParams, weights=weights)
 
 
 def _facts(architecture: Architecture) -> tuple[tuple[str, str], ...]:
