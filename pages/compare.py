@@ -105,7 +105,7 @@ with st.expander("Open, name or delete a run", key="manage"):
     for run_id in chosen:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(literal(title(run_id)))
-            annotation.button(records[run_id], key=run_id)
+            annotation.button(records[run_id])
             if st.button("Open", key=f"open_{run_id}", icon=":material/open_in_new:"):
                 go_to_adapt({"run": run_id})
             if (store.runs_folder() / run_id).exists():

@@ -83,7 +83,7 @@ def steps(experiment: Experiment, labelled: bool = True) -> list[tuple[str, str]
     """What a run does, one phase after the other: its title, and a sentence. A target that is not ``labelled`` has fewer of them."""
     asked = experiment.model_dump(mode="json")
     words = {"backbone": backbone_title(asked), "method": method_title(asked)}
-    phases: list[tuple[Phase, int]] = [
-        (phase, epochs) for phase, epochs in experiment.phases.items() if labelled or phase not in ("oracle", "joint")
+    unknown = () if labelled else ("oracle", "joint")
+    return [
+        (PHASES[phase], STEPS[phase].format(epochs=epochs, **words)) for phase, epochs in experiment.phases.items() if phase not in unknown
     ]
-    return [(PHASES[phase], STEPS[phase].format(epochs=epochs, **words)) for phase, epochs in phases]

@@ -10,25 +10,24 @@ from core.runs.record import Record
 from pages.elements.text import literal
 
 
-def button(record: Record, key: str) -> None:
+def button(record: Record) -> None:
     """Opens the three fields of one of one's own runs; nothing for those that ship."""
     if not notes.is_own(record):
         return
-    known = notes.note(record)
-    with st.popover(
-        "Name and note", icon=":material/star:" if known.starred else ":material/edit_note:", type="tertiary", key=f"{key}_note"
-    ):
+    known, key = notes.note(record), record.id
+    icon = ":material/star:" if known.starred else ":material/edit_note:"
+    with st.popover("Name and note", icon=icon, type="tertiary", key=f"{key}_note"):
         st.text_input("Name", known.name, max_chars=notes.NAME, key=f"{key}_name", placeholder="What this run is to be called")
         st.toggle("Star", known.starred, key=f"{key}_starred", help="Starred runs come first in lists.")
         st.text_area("Note", known.remark, max_chars=notes.REMARK, key=f"{key}_remark", placeholder="What to remember of it")
-        st.button("Save", key=f"{key}_save", icon=":material/check:", on_click=_save, args=(record.id, key), width="stretch")
+        st.button("Save", key=f"{key}_save", icon=":material/check:", on_click=_save, args=(key,), width="stretch")
 
 
-def _save(run_id: str, key: str) -> None:
+def _save(key: str) -> None:
     """What the fields say at the click; the server checks it, whatever the browser let through."""
     state = st.session_state
     try:
-        notes.annotate(run_id, state[f"{key}_name"], state[f"{key}_starred"], state[f"{key}_remark"])
+        notes.annotate(key, state[f"{key}_name"], state[f"{key}_starred"], state[f"{key}_remark"])
     except InputError as error:
         state["refused"] = error
 

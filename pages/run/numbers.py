@@ -14,7 +14,7 @@ from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import linear_accuracy, oracle_accuracy, verdict
 from core.runs.progress import PHASES
-from core.runs.record import Record
+from core.runs.record import ACTIVE, Record
 from pages.elements.chart import chart
 from pages.elements.glossary import meaning, words
 from pages.elements.link import bound
@@ -25,8 +25,12 @@ THUMBNAILS = 12
 
 def headline(record: Record) -> None:
     """The verdict: its first line in everyday words, the numbers below."""
-    phase = (record.status().get("progress") or {}).get("phase")
+    status = record.status()
+    facts = status.get("progress") or {}
+    phase = "queued" if status["state"] == "queued" else "features" if facts.get("step") == "features" else facts.get("phase")
     first, _, more = verdict(method_title(record.experiment()), record.epochs(), record.blind, phase).partition("\n")
+    if status["state"] in ACTIVE and phase == "adapt" and facts["epoch"]:
+        first = f"{PHASES[phase]} goes on, epoch {facts['epoch']} of {facts['of']}. So far: {first}"
     steps = scaling.parts(record)
     with st.container():  # one element, however many lines: what stands below keeps its place, and is not mounted anew
         st.markdown(f"#### {first}")
