@@ -6,6 +6,8 @@ import re
 
 from streamlit.testing.v1 import AppTest
 
+WORDS = ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info")
+
 
 def page(name: str = "", **query: str) -> AppTest:
     """The page by its file's name, Explore without one, opened by a link with this query."""
@@ -17,11 +19,8 @@ def page(name: str = "", **query: str) -> AppTest:
 
 def texts(at: AppTest) -> str:
     """All sentences on the page, as they are read: without the backslashes that guard user text."""
-    return " ".join(
-        str(e.label if kind == "expander" else e.value)
-        for kind in ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info", "expander")
-        for e in at.get(kind)
-    ).replace("\\", "")
+    found = [str(e.value) for kind in WORDS for e in at.get(kind)] + [part.label for part in at.expander]
+    return " ".join(found).replace("\\", "")
 
 
 def everything(at: AppTest) -> str:
