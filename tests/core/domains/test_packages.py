@@ -233,6 +233,7 @@ class TestUnpacked:
             (tar_gz({"in/a": b"1"}), "lacks in/b"),
             (tar_gz({"in/b/c": b"1"}), "lacks in/b"),
         ],
+        ids=["cut off", "no archive", "no tar", "path outside", "path from the root", "another file", "a folder"],
     )
     def test_other_archives_are_refused(self, archive, message):
         with pytest.raises(InputError, match=message) as caught:
