@@ -93,7 +93,7 @@ def execute(
             device,
             store.ReferenceStore(),
             checkpoint,
-            on_batch=lambda *told: tell(progress.within(*told)),
+            on_batch=lambda phase, _, fraction: tell(progress.within(phase, fraction)),
             on_step=lambda *told: tell(progress.reads(*told)),
             pair=pair,
         )

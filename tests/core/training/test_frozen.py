@@ -65,7 +65,7 @@ def test_the_bytes_of_what_is_kept_are_counted():
 def test_an_estimate_computes_a_few_and_stands_for_all():
     one = experiment("mme", shots=2)
     raw, shares = data_of(one), []
-    data = raw.embedded(shares.append, samples=3)
+    data = raw.embedded(lambda done, of: shares.append(done / of), samples=3)
     assert shares == [0.5, 1], "six of each domain are one batch"
     for side, whole in ((data.source, raw.source), (data.target, raw.target)):
         assert (len(side.inputs), len(side.held_out)) == (len(whole.inputs), len(whole.held_out))
