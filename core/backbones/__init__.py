@@ -17,7 +17,7 @@ from core.backbones.base import (
     initialise,
     is_frozen,
 )
-from core.backbones.torchvision import about_weights, weights_at_hand
+from core.backbones.weights import about_weights, weights_at_hand
 
 __all__ = [
     "BACKBONES",

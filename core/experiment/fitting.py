@@ -14,7 +14,7 @@ from core.methods import METHODS
 SideName = Literal["source", "target"]
 PHOTOGRAPH = 48  # pixels a side from which own pictures are taken for photographs; smaller ones are drawings, digits, icons
 TURNS = 5  # choices that may have to follow one another
-PRETRAINED = ("resnet18", "mobilenet-v2", "squeezenet")  # in the order in which they are preferred
+PRETRAINED = ("resnet18", "mobilenet-v2", "squeezenet", "efficientnet-lite0")  # in the order in which they are preferred
 
 
 def misfit(data: Mapping[str, Any]) -> InputError | None:

