@@ -7,7 +7,7 @@ function of an evaluation or a pair, such as a finding of a report, is registere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -40,6 +40,8 @@ class Evaluation:
         Source of every random draw.
     grid : tuple of ndarray, optional
         Features and probabilities at the points of a grid over the plane, for two-dimensional inputs.
+    identities : tuple of sequences, optional
+        What the held-out samples of source and target are, where both show the same things: twins have the same text.
     """
 
     source_probabilities: np.ndarray
@@ -51,6 +53,7 @@ class Evaluation:
     scale: Scale
     seed: int
     grid: tuple[np.ndarray, np.ndarray] | None = None
+    identities: tuple[Sequence[str], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, eq=False)

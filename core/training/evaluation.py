@@ -78,6 +78,7 @@ def evaluate(data: Data, method: Method, scale: Scale | None = None) -> Evaluati
         scale=scale,
         seed=data.experiment.seed,
         grid=None if data.plane is None else predict(method, _grid(data.plane).to(data.device), "target"),
+        identities=data.identities,
     )
 
 

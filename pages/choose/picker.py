@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from core.backbones import BACKBONES
 from core.domains import DOMAINS, kind_of, own
+from core.domains.titles import domain_licence
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.methods import METHODS
@@ -70,7 +71,7 @@ def data() -> None:
         choose(side.capitalize(), known, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
         spec = domain_spec(side)
         kind = kind_of(spec["name"], spec["params"])
-        st.caption(_summary(spec))
+        st.caption(f"{_summary(spec)}  \n:small[Licence: {domain_licence(spec)}]")
         shifts.draw(side, spec, kind)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.domains.titles import domain_licence
 from core.figures import tables
 from core.measures.accuracy import confusion
 from core.reports.text import fixed
@@ -13,6 +14,7 @@ from core.runs.record import Record
 from pages.elements import samples
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.text import literal
 from pages.elements.theme import dark
 
 THUMBNAILS = 12
@@ -118,4 +120,9 @@ def both_domains(record: Record) -> None:
             where = np.flatnonzero(frames.domain == domain)[:THUMBNAILS]
             captions = [_change(frames, names, i) for i in where]
             samples.show(frames, where, captions, key=title.lower())
-    st.caption("Prediction before → after adaptation, and its confidence. Held-out samples.")
+    asked = record.experiment()
+    licences = dict.fromkeys(domain_licence(asked[side]) for side in ("source", "target"))
+    st.caption(
+        "Prediction before → after adaptation, and its confidence. Held-out samples.  \n"
+        + literal(f"Licence of the samples: {' · '.join(filter(None, licences))}")
+    )
