@@ -55,8 +55,9 @@ def test_twins_of_a_run(run):
     for part in ("Did each land on its twin?", "Nearest in the target, after", "60 held-out samples that have one", "evaluation only"):
         assert part in said
     assert MEASURES.get("twin_found").meaning in said
+    words = [name.split(" ", 1)[1] for name in names]  # what is told of pictures escapes the emoji themselves
     shown = everything(at)
-    assert names[0] in shown
+    assert all(word in shown for word in words[:8])
 
     blind = Blind(run.folder)
     assert "identities" not in blind.samples()
@@ -64,7 +65,7 @@ def test_twins_of_a_run(run):
     assert blind.phase("adapt")[-1]["measures"]["twin_found"] is None
     at = page("adapt", run=run.id, panel="Transfer", blind="true")
     assert "twin" not in texts(at)
-    assert names[60] not in everything(at)
+    assert not any(word in everything(at) for word in words[60:68])
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.sheet)
