@@ -17,7 +17,7 @@ from core import devices
 from core.maps.process import mapper
 from core.runs.worker import worker
 from pages.elements import pulse, routes
-from pages.frame import trouble
+from pages.frame import shell, trouble
 
 HERE = Path(__file__).parent
 
@@ -44,5 +44,6 @@ app = st.App(
         Mount("/vendor/plotly", StaticFiles(directory=Path(plotly.__file__).parent / "package_data")),
         Route("/pulse/{run_id}", pulse.events),
         *routes.ROUTES,
+        *shell.ROUTES,
     ],
 )

@@ -4,16 +4,17 @@ import streamlit as st
 
 from core.errors import InputError
 from core.experiment import Experiment
-from core.experiment.settings import differences
+from core.experiment.settings import decisive, differences, method_title, pair_title
 from core.runs import store
 from core.runs.record import ACTIVE, Record
 from core.runs.worker import worker
-from pages.choose import estimate, picker
+from pages.choose import estimate, fit, picker
 from pages.elements.link import bound, unpack
 from pages.elements.pulse import pulse
 from pages.elements.text import literal
 from pages.frame import blind, header
-from pages.run import controls, map_view, numbers, pictures, transfer
+from pages.run import annotation, controls, map_view, numbers, pictures, question, transfer
+from pages.run.launch import bar, stale
 
 PANELS = {
     "Losses and gauges": numbers.losses_and_gauges,
@@ -49,6 +50,10 @@ def launch_preset(experiment: Experiment) -> None:
     controls.launch(experiment)
 
 
+def back_to(record: Record) -> None:
+    picker.fill(record.experiment(), keep_link=False)
+
+
 unpack()
 record = shown_record()
 if record and st.session_state.get("filled") != record.id:
@@ -57,52 +62,42 @@ if record and st.session_state.get("filled") != record.id:
 
 top = st.container()
 settings, view = st.columns([1, 2.4], gap="medium")
+places = {}
 
 with settings:
-    ready = st.container()  # above the choices, so that whoever presses Run sees the curves begin
+    ready = st.container()
     with st.container(border=True):
         st.markdown("**1 · Data**")
+        places["data"] = st.container()
         picker.data()
     with st.container(border=True):
         st.markdown("**2 · Backbone**")
+        places["backbone"] = st.container()
         picker.backbone()
     with st.container(border=True):
         st.markdown("**3 · Method**")
+        places["method"] = st.container()
         picker.method(launch_preset)
     with st.container(border=True):
         st.markdown("**4 · Budget**")
+        places["budget"] = st.container()
         picker.budget()
-    experiment = picker.experiment()
+    chosen = picker.chosen()
+    experiment, problem = picker.experiment(), fit.problem(chosen)
+    if problem:
+        fit.show(places, problem, picker.chosen, picker.fill)
+    else:
+        with places["backbone"]:
+            fit.idle(picker.chosen, picker.fill)
+
+# What was run already is shown at once, also where it differs in nothing but how many samples its map has.
+if record is None and experiment and not problem:
+    record = store.answered(experiment)
 
 with top:
-    asked = picker.DEFAULT if experiment is None else experiment.model_dump(mode="json")
-    header.chips(record.experiment() if record else asked, record.id if record else None)
+    header.chips(record.experiment() if record else chosen, record.id if record else None)
     if error := st.session_state.pop("refused", None):
-        st.error(f"{error.what} {error.remedy}", title="This was not done", icon=":material/error:")
-
-with ready:
-    if experiment:
-        possible = estimate.box(experiment)
-        known = store.finished(experiment.id)
-        shown = record.status()["state"] if record and record.id == experiment.id else None
-        label = "Already shown" if shown and known else "Show the finished run" if known else "Run"
-        st.button(
-            label,
-            key="launch",
-            type="primary",
-            icon=":material/play_arrow:",
-            width="stretch",
-            on_click=launch_chosen,
-            disabled=not possible or shown in (*ACTIVE, "finished"),
-            help="Runs in the background. You can close this page; the link finds the run again.",
-        )
-        if record and not shown:
-            differing = differences(record.experiment(), experiment.model_dump(mode="json"))
-            st.caption(
-                "These settings differ from the shown run in: " + literal("; ".join(differing)) + "."
-                if differing
-                else "The shown run was computed by an earlier version of Shiftscope."
-            )
+        st.error(literal(f"{error.what} {error.remedy}"), title="This was not done", icon=":material/error:")
 
 
 def polled(record: Record) -> bool:
@@ -113,13 +108,13 @@ def polled(record: Record) -> bool:
 def live_panel(record: Record) -> None:
     """Everything about one run; drawn again while it is active."""
     status = record.status()
-    state = next((job["state"] for job in worker().jobs() if job["id"] == record.id), status["state"])
-    here = any(job["id"] == record.id for job in worker().jobs())
+    job = next((job for job in worker().jobs() if job["id"] == record.id), None)
     # What comes and goes stands in containers: an element that changes its place is rebuilt by the browser and loses its zoom.
     with st.container():
         if st.session_state["live"]:
             pulse(record.id)
-        controls.show(record, state, here, status)
+        controls.show(record, job, status)
+        annotation.show(record)
         if status.get("error"):
             st.error(literal(status["error"]), title="The run failed", icon=":material/error:")
     record = blind.seen(record)
@@ -144,16 +139,31 @@ def live_panel(record: Record) -> None:
         st.rerun()  # starts or ends the timer
 
 
+def show(record: Record) -> None:
+    live = st.session_state["live"] = polled(record)
+    st.fragment(live_panel, run_every=POLL if live else None, key="live_panel")(record)
+
+
+asked = None if experiment is None else experiment.model_dump(mode="json")
+differing = differences(decisive(record.experiment()), decisive(asked)) if record and asked else []
+before, impossible = ready, None
 with view:
-    if record is None:
-        st.info(
-            "Choose data, backbone and method, then press **Run**. The source model is trained first; then you see it adapt, "
-            "epoch by epoch. Until then, here is a finished run that comes with Shiftscope.",
-            icon=":material/play_arrow:",
-        )
-        for story in store.shipped()[:1]:
-            st.session_state["live"] = polled(story)
-            live_panel(story)
-    else:
-        live = st.session_state["live"] = polled(record)
-        st.fragment(live_panel, run_every=POLL if live else None, key="live_panel")(record)
+    if record is not None:
+        stale(record, differing, back_to)
+        with st.container(key="shown_run"):
+            show(record)
+    elif problem:
+        question.unfit(problem)
+    elif experiment:
+        before = question.show(experiment)
+    if record is None and store.shipped():
+        story = store.shipped()[0]
+        name = f"An example, not your question: {method_title(story.experiment())}, {pair_title(story.experiment())}"
+        with st.expander(literal(name), key="example", icon=":material/science:", on_change="rerun") as part:
+            if part.open:
+                st.caption("A finished run that comes with Shiftscope, to see what a result looks like. Nothing in it is about your data.")
+                show(story)
+if experiment and not problem:
+    with ready if record else before:  # the slowest part of the page comes last
+        impossible = estimate.box(experiment)
+bar(experiment, record, differing, problem.what if problem else impossible, launch_chosen)

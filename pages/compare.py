@@ -5,23 +5,28 @@ import streamlit as st
 from core.errors import InputError
 from core.figures import curves
 from core.reports.comparison import groups
-from core.runs import store
+from core.runs import notes, store
 from pages.elements.chart import chart
 from pages.elements.link import bound, go_to_adapt
 from pages.elements.text import literal
 from pages.elements.theme import dark
-from pages.frame import blind, header
-from pages.run import comparison
+from pages.frame import blind, queue
+from pages.run import annotation, comparison
 
 MOST = 6
 
-records = {record.id: record for record in store.records() if record.complete}
+records = {record.id: record for record in notes.starred_first([record for record in store.records() if record.complete])}
 experiments = {run_id: record.experiment() for run_id, record in records.items()}
+titles = notes.titles(list(records.values()))
 
 
 def title(run_id: str) -> str:
-    """It is in the link, too; so it holds no accuracy, which is not everybody's to see."""
-    return f"{header.run_title(experiments[run_id])} · {run_id[:4]}"
+    return f"★ {titles[run_id]}" if notes.note(records[run_id]).starred else titles[run_id]
+
+
+def to_link() -> None:
+    """The link names runs by their ids: a name that somebody gives to a run must not break it."""
+    st.query_params["runs"] = st.session_state["runs"]
 
 
 def delete(run_id: str) -> None:
@@ -38,17 +43,18 @@ if error := st.session_state.pop("refused", None):
     st.error(literal(f"{error.what} {error.remedy}"), title="This was not done", icon=":material/error:")
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    header.queue_badge()
+    queue.button()
     st.caption(
         f"{len(records)} finished runs: the newest {store.LISTED} of your own and those that come with Shiftscope. Compare up to {MOST}."
     )
+in_link = [run_id for run_id in st.query_params.get_all(bound("runs")) if run_id in records]
 chosen = st.multiselect(
     "Runs",
     list(records),
-    default=list(records)[:3],
+    default=in_link[:MOST] or list(records)[:3],
     format_func=title,
-    key=bound("runs"),
-    bind="query-params",
+    key="runs",
+    on_change=to_link,
     max_selections=MOST,
     placeholder="Choose runs",
 )
@@ -57,7 +63,7 @@ if not chosen:
     st.stop()
 
 found = groups([records[run_id] for run_id in chosen])
-names = comparison.names(found, chosen)
+names = comparison.names(found)
 comparison.verdicts(found)
 comparison.table([blind.seen(records[run_id]) for run_id in chosen], names, found)
 
@@ -95,10 +101,11 @@ with left if blind.on() else right:
     st.markdown("**What differs**")
     comparison.settings({names[run_id]: experiments[run_id] for run_id in chosen})
 
-with st.expander("Open or delete a run", key="manage"):
+with st.expander("Open, name or delete a run", key="manage"):
     for run_id in chosen:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(literal(title(run_id)))
+            annotation.button(records[run_id])
             if st.button("Open", key=f"open_{run_id}", icon=":material/open_in_new:"):
                 go_to_adapt({"run": run_id})
             if (store.runs_folder() / run_id).exists():

@@ -26,6 +26,10 @@ export function bindControls(root, element, signal) {
     follow: () => player.toLast(),
     speed: () => player.nextSpeed(),
     clear: () => interaction.clear(),
+    tools: () => {
+      const open = root.classList.toggle("tooled");
+      find(root, ".more", HTMLElement).setAttribute("aria-expanded", String(open));
+    },
   };
   const buttons = (/** @type {string} */ kind) => all(root, `[data-${kind}]`, HTMLElement);
   for (const button of buttons("do")) button.onclick = act[button.dataset.do ?? ""];

@@ -36,11 +36,13 @@ import { fullView } from "./view.js";
  * @property {boolean} follow
  * @property {number} height
  * @property {boolean} export
+ * @property {boolean} perform
  */
 /** How Streamlit calls a component.
  * @typedef {{ data: string | null, parentElement: HTMLElement, setStateValue: (name: string, value: number | string) => void }} Called */
 
 const STACK_BELOW = 600; // pixels of width under which two panes stand one below the other
+const TOOLS_BELOW = 700; // and under which the tools wait behind a button: they would stand in two lines above the legend
 
 /** By parent element. @type {WeakMap<HTMLElement, Embedding>} */
 const elements = new WeakMap();
@@ -175,6 +177,7 @@ export class Embedding {
   begin(data, mount) {
     this.python.begin(this.player.begin(data, mount.epoch, mount.follow), mount.selection);
     this.interaction.begin(data, mount.selection);
+    if (mount.perform && mount.epoch === null) this.player.perform();
   }
 
   // --- words ------------------------------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ export class Embedding {
     const shown = mount.mode === "pair" ? [0, frame] : [frame];
     shown.forEach((at, i) => this.panes[i].tell(data.titles[at], data.captions[at], this.quality.known.get(data.epochs[at])));
     const followed = mount.follow && timeline.following;
-    if (mount.export && this.holds === mount.address) this.quality.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
+    if (mount.export && this.holds === mount.address && !timeline.playing) this.quality.want(mount.address, data.identity, shown.map((at) => data.epochs[at]), followed);
     this.tellEpoch();
     this.python.epoch(epoch, timeline, followed);
   }
@@ -256,6 +259,7 @@ export class Embedding {
     if (width === 0) return false; // in a closed tab or expander
     const pair = this.mount.mode === "pair";
     this.root.classList.toggle("stacked", pair && width < STACK_BELOW);
+    this.root.classList.toggle("narrow", width < TOOLS_BELOW);
     const each = pair && width >= STACK_BELOW ? width / 2 : width;
     const height = Math.round(Math.min(this.mount.height, Math.max(each * 0.95, 200)));
     this.dpr = Math.min(window.devicePixelRatio || 1, 3);

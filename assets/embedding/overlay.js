@@ -3,7 +3,7 @@
 
 import { LABEL_HEIGHT } from "./labels.js";
 import { classColour, css } from "./palette.js";
-import { UNIT, centreAt, positionAt } from "./payload.js";
+import { UNIT, centreAt, positionAt, trueClass } from "./payload.js";
 import { toPixel } from "./view.js";
 
 /** @import { Scene } from "./pane.js" */
@@ -19,6 +19,8 @@ import { toPixel } from "./view.js";
 
 export const LONGEST_TRAILS = 60; // points whose trails are drawn
 const DASHES = [[], [5, 3], [2, 3]]; // source, target, domain classifier
+const NUMBERED = 10; // trails that carry a number, as in pages/elements/selection.py
+const TRAIL_DASHES = [[], [8, 3], [2, 3]];
 
 /** Is there anything to paint? A hidden canvas costs nothing.
  * @type {(scene: Scene) => boolean} */
@@ -89,22 +91,54 @@ function paintArrows(context, { data, view, theme, onlyClass }, box, { from, to,
   }
 }
 
-/** Where points have been, from the first epoch to the one shown.
+/** Where points have been, from the first epoch to the one shown. Few trails each have a colour, a dash and a number of their own, which
+ * the page writes beside the sample; many have the colours of their classes. Each begins with a dot.
  * @type {(context: Pen, scene: Scene, box: Box, blend: Blend) => void} */
-function paintTrails(context, { data, view, theme, trails }, box, { from, to, mix }) {
+function paintTrails(context, scene, box, { from, to, mix }) {
+  const { data, view, theme, trails } = scene;
+  const numbered = trails.length <= NUMBERED;
   /** @type {Place} */
-  const place = [0, 0];
+  const at = [0, 0];
   context.lineJoin = "round";
-  context.lineWidth = trails.length > 8 ? 1 : 1.5;
-  context.strokeStyle = css(theme.text, trails.length > 8 ? 0.45 : 0.75);
-  for (const index of trails) {
-    context.beginPath();
+  trails.forEach((index, order) => {
+    /** @type {Place[]} */
+    const path = [];
     for (let frame = 0; frame <= from; frame += 1) {
-      if (positionAt(data, index, frame, frame, 0, place)) context.lineTo(...toPixel(view, box, ...place));
+      if (positionAt(data, index, frame, frame, 0, at)) path.push(toPixel(view, box, ...at));
     }
-    if (mix > 0 && positionAt(data, index, from, to, mix, place)) context.lineTo(...toPixel(view, box, ...place));
-    context.stroke();
-  }
+    if (mix > 0 && positionAt(data, index, from, to, mix, at)) path.push(toPixel(view, box, ...at));
+    if (path.length === 0) return;
+    const label = trueClass(data, index);
+    const colour = numbered ? classColour(order) : label < 0 ? css(theme.text) : classColour(label);
+    context.setLineDash(numbered ? TRAIL_DASHES[order % TRAIL_DASHES.length] : []);
+    for (const { stroke, width } of [{ stroke: css(theme.background), width: numbered ? 4.5 : 2.5 }, { stroke: colour, width: numbered ? 2.5 : 1.2 }]) {
+      context.strokeStyle = stroke;
+      context.lineWidth = width;
+      context.beginPath();
+      for (const corner of path) context.lineTo(...corner);
+      context.stroke();
+    }
+    context.setLineDash([]);
+    context.fillStyle = colour;
+    context.beginPath();
+    context.arc(...path[0], numbered ? 3.5 : 2, 0, 2 * Math.PI);
+    context.fill();
+    if (numbered) paintNumber(context, scene, path[path.length - 1], order + 1);
+  });
+}
+
+/** A trail's number, beside its end.
+ * @type {(context: Pen, scene: Scene, at: Place, number: number) => void} */
+function paintNumber(context, { theme, radius }, [x, y], number) {
+  const [left, middle] = [x + radius + 11, y - radius - 9];
+  context.fillStyle = css(theme.text);
+  context.beginPath();
+  context.arc(left, middle, 8, 0, 2 * Math.PI);
+  context.fill();
+  context.fillStyle = css(theme.background);
+  context.font = "600 11px sans-serif";
+  context.textAlign = "center";
+  context.fillText(String(number), left, middle + 4);
 }
 
 /** A ring around one point; `strong` when it is pinned.

@@ -7,6 +7,7 @@ import { Timeline } from "./timeline.js";
 
 const SPEEDS = [1, 0.5, 0.25];
 const STEP_MS = 400;
+const LOOK_MS = 1200; // for which "before" stands still, ahead of a performance
 
 export class Player {
   /** @param {{ data: MapData | null, refresh: () => void, hint: (words: string) => void }} element */
@@ -56,6 +57,11 @@ export class Player {
     if (this.timeline.playing) this.timeline.pause();
     else this.timeline.play(performance.now(), this.pace);
     this.element.refresh();
+  }
+
+  /** Once through all epochs, which nobody asked for: not where motion is unwelcome. */
+  perform() {
+    if (!this.still.matches) this.timeline.perform(performance.now(), LOOK_MS, STEP_MS);
   }
 
   nextSpeed() {

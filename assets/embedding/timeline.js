@@ -61,6 +61,16 @@ export class Timeline {
     this.holdUntil = null;
   }
 
+  /** Plays from the first epoch on by itself, after it has stood still for `look` ms. The user has chosen nothing by that.
+   * @type {(now: number, look: number, duration: number) => void} */
+  perform(now, look, duration) {
+    if (this.frames < 2) return;
+    this.go(0, now, 0);
+    this.playing = true;
+    this.duration = duration;
+    this.holdUntil = now + look;
+  }
+
   pause() {
     this.playing = false;
   }

@@ -3,7 +3,7 @@
 Importing this package registers every backbone in `BACKBONES`.
 """
 
-from core.backbones import base, small, torchvision, sound, text  # noqa: F401, I001  (they register themselves, in this order)
+from core.backbones import base, small, torchvision, lite, sound, text  # noqa: F401, I001  (they register themselves, in this order)
 from core.backbones.base import (
     BACKBONES,
     BackboneEntry,
@@ -17,6 +17,7 @@ from core.backbones.base import (
     initialise,
     is_frozen,
 )
+from core.backbones.torchvision import about_weights, weights_at_hand
 
 __all__ = [
     "BACKBONES",
@@ -24,10 +25,12 @@ __all__ = [
     "Frozen",
     "Network",
     "Params",
+    "about_weights",
     "backbone",
     "build_network",
     "embed",
     "fitting_backbone",
     "initialise",
     "is_frozen",
+    "weights_at_hand",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -182,10 +183,15 @@ def _make(architecture: Architecture, shape: tuple[int, ...], params: ImageNetPa
             if isinstance(child, nn.Dropout | StochasticDepth):
                 setattr(module, name, nn.Identity())
     layers, end, width = _parts(net, architecture.builder)
-    if params.freeze == "all":
-        return prepare, Frozen(*layers, *end), width
-    first = 2 * len(layers) // 3 if params.freeze == "part" else 0
-    return prepare, nn.Sequential(Frozen(*layers[:first]), *layers[first:], *end), width
+    return prepare, partly_frozen(layers, end, params.freeze), width
+
+
+def partly_frozen(layers: list[nn.Module], end: list[nn.Module], freeze: str) -> nn.Sequential:
+    """A row of layers and what stands between them and the classifier; ``freeze`` as in `ImageNetParams`."""
+    if freeze == "all":
+        return Frozen(*layers, *end)
+    first = 2 * len(layers) // 3 if freeze == "part" else 0
+    return nn.Sequential(Frozen(*layers[:first]), *layers[first:], *end)
 
 
 def _load_imagenet_weights(net: nn.Module, weights) -> None:
@@ -202,6 +208,24 @@ def _load_imagenet_weights(net: nn.Module, weights) -> None:
         ) from error
 
 
+def weights_at_hand(name: str) -> bool:
+    """Whether the weights of one of these networks lie on this machine already, so that it needs no network to be used."""
+    builder = next(one.builder for one in ARCHITECTURES if one.name == name)
+    return any(Path(torch.hub.get_dir(), "checkpoints").glob(f"{builder}-*.pth"))
+
+
+def about_weights(name: str) -> str:
+    """What to know of the weights of a network before its first use, where they are not on this machine; "" for all others."""
+    known = next((one for one in ARCHITECTURES if one.name == name), None)
+    if known is None or weights_at_hand(name):
+        return ""
+    size, folder = known.weights[-1].megabytes, Path(torch.hub.get_dir(), "checkpoints")
+    return (
+        f"Its ImageNet weights ({size:.0f} MB) are not on this machine yet. They are fetched once, when they are first used; without a "
+        f"network, put {known.builder}-….pth into {folder}, or choose a network that needs none."
+    )
+
+
 def _params(architecture: Architecture) -> type[ImageNetParams]:
     """The parameters with this network's own choice of weights."""
     names = tuple(weights.name for weights in architecture.weights)
@@ -209,8 +233,13 @@ def _params(architecture: Architecture) -> type[ImageNetParams]:
     description = (
         f"Start from these ImageNet weights, downloaded once ({architecture.weights[-1].megabytes:.0f} MB). {known}. none: fresh ones."
     )
+    return imagenet_params(architecture.builder, names, description)
+
+
+def imagenet_params(name: str, names: tuple[str, ...], description: str) -> type[ImageNetParams]:
+    """Parameters whose ``weights`` are one of these names, by default the last, or none."""
     weights: Any = (Literal[(*names, "none")], Field(names[-1], description=description))
-    return create_model(f"{architecture.builder}_params", __base__=ImageNetParams, weights=weights)
+    return create_model(f"{name}_params", __base__=ImageNetParams, weights=weights)
 
 
 def _facts(architecture: Architecture) -> tuple[tuple[str, str], ...]:

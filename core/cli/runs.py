@@ -55,7 +55,10 @@ def _execute(experiment: Experiment, options: argparse.Namespace) -> int:
         def on_progress(facts: dict[str, Any]) -> None:
             left = "" if facts["remaining"] is None else f", {duration(facts['remaining'])} left"
             most = "at most " if facts["at_most"] else ""
-            bar.set_description_str(f"{PHASES[facts['phase']]}, epoch {facts['epoch']} of {most}{facts['of']}{left}", refresh=False)
+            now = f"{PHASES[facts['phase']]}, epoch {facts['epoch']} of {most}{facts['of']}{left}"
+            if facts.get("step") == "features":
+                now = f"{PHASES['features']}, {facts['samples'][0]:,} of {facts['samples'][1]:,} samples"
+            bar.set_description_str(now, refresh=False)
             bar.n = 100 * facts["fraction"]
             bar.refresh()
 

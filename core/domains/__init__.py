@@ -11,8 +11,10 @@ from core.domains import (  # noqa: F401, I001  (they register themselves, in th
     opinions,
     vowels,
     tables,
+    shipped_tables,
     vision,
     downloads,
+    rated,
     own,
 )
 from core.domains.base import DOMAINS, Domain, DomainEntry, NoParams, domain, random_split, stratified_order

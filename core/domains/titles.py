@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from core.cache import Cache
 from core.domains.base import DOMAINS
 from core.domains.own import entries, folder
+from core.shifts import SHIFTS
 
 _NAMES: Cache[dict[str, str]] = Cache("names of uploads", entries=1)
 
@@ -21,7 +23,7 @@ def domain_title(spec: Mapping[str, Any]) -> str:
     spec : mapping
         A domain as an experiment stores it: ``name``, ``params`` and ``shifts``. It need not be there any more.
     """
-    return ", ".join([_name(spec["name"], spec["params"]), *shift_titles(spec["shifts"])])
+    return ", ".join([domain_name(spec["name"], spec["params"]), *shift_titles(spec["shifts"])])
 
 
 def domain_licence(spec: Mapping[str, Any]) -> str:
@@ -31,28 +33,44 @@ def domain_licence(spec: Mapping[str, Any]) -> str:
 
 def shift_titles(shifts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every shift with its severity: "rotation 0.5"."""
-    return [f"{shift['name']} {shift['severity']:g}" for shift in shifts]
+    return [f"{shift_title(shift['name']).lower()} {shift['severity']:g}" for shift in shifts]
 
 
-def _name(name: str, params: Mapping[str, Any]) -> str:
+def shift_title(name: str) -> str:
+    return SHIFTS.get(name).title if name in SHIFTS else name.capitalize()
+
+
+def domain_name(name: str, params: Mapping[str, Any]) -> str:
+    """The title of a domain without its shifts."""
     if name == "own":
-        return _own(params["digest"])
+        return own_names().get(params["digest"], "Own data that were deleted")
     if name == "file":
         file = params["path"].replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
         return f"{file} / {params['domain']}" if params.get("domain") else file
     return DOMAINS.get(name).title if name in DOMAINS else name.capitalize()
 
 
-def _own(digest: str) -> str:
-    """The name of an upload; where another has the same, with the digits that tell them apart."""
+def own_names() -> dict[str, str]:
+    """Digest → name of everything that is stored, the newest first; where several have one name, with the time at which they came."""
     place = folder()
     # A list of runs asks for hundreds of titles. What is stored is known by its digests, so their list says whether anything has changed.
     stamp = tuple(sorted(path.name for path in place.iterdir())) if place.is_dir() else ()
-    return _NAMES.get(str(place), _names, stamp).get(digest, f"own data {digest[:6]} (deleted)")
+    return _NAMES.get(str(place), lambda: distinct({e.digest: (e.name, e.created) for e in entries()}), stamp)
 
 
-def _names() -> dict[str, str]:
-    """Digest → name of everything that is stored."""
-    stored = entries()
-    often = Counter(entry.name for entry in stored)
-    return {entry.digest: entry.name if often[entry.name] == 1 else entry.title for entry in stored}
+def distinct(named: Mapping[str, tuple[str, float]]) -> dict[str, str]:
+    """Key → title, of names with their times (seconds since 1970): where several have one name the time says which, and then a number."""
+    often = Counter(name for name, _ in named.values())
+    dated = {key: name if often[name] == 1 else f"{name}, {moment(when)}" for key, (name, when) in named.items()}
+    count: Counter[str] = Counter()
+    titles = {}
+    for key in sorted(dated, key=lambda key: (named[key][1], key)):  # the oldest of a minute is the first, whatever comes later
+        count[dated[key]] += 1
+        titles[key] = dated[key] if count[dated[key]] == 1 else f"{dated[key]} ({count[dated[key]]})"
+    return {key: titles[key] for key in named}
+
+
+def moment(when: float) -> str:
+    """ "27 Nov 21:30", by this machine's clock."""
+    local = time.localtime(when)
+    return f"{local.tm_mday} {time.strftime('%b %H:%M', local)}"

@@ -10,7 +10,9 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from core.backbones import BACKBONES, is_frozen
 from core.domains import kind_of
+from core.domains.base import NOUNS, Kind
 from core.domains.spec import DomainSpec, Frozen
+from core.domains.titles import domain_name
 from core.errors import InputError, as_input_error
 from core.methods import METHODS
 
@@ -102,22 +104,25 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
-        kinds = BACKBONES.get(self.backbone.name).kinds
-        held = [(side.name, kind_of(side.name, side.params)) for side in (self.source, self.target)]
-        if None not in (held[0][1], held[1][1]) and held[0][1] != held[1][1]:
-            what = f"{self.source.name} and {self.target.name} hold different kinds of data."
+        backbone = BACKBONES.get(self.backbone.name)
+        held = [(domain_name(side.name, side.params), kind_of(side.name, side.params)) for side in (self.source, self.target)]
+        (source, kind), (target, other) = held
+        if kind is not None and other is not None and kind != other:
+            what = f"{source} are {NOUNS[kind]}, {target} {NOUNS[other]}: nothing can be carried from one to the other."
             raise InputError("target", what, "Choose two domains of one kind.")
-        for name, kind in held:
-            if kind is not None and kind not in kinds:
-                good = ", ".join(b.name for b in BACKBONES if kind in b.kinds)
-                raise InputError("backbone", f"{self.backbone.name} cannot read {name}.", f"Choose one of: {good}.")
+        for title, kind in held:
+            if kind is not None and kind not in backbone.kinds:
+                good = ", ".join(b.title for b in BACKBONES if kind in b.kinds)
+                what = f"{backbone.title} cannot read {NOUNS[kind]}, which {title} are."
+                raise InputError("backbone", what, f"Choose one of: {good}.")
         self._fits_method(held[0][1])
         return self
 
-    def _fits_method(self, kind: str | None) -> None:
+    def _fits_method(self, kind: Kind | None) -> None:
         info = METHODS.get(self.method.name).info
-        if info.kinds and kind not in (None, *info.kinds):
-            raise InputError("method", f"{info.title} reads {' or '.join(info.kinds)} data, not {kind}.", "Choose another method.")
+        if info.kinds and kind is not None and kind not in info.kinds:
+            reads = " or ".join(NOUNS[one] for one in NOUNS if one in info.kinds)
+            raise InputError("method", f"{info.title} reads {reads}, and these are {NOUNS[kind]}.", "Choose another method.")
         if info.kinds == ("image",) and is_frozen(self.backbone.name, self.backbone.params):
             what = f"{info.title} changes the pictures, and a network that is frozen as a whole sees each of them once, before."
             raise InputError("method", what, "Set the backbone's freeze to part or none, or choose another method.")

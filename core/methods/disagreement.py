@@ -43,6 +43,7 @@ def margin_disparity(logits: Tensor, adversary: Tensor, n: int, margin: float) -
 
 
 class MDDParams(TwoDomainParams):
+    norm: Norm = norm_field("separate")
     trade_off: float = Field(0.1, ge=0, le=10, description="Final weight λ of the reversed gradient; it ramps up from 0.")
     margin: float = Field(4.0, ge=1, le=20, description="Margin factor γ: how much agreeing on the source counts.")
     hidden: int = Field(128, ge=4, le=4096, description="Units in the adversary's hidden layer.")

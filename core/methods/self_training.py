@@ -52,6 +52,7 @@ def class_balance_loss(logits: Tensor) -> Tensor:
 
 
 class PseudoLabelParams(ConfidentParams):
+    norm: Norm = norm_field("separate")
     trade_off: float = Field(1.0, ge=0, le=10, description="Final weight λ of the pseudo-labels; it ramps up from 0.")
 
 

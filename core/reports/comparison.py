@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.experiment.settings import flat, method_title, question
+from core.experiment.settings import effective, field_title, method_title, question, titled
 from core.measures.accuracy import gain_interval
 from core.reports.doubts import doubts
 from core.reports.text import interval, percent, points
@@ -19,6 +19,7 @@ from core.runs import snapshots
 from core.runs.record import Record
 
 SAME = ("source", "target", "backbone")  # only runs that agree in these are ranked against each other
+TRAINED = ("budget", "shots", "start")  # where these differ, the ranking says so first
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ def _names(questions: list[dict[str, Any]]) -> list[str]:
     titles = [method_title(asked) for asked in questions]
     names = []
     for asked, name in zip(questions, titles, strict=True):
-        rivals = [flat(other) for other, same in zip(questions, titles, strict=True) if same == name]
-        mine = flat(asked)
-        differs = [path for path in mine if len({rival.get(path) for rival in rivals}) > 1]
-        settings = [f"{path.rsplit('.', 1)[-1].replace('_', ' ')} {mine[path]}" for path in differs if path != "shots"]
+        rivals = [titled(other) for other, same in zip(questions, titles, strict=True) if same == name]
+        mine = titled(asked)
+        differs = [title for title in mine if len({rival.get(title) for rival in rivals}) > 1 and title != field_title("shots")]
+        settings = [f"{title.rpartition(': ')[2].lower()} {mine[title]}" for title in differs]
         if asked.get("shots"):
             settings.append(f"{asked['shots']} target labels per class")
         names.append(f"{name} ({', '.join(settings)})" if settings else name)
@@ -116,7 +117,8 @@ def _names(questions: list[dict[str, Any]]) -> list[str]:
 
 
 def difference(first: Entry, second: Entry) -> Difference:
-    """How far the first lies above the second, and whether that is beyond chance.
+    """How far the first lies above the second, whether that is beyond chance, and, where it is not the difference of the accuracies
+    that are shown, why.
 
     With several common seeds, Student's interval of the differences seed by seed. With one, the score interval for pairs
     (`core.measures.accuracy.gain_interval`) on the held-out target samples that both runs kept: they are the same samples, since source,
@@ -130,7 +132,10 @@ def difference(first: Entry, second: Entry) -> Difference:
         right = _right_on_the_same(first.runs[common[0]], second.runs[common[0]])
         if right is not None:
             gain = gain_interval(right[1], right[0])
-            return Difference(gain.mean, gain.low, gain.high, gain.low > 0, f"on the same {len(right[0]):,} held-out samples")
+            rests_on, shown = f"on the same {len(right[0]):,} held-out samples", first.mean - second.mean
+            if points(shown) != points(gain.mean):
+                rests_on += f" that both kept; over all held-out samples {points(shown)}"
+            return Difference(gain.mean, gain.low, gain.high, gain.low > 0, rests_on)
     apart = min(_ends(first, "low")) > max(_ends(second, "high"))
     return Difference(first.mean - second.mean, None, None, apart, "by their own 95 % intervals, as they share no samples")
 
@@ -170,10 +175,27 @@ def winner(group: Group) -> Entry | None:
     return group.entries[0] if all(gap.resolved for _, gap in group.gaps) else None
 
 
+def unlike(group: Group) -> str | None:
+    """That the entries were not trained alike, and in what: budget, labelled target samples, start. None where they were."""
+    asked = [effective(next(iter(entry.runs.values())).experiment()) for entry in group.entries]
+    settings = [titled({name: one[name] for name in TRAINED if name in one}) for one in asked]
+    differs = []
+    for name in dict.fromkeys(name for one in settings for name in one):
+        values = [(entry.name, one[name]) for entry, one in zip(group.entries, settings, strict=True) if name in one]
+        if len({value for _, value in values}) > 1:
+            differs.append(f"{name.lower()}: {', '.join(f'{entry} {value}' for entry, value in values)}")
+    return f"Not like with like ({'; '.join(differs)}): what follows may be due to that." if differs else None
+
+
 def told(group: Group) -> list[str]:
-    """Who is best on this question, in plain sentences, the most important first; that it is not resolved where it is not."""
+    """Who is best on this question, in plain sentences; first that they were not trained alike, and that it is not resolved."""
     if not group.labelled:
         return ["The target has no labels, so these cannot be ranked."]
+    warning = unlike(group)
+    return [warning, *_ranked(group)] if warning else _ranked(group)
+
+
+def _ranked(group: Group) -> list[str]:
     best = group.entries[0]
     if not group.gaps:
         return [f"{best.name} reached {best.shown}.", "There is no other method or setting on this data and backbone to rank it against."]

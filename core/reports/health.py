@@ -65,7 +65,7 @@ def findings(adapt: Epochs, classes: int | None = None, linear: dict[str, Any] |
     before = adapt[0]["gauges"]
     checks = [
         _trained(linear),
-        _pull(trained),
+        _pull(trained, stood_still(adapt)),
         _discriminator(trained),
         _labelled(trained),
         _predictions(before, trained),
@@ -80,13 +80,21 @@ def nothing_aligned(adapt: Epochs) -> bool:
     """Whether no gradient of any alignment loss ever reached the features: λ = 0, or a method without such a loss."""
     trained = [epoch for epoch in adapt if epoch["number"] > 0]
     ratios = _series(trained, "gradient_ratio")
-    if _task_alone(trained):
+    if _task_alone(trained) or stood_still(adapt):
         return True
     if ratios:
         return max(ratios) < NOTHING
     # Methods whose updates take turns have no ratio; their alignment loss is exactly 0 when its weight is.
     losses = [epoch["losses"]["align"] for epoch in trained if "align" in epoch.get("losses", {})]
     return bool(losses) and not any(losses)
+
+
+def stood_still(adapt: Epochs) -> bool:
+    """Whether there was an alignment loss, and no feature moved: the backbone is the inputs themselves, or has nothing to train."""
+    if len(adapt) < 2 or not any("align" in epoch.get("losses", {}) for epoch in adapt):
+        return False
+    before, *later = (((epoch["measures"].get("mmd2"), epoch["gauges"].get("feature_norm"))) for epoch in adapt)
+    return None not in before and all(now == before for now in later)
 
 
 def _task_alone(trained: Epochs) -> bool:
@@ -115,10 +123,11 @@ def _series(trained: Epochs, name: str) -> list[float]:
     return [epoch["gauges"][name] for epoch in trained if epoch["gauges"].get(name) is not None]
 
 
-def _pull(trained: Epochs) -> Finding | None:
+def _pull(trained: Epochs, still: bool) -> Finding | None:
     ratios = _series(trained, "gradient_ratio")
     if nothing_aligned(trained):
         why = "this method has no alignment loss" if _task_alone(trained) else "the weight of the alignment is 0"
+        why = "the features are the inputs themselves, which nothing can move" if still else why
         return Finding("gradient_ratio", 0.0, "0", "bad", f"Nothing was aligned: {why}. Whatever changed comes from training on.")
     if not ratios:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.reports.doubts import Doubt, doubts, last_of
-from core.reports.health import collapsed, nothing_aligned
+from core.reports.health import collapsed, nothing_aligned, stood_still
 from core.reports.text import auc_value, fixed, interval, p_value, percent, points, times_out_of_100
 from core.runs.progress import PHASES
 from core.runs.record import Record
@@ -131,15 +131,19 @@ def _lines(first: str, *more: str) -> str:
     return f"{first}\n{' '.join(part for part in more if part)}"
 
 
+_JUDGED = "The network has learned from the source. Now what the method will be judged by is computed"
+WAITING = {
+    "queued": "This run waits for its turn.",
+    "features": "The frozen network is reading all samples once.",
+    "source": "The network is learning from the source.",
+    "adapt": "Adaptation is about to begin.",
+} | {phase: f"{_JUDGED}: {PHASES[phase]}." for phase in ("linear", "oracle", "joint", "continued")}
+
+
 def _waiting(epochs: Epochs, phase: str | None) -> str:
     """What is going on before adaptation: the phase that is given, or the one that the last line belongs to."""
     now = phase or (epochs[-1]["phase"] if epochs else "source")
-    nothing = "Nothing can be said about adaptation yet."
-    if now == "adapt":
-        return "Adaptation is about to begin. Nothing can be said about it yet."
-    if now == "source":
-        return f"The network is learning from the source. {nothing}"
-    return f"The network has learned from the source. Now what the method will be judged by is computed: {PHASES[now]}. {nothing}"
+    return f"{WAITING[now]} Nothing can be said about adaptation yet."
 
 
 def _outcome(who: str, m: dict[str, Any], trained_on: bool, idle: bool) -> str:
@@ -167,7 +171,9 @@ def _circumstances(adapt: Epochs) -> list[str]:
     """What needs no target labels to be said: whether anything was aligned (said first), a collapse, no shift to begin with."""
     if len(adapt) == 1:
         return [""]
-    said = ["Nothing was aligned." if nothing_aligned(adapt) else ""]
+    fixed_features = "Nothing was trained or aligned here but the last layer: the features cannot move."
+    nothing = fixed_features if stood_still(adapt) else "Nothing was aligned."
+    said = [nothing if nothing_aligned(adapt) else ""]
     before, after = (epoch["gauges"]["largest_class"] for epoch in (adapt[0], adapt[-1]))
     if collapsed(before, after):
         said.append(f"Collapse: {percent(after)} of the target is now predicted as one class, {percent(before)} before.")

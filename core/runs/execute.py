@@ -15,7 +15,7 @@ import torch
 from core import __version__, devices
 from core.domains.pair import load_pair
 from core.errors import InputError
-from core.experiment import Experiment, Phase
+from core.experiment import Experiment
 from core.runs import store
 from core.runs.control import Cancelled, Closed, Control
 from core.runs.progress import Progress
@@ -83,12 +83,21 @@ def execute(
             progress.finished(line, computed=False)
         note(message="")
 
-        def on_batch(phase: Phase, number: int, fraction: float) -> None:
+        def tell(is_due: bool) -> None:
             control.check()
-            if progress.within(phase, fraction):
+            if is_due:
                 note()
 
-        for epoch in train(experiment, device, store.ReferenceStore(), checkpoint, on_batch, pair):
+        computed = train(
+            experiment,
+            device,
+            store.ReferenceStore(),
+            checkpoint,
+            on_batch=lambda *told: tell(progress.within(*told)),
+            on_step=lambda *told: tell(progress.reads(*told)),
+            pair=pair,
+        )
+        for epoch in computed:
             _add(record, epoch)
             progress.finished(epoch.as_dict(), computed=epoch.checkpoint is not None)
             note()
@@ -176,6 +185,4 @@ def open_record(record: Writer, experiment: Experiment) -> None:
     try:
         record.open(experiment.canonical_json())
     except Timeout:
-        raise InputError(
-            "run", f"{record.id} is being computed by another process.", "Wait for it, or watch it on the Adapt page."
-        ) from None
+        raise InputError("run", "This run is being computed by another process.", "Wait for it, or watch it on the Adapt page.") from None

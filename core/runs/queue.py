@@ -26,7 +26,18 @@ class Executor(Protocol):
         ...
 
     def jobs(self) -> list[dict[str, Any]]:
-        """What is under way, in the order of arrival: ``id``, ``device``, ``method``, ``state`` (queued, running, pausing, paused)."""
+        """What is under way, in the order of arrival: ``id``, ``device``, ``method``, ``state`` (queued, running, pausing, paused).
+
+        ``place`` counts those that wait for a device, from 1; it is 0 for what is being computed.
+        """
+        ...
+
+    def next_place(self, device: str | None = None) -> int:
+        """The place that what is submitted next will have; 0 where nothing is under way, so that it begins at once."""
+        ...
+
+    def clear(self) -> None:
+        """Cancel all that waits; what is being computed goes on."""
         ...
 
     def events(self, timeout: float | None = None) -> Iterator[list[dict[str, Any]]]:

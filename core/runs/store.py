@@ -16,7 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from core.errors import InputError
-from core.experiment import MethodSpec, Phase
+from core.experiment import Experiment, MethodSpec, Phase
+from core.experiment.settings import decisive
 from core.home import home
 from core.runs.record import Record, Writer, read_metadata, write_bytes
 from core.training.checkpoint import Checkpoint, Reference
@@ -50,8 +51,8 @@ def find(run_id: str) -> Record:
     found = {path.name: path for root in (SHIPPED, runs_folder()) for path in root.glob(f"{run_id}*") if _ID.fullmatch(path.name)}
     records = [record for record in map(Record, found.values()) if record.exists]
     if len(records) != 1:
-        problem = "is not stored here" if not records else f"could be {len(records)} runs"
-        raise InputError("run", f"{run_id!r} {problem}.", "Launch its experiment again, or give the whole id of a stored run.")
+        problem = "This run is not stored here." if not records else f"This could be {len(records)} runs."
+        raise InputError("run", problem, "Launch its experiment again, or give the whole id of a stored run.")
     return records[0]
 
 
@@ -86,13 +87,21 @@ def finished(run_id: str) -> Record | None:
     return None
 
 
+def answered(experiment: Experiment) -> Record | None:
+    """The finished run of a question; of those that ship also one that differs only in how many samples it kept for its map."""
+    if found := finished(experiment.id):
+        return found
+    same = decisive(experiment.model_dump(mode="json"))
+    return next((r for r in shipped() if decisive(r.experiment()) == same), None)
+
+
 def delete(run_id: str) -> None:
     """Delete one of one's own runs; a running one is refused."""
     record = Record(runs_folder() / run_id)
     if not _ID.fullmatch(run_id) or not record.exists:
-        raise InputError("run", f"{run_id[:40]!r} is not one of your runs.", "Choose one from the list.")
+        raise InputError("run", "This is not one of your runs.", "Choose one from the list.")
     if record.locked():
-        raise InputError("run", f"{run_id} is being computed.", "Cancel it first.")
+        raise InputError("run", "This run is being computed.", "Cancel it first.")
     # Renamed first: nobody finds half a record, and a look at its lock puts nothing into the folder that is being emptied.
     gone = record.folder.with_name(f".{run_id}.{os.getpid()}.deleted")
     record.folder.rename(gone)

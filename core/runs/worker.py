@@ -6,6 +6,7 @@ A plain class without Streamlit. Pages give it experiments and ids, and get ids 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -102,7 +103,7 @@ class Worker:
         if job is None or not (job.control.cancelled or job.record.status()["state"] not in ACTIVE):
             return
         if not self._queue.changed.wait_for(lambda: self._queue.find(run_id) is not job, ENDING):
-            raise InputError("run", f"{run_id} is still being cancelled.", "Launch it again in a moment.")
+            raise InputError("run", "This run is still being cancelled.", "Launch it again in a moment.")
 
     def control(self, run_id: str, action: str) -> None:
         """``action`` is pause, step, resume or cancel; raises `InputError` for a run that is not under way here."""
@@ -114,15 +115,32 @@ class Worker:
                 self._drop(job, "cancelled", "Cancelled while waiting.")
                 return
         if job is None:
-            raise InputError("run", f"{run_id[:40]} is not running here.", "Launch it again; finished epochs are kept.")
+            raise InputError("run", "This run is not under way here.", "Launch it again; finished epochs are kept.")
         getattr(job.control, action)()
         self._queue.touch()
 
     def jobs(self) -> list[dict[str, Any]]:
-        """What is under way, in the order of arrival: ``id``, ``device``, ``state`` (queued, running, pausing, paused)."""
-        return [
-            {"id": job.id, "device": job.lane, "method": job.experiment.method.name, "state": job.shown_state} for job in self._queue.jobs()
-        ]
+        """What is under way, in the order of arrival."""
+        waiting: Counter[str] = Counter()
+        found = []
+        for job in self._queue.jobs():
+            waiting[job.lane] += job.state == "queued"
+            place = waiting[job.lane] if job.state == "queued" else 0
+            found.append({"id": job.id, "device": job.lane, "method": job.experiment.method.name, "state": job.shown_state, "place": place})
+        return found
+
+    def next_place(self, device: str | None = None) -> int:
+        """How many wait before whatever is submitted next, and it itself: 1 is the next one. 0 where nothing is under way."""
+        device = devices.choose(device)
+        there = [job for job in self._queue.jobs() if job.lane == device]
+        return 1 + sum(job.state == "queued" for job in there) if there else 0
+
+    def clear(self) -> None:
+        """Cancel all that waits; what is being computed goes on."""
+        with self._queue.changed:
+            for job in self._queue.jobs():
+                if job.state == "queued":
+                    self._drop(job, "cancelled", "Cancelled while waiting.")
 
     def events(self, timeout: float | None = None) -> Iterator[list[dict[str, Any]]]:
         """`jobs` now, and again after every change, notes of progress among them; after ``timeout`` seconds without one, too."""

@@ -24,6 +24,7 @@ from core.training.frozen import frozen_features
 
 EVALUATED = 5000  # held-out samples per domain that are looked at after each epoch, at most
 FEWEST = 4  # training samples of a domain: batch norm's variance of fewer says nothing
+OnRead = Callable[[int, int], None]  # told how many samples of how many are done
 MARGIN = 1.15  # the plane that is shown, in half-extents of the samples
 
 
@@ -145,16 +146,18 @@ class Data:
         spec = self.experiment.backbone
         return is_frozen(spec.name, spec.params)
 
-    def embedded(self, on_share: Callable[[float], None] | None = None, samples: int | None = None) -> Data:
+    def embedded(self, on_read: OnRead | None = None, samples: int | None = None) -> Data:
         """Where nothing of the backbone is trained, its features in the place of the inputs: they are computed once.
 
-        ``samples`` of each part stand for all of it in an estimate. ``on_share`` is told the fraction that is done.
+        ``samples`` of each part stand for all of it in an estimate. ``on_read`` is told how many samples of how many are done.
         """
         if not self.freezes:
             return self
-        inputs, held_out = self._features("source", self.source, self.pair.source, _half(on_share, 0), samples)
+        counts = [len(side.inputs) + len(side.held_out) for side in (self.source, self.target)]
+        first, second = (_counted(on_read, sum(counts[:i]), counts[i], sum(counts)) for i in range(2))
+        inputs, held_out = self._features("source", self.source, self.pair.source, first, samples)
         source = replace(self.source, inputs=inputs, held_out=held_out)
-        inputs, held_out = self._features("target", self.target, self.pair.target, _half(on_share, 1), samples)
+        inputs, held_out = self._features("target", self.target, self.pair.target, second, samples)
         return replace(self, source=source, target=replace(self.target, inputs=inputs, held_out=held_out), is_embedded=True)
 
     def _features(
@@ -221,9 +224,9 @@ def held_out_rows(pair: Pair, seed: int) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def _half(on_share: Callable[[float], None] | None, before: int) -> Callable[[float], None] | None:
-    """Who is told the share of one of two halves that is done, and tells that of the whole; ``before`` of them are done already."""
-    return None if on_share is None else lambda done: on_share((before + done) / 2)
+def _counted(on_read: OnRead | None, before: int, count: int, of: int) -> Callable[[float], None] | None:
+    """Who is told the share of ``count`` samples that is done, and tells how many of all ``of``; ``before`` of them are done already."""
+    return None if on_read is None else lambda share: on_read(before + round(share * count), of)
 
 
 def _shown(experiment: Experiment, rows: tuple[Tensor, Tensor]) -> int:

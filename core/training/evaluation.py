@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from core.measures.classifier import domain_probability
 from core.measures.scale import Scale
 from core.methods import Method
 from core.methods import Side as SideName
-from core.training.data import Data
+from core.training.data import Data, OnRead
 
+CHUNK = 512  # samples that pass through a network at once
 GRID = 64  # points a side at which a network of two-dimensional inputs is asked about the plane
 
 Measures = dict[str, float | None]
@@ -42,30 +44,36 @@ class Snapshot:
     plane: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def predict(method: Method, inputs: Tensor, side: SideName, chunk: int = 512) -> tuple[np.ndarray, np.ndarray]:
+def predict(method: Method, inputs: Tensor, side: SideName, chunk: int = CHUNK) -> tuple[np.ndarray, np.ndarray]:
     """Features and softmax probabilities of all inputs of one side, as float32 arrays; the method is in evaluation mode."""
     return _collected(method.infer(part, side) for part in inputs.split(chunk))
 
 
 @torch.inference_mode()
-def _collected(parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[np.ndarray, np.ndarray]:
-    """Features and softmax probabilities, from features and logits in parts."""
-    features, probabilities = [], []
+def _collected(parts: Iterable[tuple[Tensor, Tensor]], on_share: Callable[[int], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Features and softmax probabilities, from features and logits in parts; ``on_share`` is told how many samples there are so far."""
+    features, probabilities, done = [], [], 0
     for f, logits in parts:
         features.append(f)
         probabilities.append(logits.softmax(1))
+        done += len(f)
+        if on_share:
+            on_share(done)
     return torch.cat(features).cpu().numpy(), torch.cat(probabilities).cpu().numpy()
 
 
-def evaluate(data: Data, method: Method, scale: Scale | None = None) -> Evaluation:
+def evaluate(data: Data, method: Method, scale: Scale | None = None, on_read: OnRead | None = None) -> Evaluation:
     """One pass over the held-out samples of both domains.
 
-    ``scale`` is that of MMD²; where it is left out, these very features fix it.
+    ``scale`` is that of MMD²; where it is left out, these very features fix it. ``on_read`` is told how far it is.
     """
     method.eval()
     source, target, n = data.source, data.target, data.shown
-    source_features, source_probabilities = predict(method, source.held_out, "source")
-    target_features, target_probabilities = _collected(method.stream(target.held_out))
+    first, of = len(source.held_out), len(source.held_out) + len(target.held_out)
+    told = [on_read and partial(_told, on_read, before, of) for before in (0, first)]
+    parts = (method.infer(part, "source") for part in source.held_out.split(CHUNK))
+    source_features, source_probabilities = _collected(parts, told[0])
+    target_features, target_probabilities = _collected(method.stream(target.held_out), told[1])
     if scale is None:
         scale = Scale.of(*(features[:n][:MEASURED] for features in (source_features, target_features)))
     return Evaluation(
@@ -93,6 +101,8 @@ class Evaluator:
     before : Evaluation, optional
         What a network says that has not adapted yet: its features fix the scale of the run's MMD².
         None where nothing adapts, in the training of a reference; then there is no snapshot either.
+    on_read : callable, optional
+        Told how many of the held-out samples have been looked at.
     baseline : Evaluation, optional
         What the gain is over, ``before`` if it is left out: the source's network, trained on as long as the method has been in the end.
     """
@@ -103,11 +113,12 @@ class Evaluator:
         measure: Callable[[Evaluation], Measures] = measure_accuracy,
         before: Evaluation | None = None,
         baseline: Evaluation | None = None,
+        on_read: OnRead | None = None,
     ):
-        self.data, self.before, self.baseline, self._measure = data, before, baseline or before, measure
+        self.data, self.before, self.baseline, self._measure, self._on_read = data, before, baseline or before, measure, on_read
 
     def evaluate(self, method: Method) -> Evaluation:
-        return evaluate(self.data, method, self.before.scale if self.before else None)
+        return evaluate(self.data, method, self.before.scale if self.before else None, self._on_read)
 
     def measure(self, evaluation: Evaluation) -> tuple[Measures, Snapshot | None]:
         """All that is measured of it; MMD² and domain AUC look at the first `MEASURED` samples that are shown."""
@@ -134,6 +145,10 @@ def _gain(baseline: Evaluation, after: Evaluation) -> Measures:
     earlier, now = (e.target_probabilities.argmax(1) == after.target_labels for e in (baseline, after))
     gain = gain_interval(earlier, now)
     return {"source_only_target_accuracy": float(earlier.mean()), "gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high}
+
+
+def _told(on_read: OnRead, before: int, of: int, done: int) -> None:
+    on_read(before + done, of)
 
 
 def _grid(plane: np.ndarray) -> Tensor:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,7 @@ from core.measures.gauges import feature_gauges, prediction_gauges
 from core.methods import Method, Seen
 from core.training.build import make_method
 from core.training.checkpoint import Checkpoint, Line, Reference
-from core.training.data import Data, batch_plan, batches, held_back
+from core.training.data import Data, OnRead, batch_plan, batches, held_back
 from core.training.evaluation import Evaluator, Measures, Snapshot, evaluate, predict
 from core.training.linear import linear_line
 from core.training.updates import Rate, learn, make_optimizer
@@ -33,7 +33,10 @@ from core.training.updates import Rate, learn, make_optimizer
 PATIENCE = 3  # epochs without a gain after which training on labels ends
 GAIN = 0.01  # nats of cross-entropy on the samples held back that count as one
 
+# What a run does beside its batches: a phase begins, a frozen backbone reads all samples, a network those that are held out.
+Step = Literal["begins", "features", "held out"]
 OnBatch = Callable[[Phase, int, float], None]
+OnStep = Callable[[Phase, Step, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def train(
     on_batch: OnBatch | None = None,
     pair: Pair | None = None,
     measure: Callable[[Evaluation], Measures] = measure_all,
+    on_step: OnStep | None = None,
 ) -> Iterator[Epoch]:
     """Run an experiment, epoch by epoch.
 
@@ -80,12 +84,14 @@ def train(
     checkpoint : Checkpoint, optional
         Continue after it. On the CPU the rest equals an uninterrupted run bit for bit.
     on_batch : callable, optional
-        Told ``(phase, epoch, fraction)`` after each batch; an exception that it raises ends the run. Epoch 0 of the source
-        is the computing of a frozen backbone's features.
+        Told ``(phase, epoch, fraction)`` after each batch; an exception that it raises ends the run.
     pair : Pair, optional
         The experiment's data, where the caller has loaded them already.
     measure : callable, optional
         What is measured after each epoch of the adaptation, beside the gain: all registered measures, or a few where those are too slow.
+
+    on_step : callable, optional
+        Told ``(phase, step, done, of)`` of what is no batch: that a phase begins, and how many samples of how many were read in it.
 
     Yields
     ------
@@ -93,20 +99,22 @@ def train(
     """
     references = {} if references is None else references
     data = Data.of(experiment, pair or load_pair(*experiment.pair), device)
-    data = data.embedded(on_batch and (lambda share: on_batch("source", 0, share)))
+    data = data.embedded(on_step and partial(on_step, "source", "features"))
     phases = _phases(data)
     if checkpoint:
         at = phases.index(checkpoint.phase)
         for role in ("source", "continued"):  # adaptation rests on these networks, which may be stored no more
             if role in phases[:at]:
-                deque(_reference(data, role, references, None, on_batch), maxlen=0)
+                deque(_reference(data, role, references, None, on_batch, on_step), maxlen=0)
         phases = phases[at:]
     for phase in phases:
+        if on_step:
+            on_step(phase, "begins", 0, 0)
         resumed = checkpoint if checkpoint and checkpoint.phase == phase else None
         if phase == "adapt":
-            yield from _adaptation(data, references, resumed, on_batch, measure)
+            yield from _adaptation(data, references, resumed, on_batch, measure, on_step)
         else:
-            yield from _reference(data, phase, references, resumed, on_batch)
+            yield from _reference(data, phase, references, resumed, on_batch, on_step)
 
 
 def _phases(data: Data) -> list[Phase]:
@@ -116,7 +124,12 @@ def _phases(data: Data) -> list[Phase]:
 
 
 def _reference(
-    data: Data, role: Role, references: MutableMapping[str, Reference], resumed: Checkpoint | None, on_batch: OnBatch | None
+    data: Data,
+    role: Role,
+    references: MutableMapping[str, Reference],
+    resumed: Checkpoint | None,
+    on_batch: OnBatch | None,
+    on_step: OnStep | None = None,
 ) -> Iterator[Epoch]:
     """Train a network on labels alone and put it into ``references``; where it is there already, the epochs are read.
 
@@ -143,7 +156,7 @@ def _reference(
         method = make_method(data, "source-only", {}, "adapt", trained if experiment.start == "source-model" else None)
     else:
         method = make_method(data, "source-only" if role == "source" else role, {}, "reference")
-    yield from _fit(data, method, role, Evaluator(data), resumed, past, on_batch)
+    yield from _fit(data, method, role, Evaluator(data, on_read=_held_out(on_step, role)), resumed, past, on_batch)
     references[key] = Reference.of(method, past)
 
 
@@ -159,6 +172,7 @@ def _adaptation(
     resumed: Checkpoint | None,
     on_batch: OnBatch | None,
     measure: Callable[[Evaluation], Measures],
+    on_step: OnStep | None,
 ) -> Iterator[Epoch]:
     """Train the experiment's method. Epoch 0, without ``resumed``, is what the source-trained network says."""
     experiment, asked = data.experiment, data.experiment.method
@@ -166,10 +180,16 @@ def _adaptation(
     method = make_method(data, asked.name, asked.params, "adapt", trained if experiment.start == "source-model" else None)
     method.begin(data.seen(method.info))
     unadapted = method if method.info.instant else _source_network(data, references)
-    before = evaluate(data, unadapted)
-    baseline = evaluate(data, _source_network(data, references, "continued")) if experiment.has_continued else before
-    evaluator = Evaluator(data, measure, before, baseline)
+    told = _held_out(on_step, "adapt")
+    before = evaluate(data, unadapted, on_read=told)
+    baseline = evaluate(data, _source_network(data, references, "continued"), on_read=told) if experiment.has_continued else before
+    evaluator = Evaluator(data, measure, before, baseline, told)
     yield from _fit(data, method, "adapt", evaluator, resumed, list(resumed.past) if resumed else [], on_batch)
+
+
+def _held_out(on_step: OnStep | None, phase: Phase) -> OnRead | None:
+    """Who tells how many held-out samples have been looked at in a phase."""
+    return on_step and partial(on_step, phase, "held out")
 
 
 def _fit(

@@ -20,13 +20,13 @@ def _estimate(experiment_json: str, device: str) -> Estimate | str:
         return str(error)
 
 
-def box(experiment: Experiment) -> bool:
-    """Draw the box; False if the experiment cannot be run."""
+def box(experiment: Experiment) -> str | None:
+    """Draw the box; what stands against the run, if anything does."""
     device = devices.choose()
     found = _estimate(experiment.canonical_json(), device)
     if isinstance(found, str):
         st.error(literal(found), title="This cannot be run", icon=":material/error:")
-        return False
+        return found
     with st.container(border=True):
         st.caption(
             f"**{literal(devices.title(device))}** · about **{duration(found.seconds)}** for a new run, from 3 real batches  \n"
@@ -37,4 +37,4 @@ def box(experiment: Experiment) -> bool:
         )
         for warning in found.warnings:
             st.warning(warning, icon=":material/warning:")
-    return True
+    return None

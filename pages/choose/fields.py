@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, Protocol, get_args, get_origin
 
 import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from core.experiment.settings import field_title
 from pages.elements.link import bound
-
-LABELS = {
-    "shots": "Labelled target samples per class",
-    "joint": "Joint line",
-    "lr": "Learning rate",
-    "rate": "Learning rate of adaptation, as a multiple",
-    "norm": "Batch norm between the domains",
-    "least_updates": "Updates an epoch, at least",
-}
 
 
 class Titled(Protocol):
@@ -35,8 +27,10 @@ def titles(registry: Iterable[Titled]) -> dict[str, str]:
     return {entry.name: entry.title for entry in registry}
 
 
-def choose(label: str, options: dict[str, str], key: str, default: str, help: str | None = None) -> str:
-    """A bound selectbox over names shown by their titles. The URL holds the title."""
+def choose(
+    label: str, options: dict[str, str], key: str, default: str, help: str | None = None, follow: Callable[[], None] | None = None
+) -> str:
+    """A bound selectbox over names shown by their titles. The URL holds the title. ``follow`` is called when another is chosen."""
     return st.selectbox(
         label,
         list(options),
@@ -45,6 +39,7 @@ def choose(label: str, options: dict[str, str], key: str, default: str, help: st
         bind="query-params",
         format_func=options.__getitem__,
         help=help,
+        on_change=follow,
     )
 
 
@@ -63,7 +58,7 @@ def widgets(model: type[BaseModel], prefix: str, without: tuple[str, ...] = ()) 
 
 def field(name: str, info: FieldInfo, key: str, default: float | None = None) -> None:
     """One bound widget for one field of a model: its range and meaning come from the model, and its default unless one is given."""
-    label, help_text = LABELS.get(name) or name.replace("_", " ").capitalize(), info.description
+    label, help_text = field_title(name), info.description
     kind = info.annotation
     if get_origin(kind) is Literal:
         options = list(get_args(kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,11 +11,12 @@ from pydantic import BaseModel
 
 from core.backbones import BACKBONES
 from core.domains import DOMAINS, kind_of, own
-from core.domains.titles import domain_licence
+from core.domains.titles import domain_licence, own_names
 from core.errors import InputError
 from core.experiment import Budget, Experiment
+from core.experiment.fitting import SideName
 from core.methods import METHODS
-from pages.choose import catalogue, shifts, upload
+from pages.choose import catalogue, fit, shifts, upload
 from pages.choose.fields import choose, field, form, titles, widgets
 from pages.elements.glossary import words
 from pages.elements.text import literal
@@ -42,7 +44,7 @@ METHOD_TITLES = {info.name: info.title for info in catalogue.CHOICES}
 
 def domain_titles() -> dict[str, str]:
     """The domains to choose from: the registered ones, then the user's own data."""
-    return DOMAIN_TITLES | {OWN + entry.digest: entry.title for entry in own.entries()}
+    return DOMAIN_TITLES | {OWN + digest: name for digest, name in own_names().items()}
 
 
 def domain_spec(side: str) -> dict[str, Any]:
@@ -62,19 +64,28 @@ def _summary(spec: dict[str, Any]) -> str:
 
 
 def data() -> None:
-    """Source, target, and the shifts of each."""
-    upload.button()
+    """Source, target, and the shifts of each. What does not fit a new choice follows it."""
+    upload.button(lambda side: fit.follow(side, chosen, fill))
     known = domain_titles()
-    for side in ("source", "target"):
+    sides: tuple[SideName, SideName] = ("source", "target")
+    for side in sides:
         if st.session_state.get(side, DEFAULT[side]["name"]) not in known:
             st.session_state[side] = DEFAULT[side]["name"]  # own data that have been deleted
-        choose(side.capitalize(), known, side, DEFAULT[side]["name"], help=f"Where the {side} samples come from.")
+        choose(
+            side.capitalize(),
+            known,
+            side,
+            DEFAULT[side]["name"],
+            help=f"Where the {side} samples come from.",
+            follow=partial(fit.follow, side, chosen, fill),
+        )
         spec = domain_spec(side)
         kind = kind_of(spec["name"], spec["params"])
         st.caption(f"{_summary(spec)}  \n:small[Licence: {domain_licence(spec)}]")
         shifts.draw(side, spec, kind)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")
+    fit.said_followed()
 
 
 def backbone() -> None:
@@ -83,6 +94,7 @@ def backbone() -> None:
     st.caption(entry.summary)
     if "freeze" in entry.params.model_fields:
         st.caption(FROZEN[st.session_state.get(f"{entry.name}.freeze", entry.params().model_dump()["freeze"])])
+    fit.weights(chosen, fill)
     form(entry.params, entry.name, "Backbone settings")
 
 
@@ -102,9 +114,8 @@ def method(run: Callable[[Experiment], None]) -> None:
     if norm := cls.Params.model_fields.get("norm"):
         key = f"{info.name}.norm"
         field("norm", norm, key)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(NORMS[st.session_state[key]])
-            words("batch_norm")
+        st.caption(NORMS[st.session_state[key]])
+        words("batch_norm")
     form(cls.Params, info.name, "Hyper-parameters", without=("norm",))
     with st.expander("Formula and paper", key="formula", on_change="rerun") as part:
         if part.open:
@@ -152,11 +163,10 @@ def chosen() -> dict[str, Any]:
 
 
 def experiment() -> Experiment | None:
-    """The chosen experiment, or None with a message on the page."""
+    """The chosen experiment; None where it does not fit together, which `fit.problem` tells."""
     try:
         return Experiment.parse(chosen())
-    except InputError as error:
-        st.error(error.what + " " + error.remedy, title=f"This does not fit together: {error.where}", icon=":material/error:")
+    except InputError:
         return None
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
-from core.backbones import BACKBONES
 from core.domains import own
 from core.domains.examples import SAMPLE_FILES
 from core.domains.reading import Given, Options, Reading, Refusal, read
+from core.domains.titles import own_names
 from core.errors import InputError
+from core.experiment.fitting import SideName
 from pages.choose import shifts, upload_check, upload_options
 from pages.elements.text import literal
 
@@ -19,21 +20,21 @@ LARGEST = 200  # megabytes that a browser may send; larger files are read from t
 KEEP = "As it is now"
 
 
-def button() -> None:
-    """The button that opens the dialog."""
+def button(follow: Callable[[SideName], None]) -> None:
+    """The button that opens the dialog; ``follow`` is told which side got data of their own."""
     if st.button(
         "Your own data", key="open_upload", icon=":material/upload:", help="Pictures, tables, texts, sounds or arrays of your own."
     ):
         st.session_state.pop("upload", None)
-        _dialog()
+        _dialog(follow)
 
 
 @st.dialog("Your own data", width="large", icon=":material/upload:")
-def _dialog() -> None:
-    files()
+def _dialog(follow: Callable[[SideName], None]) -> None:
+    files(follow)
 
 
-def files() -> None:
+def files(follow: Callable[[SideName], None]) -> None:
     """What stands in the dialog: where files are given, what they hold or why they cannot be used, and how they are read."""
     given = st.file_uploader(
         "A zip of pictures or WAV files in class folders, a CSV or Parquet table, texts in a CSV, an .npz or svmlight file",
@@ -52,7 +53,7 @@ def files() -> None:
     if isinstance(found, Refusal):
         _refused(found)
     else:
-        _check(found, ", ".join(file.name for file in given))
+        _check(found, ", ".join(file.name for file in given), follow)
 
 
 def _refused(refusal: Refusal) -> None:
@@ -110,7 +111,7 @@ def _stamp() -> str:
     return f"{hash(tuple(state['ids']))}_{state['times']}"
 
 
-def _check(reading: Reading, source: str) -> None:
+def _check(reading: Reading, source: str, follow: Callable[[SideName], None]) -> None:
     names = [p.name for p in reading.populations]
     labelled = [p.name for p in reading.populations if p.labels is not None]
     stamp = str(hash(tuple(st.session_state["upload"]["ids"])))
@@ -127,7 +128,7 @@ def _check(reading: Reading, source: str) -> None:
             icon=":material/check:",
             key="upload_use",
             on_click=_use,
-            args=(reading, source, {"source": first, "target": second}),
+            args=(reading, source, {"source": first, "target": second}, follow),
             disabled=first == second == KEEP,
         )
         st.caption(f"Stores {literal(', '.join(names))} in {literal(str(own.folder()))}.")
@@ -139,8 +140,8 @@ def _check(reading: Reading, source: str) -> None:
         st.rerun()
 
 
-def _use(reading: Reading, source: str, chosen: dict[str, str]) -> None:
-    """Store every domain, and choose two of them."""
+def _use(reading: Reading, source: str, chosen: dict[str, str], follow: Callable[[SideName], None]) -> None:
+    """Store every domain, and choose two of them; the rest of the question follows."""
     try:
         stored = {entry.name: entry for entry in own.keep(reading, source)}
     except InputError as error:
@@ -151,9 +152,8 @@ def _use(reading: Reading, source: str, chosen: dict[str, str]) -> None:
         if name != KEEP:
             state[side] = f"own:{stored[name].digest}"
             state.update(shifts.values(side, []))
-    if "backbone" in state and reading.kind not in BACKBONES.get(state["backbone"]).kinds:
-        state["backbone"] = next((b.name for b in BACKBONES if reading.kind in b.kinds), state["backbone"])
     state.pop("upload", None)
+    follow("target" if chosen["source"] == KEEP else "source")
 
 
 def _samples() -> None:
@@ -177,12 +177,14 @@ def _stored() -> None:
     if not stored:
         return
     st.markdown(f"**On this machine now: {len(stored)} data sets, {sum(entry.bytes for entry in stored) / 1e6:,.1f} MB**")
+    names = own_names()
     for entry in stored:
         with st.container(horizontal=True, vertical_alignment="center", key=f"stored_{entry.digest}"):
             st.button("Delete", key=f"delete_{entry.digest}", icon=":material/delete:", on_click=_delete, args=(entry.digest,))
             labels = f"{len(entry.class_names)} classes" if entry.counts else "no labels"
             st.caption(
-                f"**{literal(entry.title)}** · {entry.n:,} samples, {labels}, {entry.bytes / 1e6:,.1f} MB · from {literal(entry.source)}"
+                f"**{literal(names[entry.digest])}** · {entry.n:,} samples, {labels}, {entry.bytes / 1e6:,.1f} MB "
+                f"· from {literal(entry.source)}"
             )
 
 

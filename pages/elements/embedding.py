@@ -44,6 +44,7 @@ def embedding(
     follow: bool = False,
     height: int = 420,
     export: bool = False,
+    perform: bool = False,
 ) -> Chosen:
     """Show the map at ``address`` and keep zoom, colouring, filters, selection and epoch while its data grow.
 
@@ -69,6 +70,8 @@ def embedding(
         Height of one map in CSS pixels, without title, caption and controls.
     export : bool
         The server can write a script for this map, and judge its quality.
+    perform : bool
+        Run once through all epochs, from the first to the last, unless the reader wants no motion or the link names an epoch.
     """
     mount = {
         "key": key,
@@ -82,6 +85,7 @@ def embedding(
         "follow": follow,
         "height": height,
         "export": export,
+        "perform": perform,
     }
     state = _component(key=f"{key}_{of}", data=json.dumps(mount), on_epoch_change=_quiet, on_selection_change=_quiet)
     # Until the user has chosen anything, what the element began with.

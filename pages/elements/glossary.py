@@ -9,14 +9,22 @@ from core.measures import MEASURES
 
 
 def words(*names: str, label: str = "What is this?") -> None:
-    """A button that opens meaning, formula, reference and limits of some numbers, as they are written beside their code."""
-    with st.popover(label, icon=":material/help:", type="tertiary", wrap=False):
+    """Opens meaning, formula, reference and limits of some numbers, as they are written beside their code.
+
+    It opens in place and pushes what is below it down: a layer over the page would hide the number that it explains.
+    """
+    with st.expander(label, icon=":material/help:", type="compact"):
         for name in names:
-            entry = MEASURES.get(name)
-            st.markdown(f"**{entry.title}.** {entry.meaning}")
-            for part in entry.formula.split(r",\quad"):  # one below the other: a popover is narrow
-                st.latex(part)
-            st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.source}")
+            meaning(name)
+
+
+def meaning(name: str) -> None:
+    """What one number means."""
+    entry = MEASURES.get(name)
+    st.markdown(f"**{entry.title}.** {entry.meaning}")
+    for part in entry.formula.split(r",\quad"):  # one below the other: the place is narrow
+        st.latex(part)
+    st.caption(f"**Limits.** {entry.limits}\n\n**Source.** {entry.source}")
 
 
 def tile(name: str, value: str, beside: str) -> None:

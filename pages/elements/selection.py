@@ -8,32 +8,28 @@ import streamlit as st
 from core.figures import tables
 from core.maps.data import MapData
 from core.reports.selection import Selection, summarise
-from core.reports.text import fixed, percent
+from core.reports.text import percent
 from pages.elements import samples
 from pages.elements.chart import chart
 from pages.elements.text import literal
 from pages.elements.theme import dark
 
 THUMBNAILS = 24
+NUMBERED = 10  # selected points whose trails carry a number, as in assets/embedding/overlay.js
 
 
 def show(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
-    """Draw a panel on the selected samples at the ``frame``-th epoch; how to select, where there are none."""
-    with st.container(key=f"selection_{key}"):
-        if len(indices) == 0:
-            st.caption(
-                "Select points to see what they are: press L and draw around them, hold Shift and drag a box, or click. "
-                "Shift adds, Alt removes, Escape clears."
-            )
-            return
+    """Draw a panel on the selected samples at the ``frame``-th epoch; how to select is said by the map."""
+    if len(indices) == 0:
+        return
+    with st.container(border=True, key=f"selection_{key}"):
         found = summarise(data, frame, indices)
-        with st.container(border=True):
-            st.markdown(f"**{len(indices):,} selected: {found.source:,} source ●, {found.target:,} target ▲**")
-            _numbers(found)
-            st.caption(literal(_classes(found)))
-            _samples(data, frame, indices, key)
-            if found.confusion is not None:
-                _confusion(data, frame, indices, found.confusion, key)
+        st.markdown(f"**{len(indices):,} selected: {found.source:,} source ●, {found.target:,} target ▲**")
+        _numbers(found)
+        st.caption(literal(_classes(found)))
+        _samples(data, frame, indices, key)
+        if found.confusion is not None:
+            _confusion(data, frame, indices, found.confusion, key)
 
 
 def _numbers(found: Selection) -> None:
@@ -58,15 +54,15 @@ def _classes(found: Selection) -> str:
 def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
     # Target samples first: they are what adaptation is about.
     shown = indices[np.argsort(data.domain[indices] == 0, kind="stable")][:THUMBNAILS]
-    names = np.array([*data.class_names, "?"], dtype=object)
-
-    def caption(i: int) -> str:
-        true = f"{'▲' if data.domain[i] else '●'} {names[data.labels[i]]}"
-        return f"{true} → {names[data.predictions[frame][i]]} ({fixed(data.confidence[frame][i], 2)})" if data.judged else true
-
-    captions = [caption(i) for i in shown]
-    samples.show(data, shown, captions, key=f"selected_{key}", width=64)
-    said = "True class → prediction (confidence)" if data.judged else "True class"
+    if not data.judged:
+        names = np.array([*data.class_names, "?"], dtype=object)
+        captions = [f"{'▲' if data.domain[i] else '●'} {names[data.labels[i]]}" for i in shown]
+        samples.show(data, shown, captions, key=f"selected_{key}", width=64)
+        said = "True class"
+    else:
+        numbers = np.searchsorted(indices, shown) + 1 if len(indices) <= NUMBERED else None
+        samples.judged(data, shown, data.class_names, f"selected_{key}", frame, numbers)
+        said = "True class, then prediction before → now" + ("" if numbers is None else "; the number is that of its trail on the map")
     st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
 
 

@@ -16,11 +16,14 @@ HIDDEN = "Blind hides what rests on target labels."
 
 
 def switch() -> None:
-    """Draw the switch, and say what it hides. The router does this, so that it is one switch on every page."""
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="blind_row"):
-        said = st.container(width="content")
-        if st.toggle("Blind", key=bound("blind", ["true", "false"]), bind="query-params", help=HELP):
-            said.caption(HIDDEN)
+    """Draw the switch. The router does this, so that it is one switch on every page."""
+    st.toggle("Blind", key=bound("blind", ["true", "false"]), bind="query-params", help=HELP, width="content")
+
+
+def say() -> None:
+    """Say what the switch hides, where it is on."""
+    if on():
+        st.caption(HIDDEN)
 
 
 def on() -> bool:

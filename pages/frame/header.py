@@ -9,49 +9,25 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from core.domains.titles import domain_title
-from core.experiment.settings import method_title
-from core.runs.worker import worker
-from pages.choose import picker
+from core.experiment.settings import backbone_title, method_title, pair_title, run_title, slug
 from pages.elements.text import literal
-
-
-def run_title(experiment: dict[str, Any]) -> str:
-    source, target = (domain_title(experiment[side]) for side in ("source", "target"))
-    return f"{method_title(experiment)} · {source} → {target} · seed {experiment['seed']}"
+from pages.frame import queue
 
 
 def chips(experiment: dict[str, Any], run_id: str | None = None, ask_only: bool = False) -> None:
     """Source → target, backbone, method, seed, the queue, and sharing; ``ask_only`` shows the data alone."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
         st.badge(
-            literal(f"{domain_title(experiment['source'])} → {domain_title(experiment['target'])}"),
+            literal(pair_title(experiment)),
             icon=":material/compare_arrows:",
             color="gray",
         )
         if not ask_only:
-            st.badge(picker.BACKBONE_TITLES[experiment["backbone"]["name"]], icon=":material/hub:", color="gray")
+            st.badge(backbone_title(experiment), icon=":material/hub:", color="gray")
             st.badge(method_title(experiment), icon=":material/auto_fix_high:", color="gray")
-            st.badge(f"seed {experiment['seed']}", icon=":material/casino:", color="gray")
-        queue_badge()
+            st.badge(f"seed {experiment.get('seed', 0)}", icon=":material/casino:", color="gray")
+        queue.button()
         share(experiment, run_id)
-
-
-def queue_badge() -> None:
-    jobs = worker().jobs()
-    if jobs:
-        waiting = sum(job["state"] == "queued" for job in jobs)
-        busy = len(jobs) - waiting
-        st.badge(f"{jobs[0]['device']}: {busy} running, {waiting} waiting", icon=":material/memory:", color="blue")
-    else:
-        st.badge(f"{best_device()}: idle", icon=":material/memory:", color="gray", help="Nothing is being computed on this server.")
-
-
-@st.cache_data(show_spinner=False)
-def best_device() -> str:
-    from core import devices
-
-    return devices.available()[0]
 
 
 def share(experiment: dict[str, Any], run_id: str | None) -> None:
@@ -60,11 +36,11 @@ def share(experiment: dict[str, Any], run_id: str | None) -> None:
         st.markdown("**Link.** Opens this page with the same choices and the same run.")
         st.code(_link(run_id), language=None, wrap_lines=True)
         st.markdown("**Command.** Repeats the run without a browser, with the file below.")
-        st.code(f"uv run python -m core run {shlex.quote(_file(run_id))}", language="bash", wrap_lines=True)
+        st.code(f"uv run python -m core run {shlex.quote(_file(experiment))}", language="bash", wrap_lines=True)
         st.download_button(
             "Experiment as JSON",
             json.dumps(experiment, indent=2, sort_keys=True),
-            _file(run_id),
+            _file(experiment),
             "application/json",
             icon=":material/download:",
             on_click="ignore",
@@ -72,8 +48,8 @@ def share(experiment: dict[str, Any], run_id: str | None) -> None:
         )
 
 
-def _file(run_id: str | None) -> str:
-    return f"shiftscope-{run_id or 'experiment'}.json"
+def _file(experiment: dict[str, Any]) -> str:
+    return f"{slug(run_title(experiment))}.json"
 
 
 def _link(run_id: str | None) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.domains.titles import domain_title
-from core.experiment.settings import effective, flat
+from core.domains.titles import distinct
+from core.experiment.settings import backbone_title, effective, pair_title, titled
 from core.measures import MEASURES, Measure
 from core.measures.accuracy import gap_closed
 from core.reports.comparison import Group, told, winner
@@ -16,22 +16,25 @@ from core.reports.doubts import last_of
 from core.reports.measure_text import interval_of, written
 from core.reports.transfer import transfer_report
 from core.reports.verdict import linear_accuracy, oracle_accuracy, separate
+from core.runs.notes import note
 from core.runs.record import Record
-from pages.choose import picker
 from pages.elements.glossary import words
 from pages.elements.text import literal
 from pages.frame import blind
 
 
-def names(found: list[Group], chosen: list[str]) -> dict[str, str]:
-    """Run → a name that is short, and different for each of the chosen runs."""
-    named, seeds = {}, {}
+def names(found: list[Group]) -> dict[str, str]:
+    """Run → a name that is short, and different for each run: its own where it was given one, or else its method and what sets it apart."""
+    short, long = {}, {}
     for group in found:
+        pair = pair_title(group.experiment)
         for entry in group.entries:
             for seed, run in entry.runs.items():
-                named[run.id], seeds[run.id] = entry.name, (seed, len(entry.runs) > 1)
-    shown = {run_id: name + (f", seed {seeds[run_id][0]}" if seeds[run_id][1] else "") for run_id, name in named.items()}
-    return {run_id: name if list(shown.values()).count(name) == 1 else f"{name} {run_id[:4]}" for run_id, name in shown.items()}
+                name = entry.name + (f", seed {seed}" if len(entry.runs) > 1 else "")
+                short[run.id] = note(run).name or name
+                long[run.id] = f"{short[run.id]}, {pair}", float(run.status().get("started", 0.0))
+    alone = {run_id for run_id, name in short.items() if list(short.values()).count(name) == 1}
+    return {run_id: short[run_id] if run_id in alone else name for run_id, name in distinct(long).items()}
 
 
 def verdicts(found: list[Group]) -> None:
@@ -45,8 +48,7 @@ def verdicts(found: list[Group]) -> None:
     st.markdown(f"These runs answer {len(found)} different questions, so each is judged by itself.")
     for group in found:
         asked = group.experiment
-        pair = " → ".join(domain_title(asked[side]) for side in ("source", "target"))
-        st.markdown(f"- {literal(pair)}, {literal(picker.BACKBONE_TITLES[asked['backbone']['name']])}: {_said(group)}")
+        st.markdown(f"- {literal(pair_title(asked))}, {literal(backbone_title(asked))}: {_said(group)}")
 
 
 def _said(group: Group) -> str:
@@ -165,7 +167,7 @@ def _best(found: list[Group]) -> dict[str, set[str]]:
 
 def settings(experiments: dict[str, dict[str, Any]]) -> None:
     """The settings in which the runs differ, of those that had an effect."""
-    shown = {name: flat(effective(experiment)) for name, experiment in experiments.items()}
+    shown = {name: titled(effective(experiment)) for name, experiment in experiments.items()}
     fields = list(dict.fromkeys(field for values in shown.values() for field in values))
     rows = [{"setting": field, **{name: values.get(field, "–") for name, values in shown.items()}} for field in fields]
     rows = [row for row in rows if len({row[name] for name in shown}) > 1]

@@ -13,6 +13,7 @@ from core.runs.progress import PHASES
 from core.runs.record import Record
 from core.runs.worker import worker
 from pages.elements.text import literal
+from pages.run import annotation
 
 COLOURS: dict[str, Literal["gray", "blue", "orange", "green", "red"]] = {
     "queued": "gray",
@@ -49,9 +50,9 @@ def _resume(record: Record) -> None:
         st.session_state["refused"] = error
 
 
-def show(record: Record, state: str, here: bool, status: dict[str, Any]) -> None:
-    """State, progress, time left, and the buttons that apply."""
-    facts = status.get("progress") or {}
+def show(record: Record, job: dict[str, Any] | None, status: dict[str, Any]) -> None:
+    """State, progress, time left, and the buttons that apply. ``job`` is what the worker says of a run that is under way here."""
+    facts, here, state = status.get("progress") or {}, job is not None, job["state"] if job else status["state"]
     with st.container(horizontal=True, vertical_alignment="center", key="controls"):
         st.badge(state, color=COLOURS[state], icon=":material/fiber_manual_record:")
         if state in ("running", "pausing") and here:
@@ -74,22 +75,36 @@ def show(record: Record, state: str, here: bool, status: dict[str, Any]) -> None
                 args=(record,),
                 help="Goes on after the last finished epoch.",
             )
-        st.caption(_progress(state, status, facts))
+        annotation.button(record)
+        st.caption(_progress(state, status, facts, job["place"] if job else 0))
     if state in ("running", "pausing", "paused", "queued"):
         st.progress(min(max(facts.get("fraction", 0.0), 0.0), 1.0))
 
 
-def _progress(state: str, status: dict[str, Any], facts: dict[str, Any]) -> str:
-    phase = PHASES.get(facts.get("phase", ""), "")
+def _progress(state: str, status: dict[str, Any], facts: dict[str, Any], place: int) -> str:
+    if place:
+        return f"Number {place} in the queue. It begins by itself; the button above opens the queue."
     parts = [f"on {status['device_title']}" if status.get("device_title") else ""]
     if state in ("running", "pausing", "paused") and facts:
-        most = "at most " if facts.get("at_most") else ""
-        parts.insert(0, f"{phase}, epoch {facts['epoch']} of {most}{facts['of']} done{_updates(status, facts)}")
+        parts.insert(0, _now(status, facts))
         if facts.get("remaining") is not None and state != "paused":
             parts.append(f"about {duration(facts['remaining'])} left")
     elif status.get("seconds"):
         parts.append(duration(status["seconds"]))
     return literal(" · ".join([part for part in (status.get("message"), *parts) if part]))
+
+
+def _now(status: dict[str, Any], facts: dict[str, Any]) -> str:
+    """The phase that is going on and how far it is: its epochs, and the samples that it reads meanwhile."""
+    read = ""
+    if samples := facts.get("samples"):
+        left = "" if facts["left"] is None else f", {duration(facts['left'])} for the rest of them"
+        read = f"{samples[0]:,} of {samples[1]:,} samples{left}"
+        if facts["step"] == "features":
+            return f"{PHASES['features']}: {read}"
+    most = "at most " if facts.get("at_most") else ""
+    epochs = f"{PHASES[facts['phase']]}, epoch {facts['epoch']} of {most}{facts['of']} done{_updates(status, facts)}"
+    return f"{epochs}; looking at held-out samples, {read}" if read else epochs
 
 
 def _updates(status: dict[str, Any], facts: dict[str, Any]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
+import numpy as np
 import streamlit as st
 
 from core.errors import InputError
@@ -27,6 +30,7 @@ MEANINGS = {
     "It is fitted on the points shown, so it exaggerates a small shift.",
 }
 LAYOUTS: dict[str, Literal["pair", "single"]] = {"Side by side": "pair", "One map": "single"}
+HEIGHT, PICTURE = 400, 530  # of one map in pixels; where it is the page's picture
 POLL = 1.0  # seconds between two looks at a UMAP map that is being computed
 HELP = (
     "PCA is instant. UMAP shows neighbourhoods; it is computed when the run is finished. "
@@ -34,21 +38,68 @@ HELP = (
 )
 
 
-def fragment(record: Record, *, key: str) -> None:
-    """The map as a fragment, which looks again by itself while its UMAP is being computed."""
+def fragment(record: Record, *, key: str, beside: Callable[[Callable[[], None] | None], None] | None = None) -> None:
+    """The map as a fragment, which looks again by itself while its UMAP is being computed.
+
+    What is selected on the map is answered beside it. With ``beside``, which draws what stands there and is given that answer (None
+    where nothing is selected), the map is the picture of its page: larger, one instead of two, and it moves once by itself.
+    """
     awaited = _is_awaited(record)
 
     def draw() -> None:
-        _panel(record, key=key)
+        with st.container(key=f"beside_{key}"):
+            with st.container(key=f"map_{key}"):
+                shown = _panel(record, key, picture=beside is not None)
+            answer = partial(selection.show, *shown, key=key) if shown is not None and len(shown[2]) else None
+            if draw_beside := partial(beside, answer) if beside else answer:
+                with st.container(key=f"answer_{key}"):
+                    draw_beside()
         if _is_awaited(record) != awaited:
             st.rerun()  # starts or ends the timer
 
     st.fragment(draw, run_every=POLL if awaited else None, key=f"{key}_fragment")()
 
 
-def _panel(record: Record, *, key: str, height: int = 400) -> None:
-    """Draw a run's map and answer what is selected on it."""
+def _panel(record: Record, key: str, picture: bool) -> tuple[MapData, int, np.ndarray] | None:
+    """Draw a run's map; what it shows, at which of its epochs, and which of its points are selected. None where there is no map yet."""
     epoch, marked = _from_link(record)
+    above, controls = (st.container(), st.container()) if picture else reversed((st.container(), st.container()))
+    with controls:
+        asked, layout = _choices(record, "One map" if picture else "Side by side")
+        kind, note = (asked, "") if asked != "umap" else _umap(record)
+    data = run_map.run_map(record, kind)
+    with above:
+        if data is None:
+            st.info("The map appears when the source model is trained.", icon=":material/scatter_plot:")
+            return None
+        running = record.status()["state"] in ACTIVE
+        chosen = embedding(
+            routes.address_of(record, kind),
+            key=key,
+            of=record.id,
+            version=data.version,
+            mode=LAYOUTS[layout],
+            alt=f"Two-dimensional {TITLES[kind]} map of source and target features before and after adaptation. {data.captions[-1]}.",
+            epoch=epoch,
+            selection=marked,
+            run=record.id if running else None,
+            follow=running,
+            height=PICTURE if picture else HEIGHT,
+            export=True,
+            perform=picture,
+        )
+    _to_link(chosen)
+    with controls if picture else above:
+        st.caption(f"{note}{MEANINGS[kind]} {_limits(record, kind)}")
+        # The nearest one: a long run has no picture of every epoch.
+        epoch = data.epochs[-1] if chosen.epoch is None else chosen.epoch
+        frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - epoch))
+        _table(data, frame, key)
+    return data, frame, read_selection(chosen.selection, len(data.domain))
+
+
+def _choices(record: Record, default: str) -> tuple[run_map.Kind, str]:
+    """Which projection, and how it is laid out."""
     kinds = sorted(run_map.kinds(record), key=list(TITLES).index)
     options = [TITLES[kind] for kind in kinds]
     for name, allowed in (("map", options), ("layout", list(LAYOUTS))):
@@ -68,44 +119,20 @@ def _panel(record: Record, *, key: str, height: int = 400) -> None:
         layout = st.segmented_control(
             "Layout",
             list(LAYOUTS),
-            default="Side by side",
+            default=default,
             key=bound("layout", LAYOUTS),
             bind="query-params",
             label_visibility="collapsed",
             required=True,
         )
-    asked = kinds[options.index(title)]
-    kind, note = (asked, "") if asked != "umap" else _umap(record)
-    data = run_map.run_map(record, kind)
-    if data is None:
-        st.info("The map appears when the source model is trained.", icon=":material/scatter_plot:")
-        return
-    running = record.status()["state"] in ACTIVE
-    chosen = embedding(
-        routes.address_of(record, kind),
-        key=key,
-        of=record.id,
-        version=data.version,
-        mode=LAYOUTS[layout],
-        alt=f"Two-dimensional {TITLES[kind]} map of source and target features before and after adaptation. {data.captions[-1]}.",
-        epoch=epoch,
-        selection=marked,
-        run=record.id if running else None,
-        follow=running,
-        height=height,
-        export=True,
-    )
-    _to_link(chosen)
+    return kinds[options.index(title)], layout
+
+
+def _limits(record: Record, kind: run_map.Kind) -> str:
     dimensions = snapshots.dimensions(record)
-    limits = f"A 2-D map cannot show all of a {dimensions}-dimensional space: trust the AUC under it more."
     if kind != "umap" and dimensions <= 2:
-        limits = "The features have no more than two dimensions: the map shows all of them."
-    st.caption(f"{note}{MEANINGS[kind]} {limits}")
-    # The nearest one: a long run has no picture of every epoch.
-    epoch = data.epochs[-1] if chosen.epoch is None else chosen.epoch
-    frame = min(range(len(data.epochs)), key=lambda i: abs(data.epochs[i] - epoch))
-    selection.show(data, frame, read_selection(chosen.selection, len(data.domain)), key=key)
-    _table(data, frame, key)
+        return "The features have no more than two dimensions: the map shows all of them."
+    return f"A 2-D map cannot show all of a {dimensions}-dimensional space: trust the AUC under it more."
 
 
 def _is_awaited(record: Record) -> bool:

@@ -9,14 +9,14 @@ import streamlit as st
 from core.experiment.settings import method_title
 from core.figures import curves
 from core.measures import MEASURED, MEASURES, in_runs
-from core.reports import scaling
+from core.reports import scaling, story
 from core.reports.measure_text import interval_of
 from core.reports.text import auc_value, auc_words, fixed, p_value, percent, points, short_p
 from core.reports.verdict import linear_accuracy, oracle_accuracy, verdict
 from core.runs.progress import PHASES
-from core.runs.record import Record
+from core.runs.record import ACTIVE, Record
 from pages.elements.chart import chart
-from pages.elements.glossary import words
+from pages.elements.glossary import meaning, words
 from pages.elements.link import bound
 from pages.elements.theme import dark
 
@@ -25,8 +25,12 @@ THUMBNAILS = 12
 
 def headline(record: Record) -> None:
     """The verdict: its first line in everyday words, the numbers below."""
-    phase = (record.status().get("progress") or {}).get("phase")
+    status = record.status()
+    facts = status.get("progress") or {}
+    phase = "queued" if status["state"] == "queued" else "features" if facts.get("step") == "features" else facts.get("phase")
     first, _, more = verdict(method_title(record.experiment()), record.epochs(), record.blind, phase).partition("\n")
+    if status["state"] in ACTIVE and phase == "adapt" and facts["epoch"]:
+        first = f"{PHASES[phase]} goes on, epoch {facts['epoch']} of {facts['of']}. So far: {first}"
     steps = scaling.parts(record)
     with st.container():  # one element, however many lines: what stands below keeps its place, and is not mounted anew
         st.markdown(f"#### {first}")
@@ -35,39 +39,73 @@ def headline(record: Record) -> None:
                 st.markdown(text)
 
 
+def in_short(record: Record) -> None:
+    """The verdict in two tiers: what everybody asks for, large, and below it one sentence on whether that is the method's doing."""
+    first, _, more = verdict(method_title(record.experiment()), record.epochs(), record.blind).partition("\n")
+    with st.container(key="verdict", gap="xsmall"):
+        st.header(story.in_short(record), anchor=False)
+        st.markdown(first)
+        with st.expander("What this rests on, in numbers", type="compact", icon=":material/functions:"):
+            st.markdown(more)
+
+
 def tiles(record: Record) -> None:
-    """Target accuracy, gain, MMD² and domain AUC of the last epoch; each says what it is made of."""
+    """Target accuracy, gain, MMD² and domain AUC of the last epoch; each opens what it means, below all four."""
     adapt = record.phase("adapt")
-    with st.container(horizontal=True, key="tiles"):
-        if adapt:
-            first, last = adapt[0]["measures"], adapt[-1]["measures"]
-            accuracy, gain = MEASURES.get("target_accuracy"), MEASURES.get("gain")
-            hidden, why = ("hidden", "blind") if record.blind else ("unknown", "no target labels")
-            known = last.get("target_accuracy")
-            _tile("Target accuracy", hidden if known is None else percent(known), interval_of(accuracy, last) or why)
-            known = last.get("gain")
-            _tile("Gain over source-only", None if known is None else f"{points(known)} points", interval_of(gain, last) or why)
-            _tile("MMD²", fixed(last["mmd2"], 4), f"from {fixed(first['mmd2'], 4)} · {short_p(last['mmd2_p'])}", p_value(last["mmd2_p"]))
-            ends = auc_words(last["domain_auc_low"], last["domain_auc_high"])
-            _tile("Domain AUC", auc_value(last["domain_auc"]), f"{ends} · 0.5 is no shift")
-        else:
-            for title in _MADE_OF:
-                _tile(title, None, "after source training" if title == "Target accuracy" else "not known yet")
-    words("target_accuracy", "gain", label="What these numbers mean")
+    with st.container(key="tiles"):
+        for name, title, value, under in _tiles(adapt, record.blind):
+            with st.container(border=True, gap="xsmall", key=f"tile_{name}"):
+                st.metric(title, value, under, delta_color="off", delta_arrow="off")
+                opened = st.session_state.get(MEANING) == name
+                icon = ":material/expand_less:" if opened else ":material/help:"
+                label = "Close" if opened else "What is this?"
+                st.button(label, key=f"meaning_{name}", type="tertiary", icon=icon, on_click=_explain, args=(None if opened else name,))
+    if (name := st.session_state.get(MEANING)) in _MADE_OF:
+        with st.container(border=True, key="meaning"):
+            _meaning(name, adapt)
 
 
+MEANING = "explained_tile"  # of which the meaning is open
+
+
+def _explain(name: str | None) -> None:
+    st.session_state[MEANING] = name
+
+
+def _meaning(name: str, adapt: list[dict[str, Any]]) -> None:
+    st.markdown(f"**Here.** {_MADE_OF[name]}")
+    p = adapt[-1]["measures"].get("mmd2_p") if adapt else None
+    if name == "mmd2" and p is not None:
+        st.markdown(f"**p.** How often shuffled domains are this far apart: permutation {p_value(p)}. Small: hardly ever by chance.")
+    meaning(name)
+
+
+def _tiles(adapt: list[dict[str, Any]], blind: bool) -> list[tuple[str, str, str | None, str]]:
+    """Name, title, value and what stands below it."""
+    if not adapt:
+        when = {"target_accuracy": "after source training"}
+        return [(name, title, None, when.get(name, "not known yet")) for name, title in _TITLES.items()]
+    first, last = adapt[0]["measures"], adapt[-1]["measures"]
+    hidden, why = ("hidden", "blind") if blind else ("unknown", "no target labels")
+    right, gain = last.get("target_accuracy"), last.get("gain")
+    ends = auc_words(last["domain_auc_low"], last["domain_auc_high"])
+    said = {
+        "target_accuracy": (hidden if right is None else percent(right), interval_of(MEASURES.get("target_accuracy"), last) or why),
+        "gain": (None if gain is None else f"{points(gain)} points", interval_of(MEASURES.get("gain"), last) or why),
+        "mmd2": (fixed(last["mmd2"], 4), f"from {fixed(first['mmd2'], 4)} · {short_p(last['mmd2_p'])}"),
+        "domain_auc": (auc_value(last["domain_auc"]), f"{ends} · 0.5 is no shift"),
+    }
+    return [(name, title, *said[name]) for name, title in _TITLES.items()]
+
+
+_TITLES = {"target_accuracy": "Target accuracy", "gain": "Gain over source-only", "mmd2": "MMD²", "domain_auc": "Domain AUC"}
 _MADE_OF = {
-    "Target accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
-    "Gain over source-only": "Over the same network, trained for as long with the source alone (methods that do not see the source, and "
+    "target_accuracy": "Share of held-out target samples classified rightly; 95 % Wilson interval. Labels are for evaluation only.",
+    "gain": "Over the same network, trained for as long with the source alone (methods that do not see the source, and "
     "closed forms: over the network they start from). Paired on the same held-out samples; 95 % score interval (Tango).",
-    "MMD²": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
-    "Domain AUC": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
+    "mmd2": "Unbiased kernel distance of features, five Gaussian kernels; kernels and the columns' scale are fixed before adaptation.",
+    "domain_auc": "How well a logistic regression tells source from target features, out of fold: 0.5 cannot, 1 always. 95 % interval.",
 }
-
-
-def _tile(title: str, value: str | None, under: str, permuted: str = "") -> None:
-    made_of = _MADE_OF[title] + (f" Permutation {permuted}." if permuted else "")
-    st.metric(title, value, under, border=True, delta_color="off", delta_arrow="off", help=made_of)
 
 
 def main_curves(record: Record) -> None:
@@ -108,9 +146,8 @@ def _more_measures(record: Record, version: str) -> None:
         if name is None:
             return
         measure, epochs, night = MEASURES.get(name), record.epochs(), dark()
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{measure.title}**")
-            words(name)
+        st.markdown(f"**{measure.title}**")
+        words(name)
         if all(measure.value(epoch) is None for epoch in record.phase("adapt")):
             st.caption("This run has no value of it: it was stored before there was this measure, or it cannot be computed here.")
             return
@@ -201,11 +238,19 @@ def numbers_table(record: Record) -> None:
         {
             "phase": PHASES[e["phase"]],
             "epoch": e["number"],
-            **e["measures"],
-            **{f"loss: {k}": v for k, v in e["losses"].items()},
-            **{f"gauge: {k}": v for k, v in e["gauges"].items()},
+            **{_measure_title(k): v for k, v in e["measures"].items()},
+            **{f"loss: {k.replace('_', ' ')}": v for k, v in e["losses"].items()},
+            **{f"gauge: {_measure_title(k)}": v for k, v in e["gauges"].items()},
             "seconds": e["seconds"],
         }
         for e in record.epochs()
     ]
     st.dataframe(rows, hide_index=True, height=320, alt="All measures, losses and gauges of all epochs.")
+
+
+def _measure_title(name: str) -> str:
+    """A measure's label; of an end of an interval, that of the measure with the end."""
+    for end in ("_low", "_high"):
+        if name not in MEASURES and name.removesuffix(end) in MEASURES:
+            return f"{MEASURES.get(name.removesuffix(end)).label}, 95 % {end[1:]}"
+    return MEASURES.get(name).label if name in MEASURES else name.replace("_", " ")

@@ -8,7 +8,6 @@ import streamlit as st
 from core.domains.titles import domain_licence
 from core.figures import tables
 from core.measures.accuracy import confusion
-from core.reports.text import fixed
 from core.runs import snapshots
 from core.runs.record import Record
 from pages.elements import samples
@@ -18,6 +17,7 @@ from pages.elements.text import literal
 from pages.elements.theme import dark
 
 THUMBNAILS = 12
+ROW = 6  # samples of one domain in a line
 
 
 def _labelled_target(record: Record) -> tuple[snapshots.Frames, np.ndarray] | None:
@@ -80,9 +80,8 @@ def _open_cell(frames: snapshots.Frames, target: np.ndarray, names: tuple[str, .
     for title, i in (("Before", 0), ("After", -1)):
         where = np.flatnonzero(target & (frames.labels == cell[0]) & (frames.predictions[i] == cell[1]))
         st.markdown(f"**{title}: {len(where)}**")
-        captions = [f"{names[cell[0]]}: {_change(frames, names, j)}" for j in where[:THUMBNAILS]]
-        samples.show(frames, where[:THUMBNAILS], captions, key=f"cell {title.lower()}")
-    st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each.")
+        samples.judged(frames, where[:THUMBNAILS], names, key=f"cell {title.lower()}")
+    st.caption(f"True class, then prediction before → after: ✓ right, ✗ wrong. Up to {THUMBNAILS} of each.")
 
 
 def samples_panel(record: Record) -> None:
@@ -96,33 +95,25 @@ def samples_panel(record: Record) -> None:
     for title, chosen in (("Fixed", ~right[0] & right[1]), ("Broken", right[0] & ~right[1] & target)):
         where = np.flatnonzero(chosen & target)
         st.markdown(f"**{title}: {len(where)}**")
-        captions = [f"{names[frames.labels[i]]}: {_change(frames, names, i)}" for i in where[:THUMBNAILS]]
-        samples.show(frames, where[:THUMBNAILS], captions, key=title.lower())
+        samples.judged(frames, where[:THUMBNAILS], names, key=title.lower())
         if not len(where):
             st.caption("None.")
-    st.caption(f"True class: prediction before → after (confidence). Up to {THUMBNAILS} of each, evaluation only.")
-
-
-def _change(frames: snapshots.Frames, names: tuple[str, ...], i: int) -> str:
-    """ "8 → 3 (0.91)": prediction before, after, and the confidence after."""
-    return f"{names[frames.predictions[0][i]]} → {names[frames.predictions[-1][i]]} ({fixed(frames.confidence[-1][i], 2)})"
+    st.caption(f"True class, then prediction before → after: ✓ right, ✗ wrong. Up to {THUMBNAILS} of each, evaluation only.")
 
 
 def both_domains(record: Record) -> None:
-    """Samples of source and target side by side, with what the network says of them before and after."""
+    """Samples of source and target, one above the other, with what the network says of them before and after."""
     frames = snapshots.frames(record)
     if frames is None:
         return
     names = snapshots.class_names(record)
-    for column, domain, title in zip(st.columns(2), (0, 1), ("Source", "Target"), strict=True):
-        with column:
-            st.markdown(f"**{title} samples**")
-            where = np.flatnonzero(frames.domain == domain)[:THUMBNAILS]
-            captions = [_change(frames, names, i) for i in where]
-            samples.show(frames, where, captions, key=title.lower())
-    asked = record.experiment()
-    licences = dict.fromkeys(domain_licence(asked[side]) for side in ("source", "target"))
+    for domain, title, count in ((0, "Source ● what the network learned from", ROW), (1, "Target ▲ where it is used", 2 * ROW)):
+        st.markdown(f"**{title}**")
+        samples.judged(frames, np.flatnonzero(frames.domain == domain)[:count], names, key=f"both_{domain}")
+    said = "Below each picture" if frames.pictures is not None else "In each line"
+    marks = "." if record.blind else ": ✓ right, ✗ wrong."
+    licences = dict.fromkeys(domain_licence(record.experiment()[side]) for side in ("source", "target"))
     st.caption(
-        "Prediction before → after adaptation, and its confidence. Held-out samples.  \n"
-        + literal(f"Licence of the samples: {' · '.join(filter(None, licences))}")
+        f"{said} its true class, then the prediction before → after adaptation{marks} Held-out samples, the first of a random draw.  \n"
+        f"Licence of the samples: {literal(' · '.join(filter(None, licences)))}"
     )

@@ -92,9 +92,8 @@ def _tile(title: str, value: str, beside: str) -> None:
 
 
 def _classes(report: TransferReport, run_id: str, version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Each class before and after**")
-        words("class_change")
+    st.markdown("**Each class before and after**")
+    words("class_change")
     height = max(280, 28 * len(report.classes) + 90)
     alt = "Accuracy of each class before and after: " + ", ".join(
         f"{c.name} {percent(c.before[0])} to {percent(c.after[0])}" for c in report.classes
@@ -104,9 +103,8 @@ def _classes(report: TransferReport, run_id: str, version: str) -> None:
 
 
 def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id: str, version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Where each source class landed** · evaluation only")
-        words("class_alignment")
+    st.markdown("**Where each source class landed** · evaluation only")
+    words("class_alignment")
     when = st.segmented_control(
         "When",
         ["Before", "After"],
@@ -133,9 +131,8 @@ def _alignment(ends: tuple[Alignment, Alignment], names: tuple[str, ...], run_id
 
 
 def _calibration(report: TransferReport, run_id: str, version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown("**Can its confidence be believed?**")
-        words("calibration_error")
+    st.markdown("**Can its confidence be believed?**")
+    words("calibration_error")
     known = [(side, found) for side, found in (("target", report.target), ("source", report.source)) if found is not None]
     for column, (side, found) in zip(st.columns(2), known, strict=False):  # the target's is missing where it has no labels
         with column:
@@ -260,9 +257,8 @@ def health_panel(record: Record) -> None:
     trouble = [finding for finding in found if finding.level != "good"]
     st.markdown("**Nothing looks wrong.**" if not trouble else f"**{n_of_m(len(trouble), len(found))} gauges look unusual.**")
     for finding in sorted(found, key=lambda f: ("bad", "look", "good").index(f.level)):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(f"{finding.title}: {literal(finding.shown)}", icon=SIGNS[finding.level], color=COLOURS[finding.level])
-            words(finding.name)
+        st.badge(f"{finding.title}: {literal(finding.shown)}", icon=SIGNS[finding.level], color=COLOURS[finding.level])
+        words(finding.name)
         st.markdown(literal(finding.sentence))
     if report is not None:
         st.markdown("**Classes predicted of the target**")

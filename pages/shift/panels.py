@@ -67,9 +67,8 @@ def _strip(r: Samples, where: np.ndarray, key: str) -> None:
 
 
 def properties(r: Explanation, of: Samples, version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("**What explains the difference**")
-        words("explained")
+    st.markdown("**What explains the difference**")
+    words("explained")
     if not r.properties:
         st.info(literal(nothing_explained(of, r)), icon=":material/balance:")
         return
@@ -94,9 +93,8 @@ def limits(said: Sequence[str]) -> None:
 
 
 def classes(r: Classes, names: Sequence[str], version: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("**Class shares, estimated without target labels**")
-        words("label_shift")
+    st.markdown("**Class shares, estimated without target labels**")
+    words("label_shift")
     found, night = r.shift, dark()
     alt = "Share of each class in the source, estimated in the target, and true where it is known."
     figure = lambda: shifts.class_shares(found, r.truth, names, night)  # noqa: E731
@@ -107,17 +105,15 @@ def classes(r: Classes, names: Sequence[str], version: str) -> None:
         st.warning(literal(r.remark), icon=":material/warning:")
     else:
         st.caption(literal(r.remark))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if not found.refusal:
-            st.caption(f"BBSE, bars: 95 % intervals. Condition number {fixed(found.condition, 1)}.")
-            words("condition", label="Condition number?")
+    if not found.refusal:
+        st.caption(f"BBSE, bars: 95 % intervals. Condition number {fixed(found.condition, 1)}.")
+        words("condition", label="Condition number?")
 
 
 def kind(r: Classes) -> None:
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{r.kind.headline}**")
-            words("kind")
+        st.markdown(f"**{r.kind.headline}**")
+        words("kind")
         for sentence in r.kind.evidence:
             st.markdown(f"- {literal(sentence)}")
         for sentence in r.kind.needed:

@@ -77,3 +77,12 @@ test("Python hears of a selection once", () => {
   python.selection([], 20000);
   assert.deepEqual(told, [["selection", "i3.5k"], ["selection", ""]]);
 });
+
+test("nothing performs for whoever wants no motion", () => {
+  const { player } = playerOn(null, false, true);
+  player.perform();
+  assert.deepEqual([player.timeline.frame, player.timeline.playing], [3, false]);
+  const moving = playerOn();
+  moving.player.perform();
+  assert.deepEqual([moving.player.timeline.frame, moving.player.timeline.playing], [0, true]);
+});

@@ -60,3 +60,17 @@ test("fewer epochs than before leave it at the last one", () => {
   timeline.extend(2, 0, 400, true);
   assert.deepEqual([timeline.frame, timeline.at], [1, 1]);
 });
+
+test("a performance shows the beginning for a while, runs once to the end, and is no choice of the user", () => {
+  const timeline = new Timeline(3, 2, true);
+  timeline.perform(0, 1000, 100);
+  assert.deepEqual([timeline.frame, timeline.at, timeline.touched], [0, 0, false]);
+  timeline.tick(900);
+  assert.equal(timeline.at, 0, "before stands still");
+  let now = 900;
+  while (timeline.playing && now < 60_000) timeline.tick((now += 50));
+  assert.deepEqual([timeline.at, timeline.touched, timeline.following], [2, false, true]);
+  const single = new Timeline(1, 0, false);
+  single.perform(0, 1000, 100);
+  assert.equal(single.playing, false, "one epoch is no story");
+});

@@ -30,6 +30,7 @@ def test_a_story_is_adapted_by_oneself(open_page):
     assert link["method"] == "MCC"
     assert link["blind"] == "true"
     assert not {"story", "view"} & set(link)
+    assert link["run"] in {record.id for record in store.shipped()}  # its data and settings, not its method alone
     assert shown(page, "Method") == "MCC"
 
 

@@ -70,7 +70,7 @@ def start(page) -> str:
 def test_the_home_page_shows_a_finished_run(open_page):
     page = open_page("/")
     page.locator(".embedding").first.wait_for()
-    page.wait_for_function("document.body.innerText.includes('target accuracy')")
+    page.get_by_text(re.compile(r"% right, (up|down) from")).first.wait_for()
     shown = page.locator(".embedding").first
     assert int(shown.get_attribute("data-points")) >= 400
     assert shown.get_attribute("data-renderer") in ("webgl2", "canvas2d")
@@ -200,7 +200,7 @@ def test_epoch_and_selection_survive_a_rerun_and_a_reload_and_are_answered(open_
     page.locator(".embedding .stage").first.focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_url("**epoch=27*")
-    box = page.locator(".embedding .plot").nth(1).bounding_box()
+    box = page.locator(".embedding .plot").first.bounding_box()
     page.keyboard.press("b")
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
     page.mouse.down()
@@ -211,16 +211,19 @@ def test_epoch_and_selection_survive_a_rerun_and_a_reload_and_are_answered(open_
     answer = page.get_by_text(f"{selected} selected:")
     answer.wait_for()
     page.get_by_text("Mean way on the map").wait_for()
-    page.get_by_text("One map", exact=True).click()  # a rerun
-    page.locator(".embedding.single").wait_for()
+    beside = answer.bounding_box()
+    assert beside["x"] > box["x"] + box["width"], "the answer stands beside the map"
+    assert beside["y"] < box["y"] + box["height"]
+    page.get_by_text("Side by side", exact=True).click()  # a rerun
+    page.locator(".embedding.pair").wait_for()
     assert (shown.get_attribute("data-epoch"), shown.get_attribute("data-selected")) == ("27", selected)
     page.reload()
     page.locator(f".embedding[data-epoch='27'][data-selected='{selected}']").wait_for()
     answer.wait_for()
-    assert page.locator(".embedding.single").count() == 1
+    assert page.locator(".embedding.pair").count() == 1
     page.get_by_text("UMAP", exact=True).first.click()  # the same samples in another projection
     page.locator(f".embedding[data-identity*='umap'][data-epoch='27'][data-selected='{selected}']").wait_for()
-    page.get_by_text("DANN", exact=True).first.click()  # another run: neither its epoch nor its samples
+    page.get_by_role("button", name="Show this").first.click()  # another run: neither its epoch nor its samples
     page.locator(".embedding[data-epoch='30'][data-selected='0']").wait_for()
     page.wait_for_function("!location.search.includes('selected=') && !location.search.includes('epoch=')")
 
@@ -257,3 +260,55 @@ def test_blind_is_in_the_link_and_goes_along_to_every_page(open_page):
         page.wait_for_function("location.search.includes('blind=true')")
     page.reload()
     page.get_by_text("Blind hides what rests on target labels").wait_for()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_first_screen_of_home_is_a_picture_that_moves_once(open_page, width, height):
+    page = open_page("/", width=width, height=height)
+    page.locator(".embedding[data-epoch='0'].playing").wait_for()  # it begins with "before", untouched
+    play = page.locator(".embedding .play").bounding_box()
+    assert play["y"] + play["height"] <= height, "the play button is on the first screen"
+    plot = page.locator(".embedding .plot").first.bounding_box()
+    side = min(plot["width"], plot["height"])
+    assert side**2 / (plot["width"] * plot["height"]) > 0.75, "a square map fills its canvas"
+    page.locator(".embedding[data-epoch='30']:not(.playing)").wait_for()
+    assert "epoch=" not in page.url  # nobody has chosen anything
+    assert page.evaluate("document.querySelector('.st-key-bar').getBoundingClientRect().bottom") <= 60
+    top = page.get_by_role("heading", name="Shiftscope").bounding_box()["y"]
+    assert top < 100, "no blank band above"
+
+
+def test_home_stands_still_for_whoever_wants_no_motion(browser, server):
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(server.url)
+    page.locator(".embedding[data-epoch='30']").wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    assert page.locator(".embedding[data-epoch='30']:not(.playing)").count() == 1
+    context.close()
+
+
+def test_on_a_telephone_the_bar_shows_where_one_is_and_hides_nothing(open_page):
+    page = open_page("/", width=390, height=844)
+    for name in ("Compare", "Adapt", "Explore"):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_url(lambda url, name=name: name == "Explore" or name.lower() in url)
+        links = page.locator(".st-key-ways a")
+        assert links.count() == 3
+        expect(page.locator(".st-key-ways a", has_text=name)).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    assert page.locator("[data-testid=stSidebar]").count() == 0  # nothing to open, nothing that stays open
+    page.locator(".st-key-tiles").wait_for()
+    tiles = [page.locator(".st-key-tiles > *").nth(i).bounding_box() for i in range(4)]
+    assert tiles[0]["y"] == tiles[1]["y"] < tiles[2]["y"] == tiles[3]["y"], "two by two"
+
+
+def test_a_meaning_covers_nothing_of_what_it_explains(open_page):
+    page = open_page("/", width=1440, height=900)
+    tile = page.locator(".st-key-tile_mmd2")
+    tile.get_by_role("button", name="What is this?").click()
+    meaning = page.locator(".st-key-meaning")
+    meaning.wait_for()
+    assert meaning.bounding_box()["y"] >= tile.bounding_box()["y"] + tile.bounding_box()["height"]
+    meaning.get_by_text("How often shuffled domains are this far apart").wait_for()
+    tile.get_by_role("button", name="Close").click()
+    meaning.wait_for(state="detached")

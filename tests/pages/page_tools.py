@@ -6,6 +6,8 @@ import re
 
 from streamlit.testing.v1 import AppTest
 
+WORDS = ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info")
+
 
 def page(name: str = "", **query: str) -> AppTest:
     """The page by its file's name, Explore without one, opened by a link with this query."""
@@ -17,7 +19,8 @@ def page(name: str = "", **query: str) -> AppTest:
 
 def texts(at: AppTest) -> str:
     """All sentences on the page, as they are read: without the backslashes that guard user text."""
-    return " ".join(str(e.value) for kind in ("markdown", "caption", "warning", "error", "info") for e in at.get(kind)).replace("\\", "")
+    found = [str(e.value) for kind in WORDS for e in at.get(kind)] + [part.label for part in at.expander]
+    return " ".join(found).replace("\\", "")
 
 
 def everything(at: AppTest) -> str:
@@ -26,5 +29,5 @@ def everything(at: AppTest) -> str:
     parts += [f"{m.label} {m.value} {m.delta}" for m in at.metric]
     parts += [table.value.to_csv() for table in at.dataframe]
     parts += [" ".join(map(str, box.options)) for kind in ("selectbox", "multiselect") for box in at.get(kind)]
-    parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs") for e in at.get(kind)]
+    parts += [str(e.proto) for kind in ("bidi_component", "plotly_chart", "imgs", "html") for e in at.get(kind)]
     return re.sub(r"<svg.*?</svg>", "", " ".join(parts), flags=re.DOTALL).replace("\\", "")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from page_tools import page, texts
+from page_tools import everything, page, texts
 
 from core.experiment import Experiment
+from core.measures import MEASURES
+from core.reports import story
 from core.runs import store
 from core.runs import worker as worker_module
 from core.runs.execute import run_here
 from core.runs.worker import worker
+from pages.run import stories
 
 pytestmark = pytest.mark.slow
 
@@ -47,24 +50,65 @@ def wait_until_finished(run_id: str) -> None:
     assert status["state"] == "finished", status
 
 
-def test_explore_opens_on_a_finished_run():
+def test_explore_opens_on_its_name_a_sentence_a_picture_and_a_verdict():
     at = page()
     assert not at.exception
-    assert "target accuracy" in texts(at)
+    assert [title.value for title in at.title] == ["Shiftscope"]
+    assert "what repairs it" in texts(at)
+    (record, *_), said = store.shipped(), texts(at)
+    last = record.phase("adapt")[-1]["measures"]
+    assert at.header[0].value == story.in_short(record)
+    assert at.header[0].value.startswith(f"{100 * last['target_accuracy']:.1f} % right, up from ")
+    assert "own machine" not in said
     assert [m.label for m in at.metric] == ["Target accuracy", "Gain over source-only", "MMD²", "Domain AUC"]
-    assert len(store.shipped()) >= 3
+    (samples,) = {e.proto.body.count("<figure") for e in at.get("html")} - {0, 6}
+    assert samples == 12  # of the target; 6 of the source
+    assert '"perform": true' in everything(at).replace("\\", "")
 
 
-def test_every_story_is_a_run_of_its_own():
-    values = {}
-    for record in store.shipped():
-        title = worker_module.Experiment.parse(record.experiment()).method.name
-        values[title] = record.phase("adapt")[-1]["measures"]["target_accuracy"]
-    assert {"dan", "mcc", "dann"} <= set(values)
-    for story in page().segmented_control(key="story").options:
-        at = page(story=story)
+def test_every_story_is_a_run_of_its_own_with_a_title_in_words():
+    named = stories.names(store.shipped())
+    assert [record.id for record in named.values()] == [record.id for record in store.shipped()]
+    assert len(named) >= 3
+    titles = [story.title(record) for record in named.values()]
+    said = texts(page())
+    assert all(title in said for title in titles)
+    assert not {word.strip(",") for title in titles for word in title.split()} & {"DAN", "DANN", "DeepCORAL", "MCC"}
+    for i, (name, record) in enumerate(named.items()):
+        at = page(story=name)
         assert not at.exception
-        assert at.segmented_control(key="story").value == story
+        assert at.header[0].value == story.in_short(record)
+        assert at.button(key=f"show_{i}").disabled
+    at.button(key="show_0").click().run()
+    assert at.header[0].value == story.in_short(store.shipped()[0])
+    assert at.query_params["story"] in (next(iter(named)), [next(iter(named))])
+
+
+def test_two_runs_of_one_method_are_told_apart_by_their_data():
+    class Run:
+        def __init__(self, shift: str):
+            self.shift = shift
+
+        def experiment(self):
+            target = {"name": "moons", "shifts": [{"name": self.shift, "severity": 0.3}]}
+            return Experiment.parse(TINY | {"target": target}).model_dump(mode="json")
+
+    first, second = Run("rotation"), Run("translation")
+    named = stories.names([first, second])  # pyright: ignore[reportArgumentType] - a name needs no more of a record
+    assert list(named.values()) == [first, second]
+    assert all(name.startswith("DAN: Two moons") for name in named)
+
+
+@pytest.mark.parametrize("name", ["target_accuracy", "gain", "mmd2", "domain_auc"])
+def test_a_tile_explains_itself_below_and_closes_again(name):
+    at = page()
+    meaning = MEASURES.get(name).meaning
+    assert meaning not in texts(at)
+    at.button(key=f"meaning_{name}").click().run()
+    assert not at.exception
+    assert meaning in texts(at)
+    at.button(key=f"meaning_{name}").click().run()
+    assert meaning not in texts(at)
 
 
 def test_any_shift_compares_two_chosen_domains():
@@ -91,7 +135,7 @@ def test_any_shift_compares_features_and_says_where_there_are_none():
     assert "On features of an untrained network" in texts(at)
     at = page(**query, compare="Trained")
     assert not at.exception
-    assert "no source-trained mlp is stored" in texts(at)
+    assert "no source-trained" in texts(at)
 
 
 def test_adapt_runs_what_the_url_says_and_the_link_finds_it_again():
@@ -147,7 +191,10 @@ def test_two_tabs_with_one_question_share_one_run():
 def test_a_changed_choice_says_what_differs():
     record = run_here(Experiment.parse(TINY), "cpu")
     at = page("adapt", run=record.id, seed="5")
-    assert "seed: 0 → 5" in texts(at)
+    assert "shows seed **0**; you chose **5**" in texts(at)
+    assert not at.button(key="launch").disabled
+    at.button(key="back").click().run()
+    assert "you chose" not in texts(at)
 
 
 def test_compare_shows_finished_runs_and_what_differs():
@@ -159,7 +206,7 @@ def test_compare_shows_finished_runs_and_what_differs():
     table = at.dataframe[0].value
     assert list(table["run"]) == ["DAN", "MCC"]
     assert table["target accuracy"].between(0, 100).all()
-    assert "method.name" in set(at.dataframe[1].value["setting"])
+    assert "Method" in set(at.dataframe[1].value["setting"])
 
 
 def test_a_run_can_be_deleted_but_not_a_shipped_one():
@@ -196,8 +243,12 @@ def test_a_hand_edited_url_is_answered_in_words(query, said):
 def test_choices_that_do_not_fit_are_refused_with_a_remedy():
     at = page("adapt", source="Two moons")
     assert not at.exception
-    assert "different kinds" in texts(at)
-    assert not [b for b in at.button if b.key == "launch"]
+    assert "Two moons are rows of numbers, Handwritten digits images" in texts(at)
+    assert at.button(key="launch").disabled
+    at.button(key="mend").click().run()
+    assert not at.exception
+    assert (at.selectbox(key="target").value, at.selectbox(key="backbone").value) == ("moons", "mlp")
+    assert not at.button(key="launch").disabled
 
 
 def test_a_full_queue_is_said_and_nothing_is_lost(monkeypatch):

@@ -36,7 +36,7 @@ def test_every_sample_file_can_be_read(one):
 
 def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
     entries = own.keep(sample("patients.csv"), "patients.csv")
-    at = page("adapt", source=entries[0].title, target=entries[1].title, backbone="MLP", source_epochs="1", epochs="1", snapshot="30")
+    at = page("adapt", source=entries[0].name, target=entries[1].name, backbone="MLP", source_epochs="1", epochs="1", snapshot="30")
     assert not at.exception
     assert not at.error
     assert [at.selectbox(key=side).value for side in ("source", "target")] == [f"own:{e.digest}" for e in entries]
@@ -54,7 +54,7 @@ def test_own_data_are_chosen_by_a_link_and_a_run_outlives_them():
 def test_deleted_data_are_said_to_be_gone():
     entry = own.keep(sample("patients.csv"), "patients.csv")[0]
     own.delete(entry.digest)
-    at = page("adapt", source=entry.title)
+    at = page("adapt", source=entry.name)
     assert not at.exception
     assert at.selectbox(key="source").value == "printed-digits"
     assert "there is no" in " ".join(w.value for w in at.warning)

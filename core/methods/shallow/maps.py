@@ -96,7 +96,7 @@ def transport(
     if plan == "exact":
         model = da.EMDTransport(norm="max", max_iter=1_000_000)
     elif plan == "entropic":
-        model = da.SinkhornTransport(reg_e=entropy, norm="max", method="sinkhorn_log", out_of_sample_map="ferradans", tol=1e-6)
+        model = da.SinkhornTransport(reg_e=entropy, norm="max", method="sinkhorn_stabilized", out_of_sample_map="ferradans", tol=1e-6)
     else:
         model = da.SinkhornLpl1Transport(reg_e=entropy, reg_cl=classes, norm="max")
     with warnings.catch_warnings():  # what they warn of is checked below

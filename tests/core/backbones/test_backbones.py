@@ -25,7 +25,10 @@ SMALL = {
     "word-net": {"width": 16, "bottleneck": 12},
     "sound-cnn": {"width": 8, "bottleneck": 12},
     "resnet18": {"bottleneck": 12, "side": 32, "weights": "none", "freeze": "none"},
+    "efficientnet-lite0": {"bottleneck": 12, "side": 32, "weights": "none", "freeze": "none"},
 }
+# Backbone → check → why it fails.
+EXCEPTIONS = {"efficientnet-lite0": {"alone": "Before any batch has set its 49 batch norms, fresh layers shrink every sample to nothing."}}
 # Why a backbone is not checked here.
 UNCHECKED = {
     "sentence-encoder": "It builds no network: its own file of tests reads its weights.",
@@ -37,6 +40,7 @@ UNCHECKED = {
 SHAPES = {"image": (1, 16, 16), "features": (2,), "text": (9,), "sound": (1, 48, 41)}
 NAMES = [name for name in BACKBONES.names() if name not in UNCHECKED]
 DRAWN = [name for name in NAMES if name not in ("identity", "word-shares")]
+LARGE = ("resnet18", "efficientnet-lite0")
 FILE = "resnet18-f37072fd.pth"
 
 
@@ -58,9 +62,11 @@ def same(a: nn.Module, b: nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "resnet18" else ()) for name in NAMES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("resnet18", "efficientnet-lite0") else ()) for name in NAMES]
+)
 def test_every_backbone_keeps_the_contract(name):
-    check_backbone(name, SMALL.get(name))
+    check_backbone(name, SMALL.get(name), EXCEPTIONS.get(name))
 
 
 @pytest.mark.parametrize("name", SMALL)

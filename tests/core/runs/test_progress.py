@@ -61,6 +61,23 @@ def test_the_phase_is_the_one_that_is_going_on():
     assert progress.facts()["phase"] == "continued"
 
 
+def test_the_reading_of_samples_is_told_with_its_time_and_ends_with_the_phase():
+    progress = Progress(experiment())
+    assert progress.reads("source", "features", 0, 2081)
+    facts = progress.facts()
+    assert (facts["step"], facts["samples"], facts["left"]) == ("features", [0, 2081], None)
+    progress.reads("source", "features", 420, 2081)
+    facts = progress.facts()
+    assert facts["samples"] == [420, 2081]
+    assert facts["left"] > 0
+    assert progress.reads("source", "begins", 0, 0)
+    assert "samples" not in progress.facts()
+    assert progress.reads("oracle", "begins", 0, 0), "a phase that begins is told at once"
+    assert progress.facts()["phase"] == "oracle"
+    assert progress.within("continued", 0.5), "and so is one that tells of a batch first"
+    assert progress.facts()["remaining"] is not None
+
+
 def test_what_remains_does_not_count_epochs_that_are_not_to_be_expected():
     progress = Progress(experiment())
     for line in lines("source", range(1, 7), 30):

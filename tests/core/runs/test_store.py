@@ -54,7 +54,7 @@ def test_an_id_that_names_several_runs_is_refused(runs):
 
 @pytest.mark.parametrize("run_id", ["dddd", "ffffffffffff", "aaaa00000009"])
 def test_an_unknown_run_is_refused(runs, run_id):
-    with pytest.raises(InputError, match="is not stored here"):
+    with pytest.raises(InputError, match="not stored here"):
         store.find(run_id)
 
 

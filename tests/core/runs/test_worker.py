@@ -401,7 +401,7 @@ def test_a_run_of_another_process_is_watched_and_not_run_twice(background, tiny)
 
 def test_what_is_not_there_is_refused(background, tiny):
     for action in ("pause", "step", "resume", "cancel"):
-        with pytest.raises(InputError, match="is not running here"):
+        with pytest.raises(InputError, match="not under way here"):
             background.control("aaaaaaaaaaaa", action)
     run_id = background.submit(tiny("source-only", epochs=LONG))
     with pytest.raises(ValueError, match="no action"):
@@ -414,5 +414,5 @@ def test_what_is_not_there_is_refused(background, tiny):
 def test_a_finished_run_takes_no_orders(background, tiny):
     run_id = background.submit(tiny())
     background.reaches(run_id, "finished")
-    with pytest.raises(InputError, match="is not running here"):
+    with pytest.raises(InputError, match="not under way here"):
         background.control(run_id, "pause")

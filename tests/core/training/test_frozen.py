@@ -39,7 +39,7 @@ def experiment(method: str = "mcc", seed: int = 0, lr: float = 2e-3, shots: int 
 def computed(asked: Experiment) -> tuple[list[float], list[Epoch]]:
     """What is told of the computing of features, and the epochs of the run."""
     told: list[float] = []
-    epochs = list(train(asked, on_batch=lambda phase, number, share: told.append(share) if number == 0 else None))
+    epochs = list(train(asked, on_step=lambda phase, step, done, of: told.append(done / of) if step == "features" else None))
     return told, epochs
 
 

@@ -140,6 +140,15 @@ def test_each_batch_is_told():
     assert told == [(p, epoch, (i + 1) / n) for p, n in batch_counts(tiny()).items() for epoch in (1, 2) for i in range(n)]
 
 
+def test_every_phase_tells_that_it_begins_and_what_it_reads():
+    told = []
+    list(train(tiny(), on_step=lambda *facts: told.append(facts)))
+    assert [phase for phase, step, *_ in told if step == "begins"] == ["source", "linear", "oracle", "continued", "adapt"]
+    held_out = {of for _, step, _, of in told if step == "held out"}
+    assert len(held_out) == 1
+    assert {phase for phase, step, done, of in told if step == "held out" and done == of} == {"source", "oracle", "continued", "adapt"}
+
+
 def test_from_scratch_the_adapted_network_is_a_fresh_one():
     def first_weights(start: str) -> tuple[dict, dict]:
         references = {}
