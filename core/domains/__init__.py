@@ -5,6 +5,7 @@ Importing this package registers every domain in `DOMAINS`.
 
 from core.domains import (  # noqa: F401, I001  (they register themselves, in the order in which they are offered)
     digits,
+    emoji,
     files,
     points,
     opinions,

@@ -64,6 +64,9 @@ class Domain:
         Of rows of numbers: bool N×D, where the file had no value and one was filled in; None where nothing is known of that.
     account : Account or None
         What became of all rows of the file that it was read from; None where it comes from no file.
+    identities : tuple of str, or None
+        Of which thing each of the N samples is one, in words: a sample of another domain with the same identity is its twin. No two
+        samples of a domain have the same. None where no thing is in two domains.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Domain:
     rate: int = 0
     missing: Tensor | None = None
     account: Account | None = None
+    identities: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.kind is None:
@@ -88,6 +92,8 @@ class Domain:
         if needed if self.originals is None else len(self.originals) != expected:
             found = "none" if self.originals is None else len(self.originals)
             raise ValueError(f"Domain.originals: {found} for {NOUNS[self.kind]} of shape {tuple(self.inputs.shape)}.")
+        if self.identities is not None and not len(set(self.identities)) == len(self.identities) == len(self.inputs):
+            raise ValueError(f"Domain.identities: {len(set(self.identities))} different ones for {len(self.inputs)} samples.")
         if (self.rate > 0) != (self.kind == "sound"):
             raise ValueError(f"Domain.rate is {self.rate} for {NOUNS[self.kind]}.")
 
@@ -250,7 +256,8 @@ def chosen_from(d: Domain, rows: Tensor) -> Domain:
     labels, none = None if d.labels is None else d.labels[rows], rows[:0]
     inputs = d.inputs[rows] if isinstance(d.inputs, Tensor) else d.inputs.subset(rows)
     missing = None if d.missing is None else d.missing[rows]
-    return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals, missing=missing)
+    identities = None if d.identities is None else tuple(d.identities[i] for i in rows.tolist())
+    return replace(d, inputs=inputs, labels=labels, train=none, test=none, originals=originals, missing=missing, identities=identities)
 
 
 def originals_of(domains: list[Domain]) -> Originals:
@@ -262,4 +269,6 @@ def originals_of(domains: list[Domain]) -> Originals:
         longest = max(d.waves.shape[1] for d in domains)
         waves = np.concatenate([np.pad(d.waves, ((0, 0), (0, longest - d.waves.shape[1]))) for d in domains])
         return Originals(waves=waves, rate=first.rate)
-    return Originals(columns=first.columns)
+    named = [d.identities for d in domains if d.identities is not None]
+    identities = tuple(name for names in named for name in names) if len(named) == len(domains) else ()
+    return Originals(columns=first.columns, identities=identities)

@@ -26,6 +26,11 @@ def domain_title(spec: Mapping[str, Any]) -> str:
     return ", ".join([domain_name(spec["name"], spec["params"]), *shift_titles(spec["shifts"])])
 
 
+def domain_licence(spec: Mapping[str, Any]) -> str:
+    """Under what terms its samples are shown, and whose they are; empty for a domain that is not registered any more."""
+    return DOMAINS.get(spec["name"]).licence if spec["name"] in DOMAINS else ""
+
+
 def shift_titles(shifts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every shift with its severity: "rotation 0.5"."""
     return [f"{shift_title(shift['name']).lower()} {shift['severity']:g}" for shift in shifts]

@@ -41,6 +41,12 @@ _DIGITS = {
     "snapshot": 500,
 }
 _LONGER = {"source_epochs": 30, "epochs": 12}
+_EMOJI = {
+    "source": {"name": "emoji-twemoji"},
+    "backbone": {"name": "small-cnn", "params": {"width": 16}},
+    "budget": {"source_epochs": 20, "epochs": 12},
+    "snapshot": 250,
+}
 _FEW = {"name": "moons", "params": {"n": 1000, "noise": 0.2}}
 
 
@@ -122,6 +128,20 @@ for _situation in (
             "budget": {"source_epochs": 30, "epochs": 15, "batch_size": 32, "lr": 0.02},
             "snapshot": 300,
         },
+    ),
+    Situation(
+        "emoji",
+        "emoji by another hand",
+        "The same things drawn flat and in many colours (Twemoji), then with thick outlines and few colours (OpenMoji).",
+        {**_EMOJI, "target": {"name": "emoji-openmoji"}},
+        real=True,
+    ),
+    Situation(
+        "emoji-lit",
+        "emoji with light and shade",
+        "The same things drawn flat (Twemoji), then with soft light (Fluent 3-D).",
+        {**_EMOJI, "target": {"name": "emoji-fluent-3d"}},
+        real=True,
     ),
     Situation(
         "penguins",

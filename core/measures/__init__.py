@@ -17,6 +17,7 @@ from core.measures import (  # noqa: F401, I001  (they register themselves, in t
     giveaways,
     label_shift,
     ridge,
+    twins,
     validators,
 )
 from core.measures.base import (

@@ -7,7 +7,7 @@ function of an evaluation or a pair, such as a finding of a report, is registere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -40,6 +40,8 @@ class Evaluation:
         Source of every random draw.
     grid : tuple of ndarray, optional
         Features and probabilities at the points of a grid over the plane, for two-dimensional inputs.
+    identities : tuple of sequences, optional
+        What the held-out samples of source and target are, where both show the same things: twins have the same text.
     """
 
     source_probabilities: np.ndarray
@@ -51,6 +53,7 @@ class Evaluation:
     scale: Scale
     seed: int
     grid: tuple[np.ndarray, np.ndarray] | None = None
+    identities: tuple[Sequence[str], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +68,15 @@ class Populations:
         Base bandwidth of the MMD kernel in squared distance; the same for a comparison and its control.
     seed : int
         Source of every random draw.
+    things : ndarray, optional
+        int64, 2n: of which thing each row is a sample, where both domains show the same things.
     """
 
     source: np.ndarray
     target: np.ndarray
     bandwidth: float
     seed: int
+    things: np.ndarray | None = None
     _known: dict[Callable[[Any], Any], Any] = field(default_factory=dict, repr=False)
 
     def once(self, compute: Callable[[Populations], Result]) -> Result:
@@ -78,6 +84,11 @@ class Populations:
         if compute not in self._known:
             self._known[compute] = compute(self)
         return self._known[compute]
+
+
+def numbered(identities: tuple[Sequence[str], Sequence[str]], n: int) -> np.ndarray:
+    """int64, 2n: a number for each thing among the first n samples of source and target; twins have the same."""
+    return np.unique([*identities[0][:n], *identities[1][:n]], return_inverse=True)[1]
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ def evaluation(target_labels: bool = True) -> Evaluation:
     grid = (np.tile(plane, (1, WIDTH // 2)), np.full((len(plane), CLASSES), 1 / CLASSES, np.float32))
     known = labels[1] if target_labels else None
     scale = Scale.of(pair.source, pair.target)
-    return Evaluation(probabilities[0], probabilities[1], labels[0], known, pair.source, pair.target, scale, 0, grid)
+    names = [[f"thing {i}" for i in order] for order in (range(HELD_OUT), rng.permutation(HELD_OUT))]
+    identities = names[0], names[1]
+    return Evaluation(probabilities[0], probabilities[1], labels[0], known, pair.source, pair.target, scale, 0, grid, identities)
 
 
 def populations() -> Populations:

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.measures.accuracy import root
-from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z
+from core.measures.base import MEASURES, Band, Drawing, Evaluation, Measure, Populations, Z, numbered
 from core.measures.ridge import FOLDS, label_free_folds, pairs_won, pooled_rows
 
 
@@ -40,7 +40,7 @@ class DomainAuc:
     scores: np.ndarray
 
 
-def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 0) -> DomainAuc:
+def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 0, things: np.ndarray | None = None) -> DomainAuc:
     """Classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv 1610.06545) by 5-fold logistic regression.
 
     Each row is scored by a classifier that has not seen it (the scaler too is fitted inside the fold); the folds are those of
@@ -62,11 +62,14 @@ def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 
     ----------
     x, y : ndarray
         Source and target features, n×D and m×D. Take n = m, or the classifier leans towards the larger domain. The rows must be
-        drawn independently: with a target that holds the *same* samples slightly shifted, the AUC falls below 0.5.
+        drawn independently: with a target that holds the *same* samples slightly shifted, the AUC falls below 0.5, unless ``things``
+        says which are the same.
     seed : int
         Decides the folds and the relabellings.
     permutations : int
         B; p = (1 + #{null ≥ observed}) / (1 + B).
+    things : ndarray, optional
+        As of `core.measures.ridge.label_free_folds`.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def domain_auc(x: np.ndarray, y: np.ndarray, seed: int = 0, permutations: int = 
         Fewer than five rows on a side, another number of columns, or values that are not finite.
     """
     rows = pooled_rows(x, y)
-    labels, fold = np.repeat([0, 1], [len(x), len(y)]), label_free_folds(rows, seed)
+    labels, fold = np.repeat([0, 1], [len(x), len(y)]), label_free_folds(rows, seed, things)
     auc, error, scores = _cross_validate(rows, labels, fold)
     p = None
     if permutations:
@@ -147,7 +150,7 @@ def _cross_validate(rows: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> t
 
 
 def classified(pair: Populations) -> DomainAuc:
-    return domain_auc(pair.source, pair.target, pair.seed)
+    return domain_auc(pair.source, pair.target, pair.seed, things=pair.things)
 
 
 def _with_interval(result: DomainAuc) -> dict[str, float]:
@@ -155,7 +158,9 @@ def _with_interval(result: DomainAuc) -> dict[str, float]:
 
 
 def domain_auc_of_run(evaluation: Evaluation) -> dict[str, float]:
-    return _with_interval(domain_auc(evaluation.source_features, evaluation.target_features, seed=evaluation.seed))
+    source, target = evaluation.source_features, evaluation.target_features
+    things = None if evaluation.identities is None else numbered(evaluation.identities, len(source))
+    return _with_interval(domain_auc(source, target, seed=evaluation.seed, things=things))
 
 
 def domain_auc_of_pair(pair: Populations) -> dict[str, float]:

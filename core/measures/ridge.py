@@ -26,7 +26,9 @@ class RidgeTest:
     null: np.ndarray
 
 
-def ridge_test(x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, seed: int = 0) -> RidgeTest:
+def ridge_test(
+    x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, seed: int = 0, things: np.ndarray | None = None
+) -> RidgeTest:
     """Classifier two-sample test (Lopez-Paz & Oquab 2017, arXiv 1610.06545) with least squares in place of logistic regression.
 
     The label ±1 is regressed on the standardised columns with the penalty λ = 0.1·n_train. In fold f the scores of the rows that
@@ -45,6 +47,8 @@ def ridge_test(x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, s
         B.
     seed : int
         Decides the folds and the relabellings.
+    things : ndarray, optional
+        As of `label_free_folds`.
 
     Raises
     ------
@@ -53,7 +57,7 @@ def ridge_test(x: np.ndarray, y: np.ndarray, permutations: int = PERMUTATIONS, s
     """
     rows = pooled_rows(x, y)
     rows = Scale.of(rows[: len(x)], rows[len(x) :]).standardised(rows)
-    labels, fold = random_labellings(len(x), len(y), permutations, seed), label_free_folds(rows, seed)
+    labels, fold = random_labellings(len(x), len(y), permutations, seed), label_free_folds(rows, seed, things)
     won, pairs = np.zeros(1 + permutations), np.zeros(1 + permutations)
     for k in range(FOLDS):
         train, test = fold != k, fold == k
@@ -83,7 +87,7 @@ def pooled_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.concatenate([x, y]).astype(np.float64)
 
 
-def label_free_folds(rows: np.ndarray, seed: int) -> np.ndarray:
+def label_free_folds(rows: np.ndarray, seed: int, things: np.ndarray | None = None) -> np.ndarray:
     """The fold 0..4 of each row, drawn without a look at the domains; up to `COPIES` equal rows stay together.
 
     Were a copy of a held-out row among the training rows, the classifier would know its domain by heart: two identical samples come out
@@ -98,10 +102,14 @@ def label_free_folds(rows: np.ndarray, seed: int) -> np.ndarray:
     ----------
     rows : ndarray
         N×D.
+    things : ndarray, optional
+        int64, N: of which thing each row is a sample, where both domains show the same things. Twins stay together as copies do, for the
+        same reason.
     """
     order = np.random.default_rng([seed, 0x41D6]).permutation(len(rows))
     seen: dict[bytes, int] = {}
-    content = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows + 0.0])  # −0.0 is 0.0
+    copies = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows + 0.0])  # −0.0 is 0.0
+    content = copies if things is None else things
     order = order[np.argsort(content[order], kind="stable")]
     first = np.r_[True, np.diff(content[order]) != 0]
     place = np.arange(len(rows)) - np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))
@@ -148,7 +156,7 @@ def _scores(train: np.ndarray, test: np.ndarray, labels: np.ndarray) -> np.ndarr
 
 
 def permuted(pair: Populations) -> RidgeTest:
-    return ridge_test(pair.source, pair.target, seed=pair.seed)
+    return ridge_test(pair.source, pair.target, seed=pair.seed, things=pair.things)
 
 
 def domain_p(pair: Populations) -> dict[str, float]:

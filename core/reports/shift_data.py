@@ -19,6 +19,7 @@ from core.domains.pair import Pair, load_pair
 from core.errors import InputError
 from core.experiment import Experiment
 from core.measures import MEASURED, Populations
+from core.measures.base import numbered
 from core.measures.mmd import random_halves
 from core.measures.scale import Scale
 from core.samples.raw import Originals, Raw
@@ -94,7 +95,9 @@ class Material:
     def compared(self) -> Populations:
         """Source and target."""
         source, target = self.rows[: self.measured], self.rows[self.n : self.n + self.measured]
-        return Populations(source, target, self.bandwidth, self.experiment.seed)
+        names, n = self.originals.identities, self.measured
+        things = numbered((names[: self.n], names[self.n :]), n) if names else None
+        return Populations(source, target, self.bandwidth, self.experiment.seed, things)
 
     @cached_property
     def control(self) -> Populations | None:

@@ -17,9 +17,11 @@ from core.measures.accuracy import Gain, wilson
 from core.measures.alignment import Alignment, class_alignment
 from core.measures.base import validators
 from core.measures.calibration import Calibration, calibration
+from core.measures.twins import Landing, landing
 from core.measures.validators import chosen, nuclear_norm, soft_neighbourhood_density, weighted_validators
 from core.runs import snapshots, store
 from core.runs.record import Record
+from core.samples.raw import Originals
 
 Look = TypeVar("Look")
 _REPORTS: Cache[TransferReport] = Cache("transfer reports", entries=64)
@@ -64,6 +66,10 @@ class TransferReport:
         Before and after.
     target, alignment : tuple or None
         Before and after; None where the target has no labels.
+    twins : tuple of Landing, or None
+        Before and after; None where it is not known which samples show the same thing, or may not be.
+    identities : tuple of str
+        Of the n source samples, then the n target ones, where both domains show the same things; else empty.
     classes : tuple of ClassChange
         Those classes of which there are labelled target samples.
     """
@@ -76,6 +82,8 @@ class TransferReport:
     target: tuple[Calibration, Calibration] | None
     alignment: tuple[Alignment, Alignment] | None
     classes: tuple[ClassChange, ...]
+    twins: tuple[Landing, Landing] | None = None
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,15 +127,14 @@ def transfer_report(record: Record) -> TransferReport | None:
     samples = record.samples()
     if not marks or samples is None:
         return None
-    labels = samples["labels"]
-    seed = record.experiment()["seed"]
     names = snapshots.class_names(record)
     stamp = (marks[0], marks[-1], names)
     # Without target labels it is another report, so whether they are hidden is a part of the key.
-    return _REPORTS.get((str(record.folder), record.blind), lambda: _report(record, marks[0][0], marks[-1][0], labels, names, seed), stamp)
+    return _REPORTS.get((str(record.folder), record.blind), lambda: _report(record, marks[0][0], marks[-1][0], samples, names), stamp)
 
 
-def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tuple[str, ...], seed: int) -> TransferReport:
+def _report(record: Record, first: int, last: int, samples: dict[str, np.ndarray], names: tuple[str, ...]) -> TransferReport:
+    labels, identities, seed = samples["labels"], Originals.read(samples).identities, record.experiment()["seed"]
     n, k = len(labels) // 2, len(names)
     of_source, of_target = labels[:n], labels[n:]
     before, after = (snapshots.snapshot(record, number) for number in (first, last))
@@ -137,12 +144,14 @@ def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tu
         return look(before["probabilities"], before["features"]), look(after["probabilities"], after["features"])
 
     known = of_target >= 0
-    target = alignment = None
+    target = alignment = twins = None
     classes: tuple[ClassChange, ...] = ()
     if known.any():
         target = both(lambda p, _: calibration(p[n:][known], of_target[known], seed))
         alignment = both(lambda _, features: class_alignment(features[:n], of_source, features[n:], of_target, k))
         classes = class_changes(of_target[known], *both(lambda p, _: p[n:][known].argmax(1)), names)
+        if set(identities[:n]) & set(identities[n:]):
+            twins = both(lambda _, features: landing(features[:n], features[n:], identities[:n], identities[n:]))
     return TransferReport(
         epoch=last,
         n=n,
@@ -152,6 +161,8 @@ def _report(record: Record, first: int, last: int, labels: np.ndarray, names: tu
         target=target,
         alignment=alignment,
         classes=classes,
+        twins=twins,
+        identities=identities,
     )
 
 

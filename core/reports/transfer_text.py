@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.measures.accuracy import Gain
 from core.measures.alignment import Alignment
 from core.measures.calibration import Calibration
+from core.measures.twins import Landing
 from core.reports.health import collapsed
 from core.reports.text import in_percent, interval, n_of_m, percent, points
 from core.reports.transfer import Choice, ClassChange, TransferReport, outcomes
@@ -37,11 +38,21 @@ def told(
         said.append(f"Over {runs} seeds the gain is {points(seeds.mean)} points on average ({ends}).")
     if report.alignment is not None:
         said.append(_landed(*report.alignment, report.class_names))
+    if report.twins is not None:
+        said.append(_twins(*report.twins))
     if report.target is not None:
         said.append(_trust("target", report.target[1]))
     else:
         said.append(_trust("source", report.source[1]))
     return said
+
+
+def _twins(before: Landing, after: Landing) -> str:
+    chance = percent(1 / len(after.twin))
+    return (
+        f"{percent(after.share)} of the source samples landed on their twin, the same thing in the target ({percent(before.share)} before "
+        f"adaptation; chance alone gives {chance})."
+    )
 
 
 def _taken_over(report: TransferReport) -> str:

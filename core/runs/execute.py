@@ -25,7 +25,7 @@ from core.training import Checkpoint, Epoch, train
 from core.training.data import Samples
 from core.training.estimate import updates_of
 
-PICTURE = 28  # pixels: stored pictures are at most this large
+PICTURE = 32  # pixels: stored pictures are at most this large, which leaves emoji as they are
 CLOSED = "The server was stopped. Resume goes on from the last finished epoch."
 SNAPSHOTS = 61  # pictures of a run, at most: one of 4,000 samples is a megabyte
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-_COLUMN = "\x1f"  # between the names of columns: a character that stands in no name
+_BETWEEN = "\x1f"  # between the names of columns or things: a character that stands in no name
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,15 @@ class Originals:
         Samples a second of the waves.
     columns : tuple of str
         Names of the columns of rows; empty where they have none.
+    identities : tuple of str
+        Of which thing each of the 2n is a sample, where both domains show the same things; empty for all others.
     """
 
     texts: tuple[str, ...] = ()
     waves: np.ndarray | None = None
     rate: int = 0
     columns: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """As plain arrays, to be stored: `read` gives them back."""
@@ -41,8 +44,9 @@ class Originals:
             found["text_lengths"] = np.array([len(text) for text in encoded], np.int64)
         if self.waves is not None:
             found |= {"waves": self.waves, "rate": np.array([self.rate], np.int64)}
-        if self.columns:
-            found["columns"] = np.frombuffer(_COLUMN.join(self.columns).encode(), np.uint8)
+        for name, names in (("columns", self.columns), ("identities", self.identities)):
+            if names:
+                found[name] = np.frombuffer(_BETWEEN.join(names).encode(), np.uint8)
         return found
 
     @staticmethod
@@ -53,9 +57,9 @@ class Originals:
             ends = np.cumsum(arrays["text_lengths"])
             data = arrays["texts"].tobytes()
             texts = [data[end - length : end].decode(errors="replace") for end, length in zip(ends, arrays["text_lengths"], strict=True)]
-        columns = arrays["columns"].tobytes().decode().split(_COLUMN) if "columns" in arrays else []
+        names = {name: arrays[name].tobytes().decode().split(_BETWEEN) if name in arrays else [] for name in ("columns", "identities")}
         rate = int(arrays["rate"][0]) if "rate" in arrays else 0
-        return Originals(tuple(texts), arrays.get("waves"), rate, tuple(columns))
+        return Originals(tuple(texts), arrays.get("waves"), rate, tuple(names["columns"]), tuple(names["identities"]))
 
     def wav(self, i: int) -> bytes:
         """One sound as a WAV file, 16 bits, one channel."""

@@ -133,6 +133,14 @@ class Data:
         return Data(experiment, pair, place, source, target, n, _plane(pair, source.held_out[:n], target.held_out[:n]))
 
     @property
+    def identities(self) -> tuple[list[str], list[str]] | None:
+        """What the held-out samples of both sides are; None where one side does not say it."""
+        first, second = self.pair.source.identities, self.pair.target.identities
+        if first is None or second is None:
+            return None
+        return [first[row] for row in self.source.rows.tolist()], [second[row] for row in self.target.rows.tolist()]
+
+    @property
     def freezes(self) -> bool:
         """Whether nothing of the backbone is trained."""
         spec = self.experiment.backbone

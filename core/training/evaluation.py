@@ -86,6 +86,7 @@ def evaluate(data: Data, method: Method, scale: Scale | None = None, on_read: On
         scale=scale,
         seed=data.experiment.seed,
         grid=None if data.plane is None else predict(method, _grid(data.plane).to(data.device), "target"),
+        identities=data.identities,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from core.backbones import BACKBONES
 from core.domains import DOMAINS, kind_of, own
-from core.domains.titles import own_names
+from core.domains.titles import domain_licence, own_names
 from core.errors import InputError
 from core.experiment import Budget, Experiment
 from core.experiment.fitting import SideName
@@ -82,7 +82,7 @@ def data() -> None:
         )
         spec = domain_spec(side)
         kind = kind_of(spec["name"], spec["params"])
-        st.caption(_summary(spec))
+        st.caption(f"{_summary(spec)}  \n:small[Licence: {domain_licence(spec)}]")
         shifts.draw(side, spec, kind)
         if spec["name"] != "own":
             form(DOMAINS.get(spec["name"]).params, f"{side}.{spec['name']}", "Size and sampling")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from core.domains.titles import domain_licence
 from core.figures import tables
 from core.measures.accuracy import confusion
 from core.runs import snapshots
@@ -12,6 +13,7 @@ from core.runs.record import Record
 from pages.elements import samples
 from pages.elements.chart import chart
 from pages.elements.glossary import words
+from pages.elements.text import literal
 from pages.elements.theme import dark
 
 THUMBNAILS = 12
@@ -110,4 +112,8 @@ def both_domains(record: Record) -> None:
         samples.judged(frames, np.flatnonzero(frames.domain == domain)[:count], names, key=f"both_{domain}")
     said = "Below each picture" if frames.pictures is not None else "In each line"
     marks = "." if record.blind else ": ✓ right, ✗ wrong."
-    st.caption(f"{said} its true class, then the prediction before → after adaptation{marks} Held-out samples, the first of a random draw.")
+    licences = dict.fromkeys(domain_licence(record.experiment()[side]) for side in ("source", "target"))
+    st.caption(
+        f"{said} its true class, then the prediction before → after adaptation{marks} Held-out samples, the first of a random draw.  \n"
+        f"Licence of the samples: {literal(' · '.join(filter(None, licences)))}"
+    )

@@ -25,6 +25,7 @@ from pages.elements.glossary import words
 from pages.elements.link import bound
 from pages.elements.text import literal
 from pages.elements.theme import dark
+from pages.run import twins
 
 SIGNS = {"good": ":material/check_circle:", "look": ":material/visibility:", "bad": ":material/warning:"}
 COLOURS: dict[str, Literal["green", "orange", "red"]] = {"good": "green", "look": "orange", "bad": "red"}
@@ -52,6 +53,7 @@ def transfer_panel(record: Record) -> None:
             _classes(report, record.id, version)
         with right:
             _alignment(report.alignment, report.class_names, record.id, version)
+        twins.panel(record, report)
     elif record.blind:
         st.caption("Blind: classes, alignment and the target's calibration need target labels.")
     else:

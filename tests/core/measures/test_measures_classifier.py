@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from core.errors import InputError
-from core.measures.base import Evaluation
+from core.measures.base import Evaluation, numbered
 from core.measures.classifier import auc_interval, domain_auc, domain_auc_of_run
 from core.measures.mmd import random_halves
-from core.measures.ridge import label_free_folds
+from core.measures.ridge import label_free_folds, ridge_test
 from core.measures.scale import Scale
 
 
@@ -220,3 +220,27 @@ def test_measure_reports_the_same_numbers():
     result = domain_auc(x, y, seed=4)
     values = domain_auc_of_run(Evaluation(None, None, None, None, x, y, Scale.of(x, y), seed=4))
     assert values == {"domain_auc": result.auc, "domain_auc_low": result.low, "domain_auc_high": result.high}
+
+
+def test_two_samples_of_the_same_things_are_told_apart_no_worse_than_by_chance():
+    """Each row of the target is one of the source, slightly changed: where a classifier has learned the one, it mistakes the other."""
+    unaware, aware, ridge = [], [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x, order = rng.normal(size=(120, 20)), rng.permutation(120)
+        y = x[order] + 0.3 * rng.normal(size=x.shape)
+        things = numbered(([str(i) for i in range(120)], [str(i) for i in order]), 120)
+        unaware.append(domain_auc(x, y, seed).auc)
+        aware.append(domain_auc(x, y, seed, things=things).auc)
+        ridge.append(ridge_test(x, y, permutations=1, seed=seed, things=things).auc)
+    assert np.mean(unaware) < 0.4
+    assert np.mean(aware) == pytest.approx(0.5, abs=0.04)
+    assert np.mean(ridge) == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_run_says_which_are_the_same_things():
+    x, y = sample(80, 80, shift=0.5)
+    names = ([f"thing {i:02}" for i in range(100)], [f"thing {i:02}" for i in range(99, -1, -1)])
+    values = domain_auc_of_run(Evaluation(None, None, None, None, x, y, Scale.of(x, y), seed=4, identities=names))
+    things = np.concatenate([np.arange(80), np.arange(99, 19, -1)])
+    assert values["domain_auc"] == domain_auc(x, y, seed=4, things=things).auc != domain_auc(x, y, seed=4).auc
