@@ -19,7 +19,7 @@ def page(name: str = "", **query: str) -> AppTest:
 
 def texts(at: AppTest) -> str:
     """All sentences on the page, as they are read: without the backslashes that guard user text."""
-    found = [str(e.value) for kind in WORDS for e in at.get(kind)] + [part.label for part in at.expander]
+    found = [str(e.value) for kind in WORDS for e in getattr(at, kind)] + [part.label for part in at.expander]
     return " ".join(found).replace("\\", "")
 
 

@@ -79,6 +79,7 @@ def test_every_story_is_a_run_of_its_own_with_a_title_in_words():
         assert not at.exception
         assert at.header[0].value == story.in_short(record)
         assert at.button(key=f"show_{i}").disabled
+    at = page(story=list(named)[-1])
     at.button(key="show_0").click().run()
     assert at.header[0].value == story.in_short(store.shipped()[0])
     assert at.query_params["story"] in (next(iter(named)), [next(iter(named))])
