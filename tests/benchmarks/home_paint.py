@@ -23,7 +23,8 @@ new PerformanceObserver((list) => {
     if (entry.hadRecentInput) continue;
     seen.shift += entry.value;
     for (const { node, previousRect, currentRect } of entry.sources) {
-      seen.jumps.push(`${entry.value.toFixed(4)} ${node?.className ?? ""} ${Math.round(previousRect.top)} to ${Math.round(currentRect.top)}`);
+      const moved = `${Math.round(previousRect.top)} to ${Math.round(currentRect.top)}`;
+      seen.jumps.push(`${entry.value.toFixed(4)} ${node?.className ?? ""} ${moved}`);
     }
   }
 }).observe({ type: "layout-shift", buffered: true });"""
