@@ -105,7 +105,9 @@ class Experiment(Frozen):
     @model_validator(mode="after")
     def _fits(self) -> Experiment:
         backbone = BACKBONES.get(self.backbone.name)
-        held = [(domain_name(side.name, side.params), kind_of(side.name, side.params)) for side in (self.source, self.target)]
+        held: list[tuple[str, Kind | None]] = [
+            (domain_name(side.name, side.params), kind_of(side.name, side.params)) for side in (self.source, self.target)
+        ]
         (source, kind), (target, other) = held
         if kind is not None and other is not None and kind != other:
             what = f"{source} are {NOUNS[kind]}, {target} {NOUNS[other]}: nothing can be carried from one to the other."

@@ -19,6 +19,7 @@ PHASES: dict[str, str] = {
     "continued": "Source-only, trained on",
     "adapt": "Adaptation",
 }
+BEGINS: tuple[Step, int, int] = ("begins", 0, 0)
 
 
 class Progress:
@@ -34,13 +35,13 @@ class Progress:
         self.recent: list[float] = []
         self.phase: Phase = "source"
         self.fraction, self.last_note = 0.0, 0.0
-        self.step: tuple[Step, int, int] = ("begins", 0, 0)
+        self.step = BEGINS
         self.began = time.monotonic()  # this epoch, or this reading of samples
 
     def within(self, phase: Phase, fraction: float) -> bool:
         """Note a batch; True if it is time to tell."""
         new = phase != self.phase
-        self.phase, self.fraction, self.step = phase, fraction, ("begins", 0, 0)
+        self.phase, self.fraction, self.step = phase, fraction, BEGINS
         return self._due(new)
 
     def reads(self, phase: Phase, step: Step, done: int, of: int) -> bool:
@@ -61,7 +62,7 @@ class Progress:
 
     def finished(self, line: dict[str, Any], computed: bool) -> None:
         phase, number, phases = line["phase"], line["number"], list(self.totals)
-        self.phase, self.fraction, self.step, self.began = phase, 0.0, ("begins", 0, 0), time.monotonic()
+        self.phase, self.fraction, self.step, self.began = phase, 0.0, BEGINS, time.monotonic()
         self.done[phase] = number
         for earlier in phases[: phases.index(phase)]:  # they have ended, or a target without labels has none
             self.expected[earlier] = self.done[earlier]

@@ -60,7 +60,7 @@ def _samples(data: MapData, frame: int, indices: np.ndarray, key: str) -> None:
         samples.show(data, shown, captions, key=f"selected_{key}", width=64)
         said = "True class"
     else:
-        numbers = np.searchsorted(indices, shown) + 1 if len(indices) <= NUMBERED else None
+        numbers = (np.searchsorted(indices, shown) + 1).tolist() if len(indices) <= NUMBERED else None
         samples.judged(data, shown, data.class_names, f"selected_{key}", frame, numbers)
         said = "True class, then prediction before → now" + ("" if numbers is None else "; the number is that of its trail on the map")
     st.caption(f"{said}, {data.titles[frame]}. {len(shown)} of {len(indices):,}, target samples first. Labels are for evaluation only.")
