@@ -26,7 +26,7 @@ class InputError(ValueError):
         super().__init__(f"{where}: {what} {remedy}")
 
 
-LISTED = 24
+LISTED = 20
 
 
 def unknown(where: str, name: object, known: Iterable[str]) -> InputError:
