@@ -26,6 +26,7 @@ PANELS = {
     "Numbers": numbers.numbers_table,
 }
 POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
+REVEAL = "<script>document.querySelector('.st-key-shown_run')?.scrollIntoView({ block: 'start' })</script>"
 
 
 def shown_record() -> Record | None:
@@ -151,6 +152,8 @@ with view:
     if record is not None:
         stale(record, differing, back_to)
         with st.container(key="shown_run"):
+            if st.session_state.pop("reveal", None) == record.id:
+                st.html(REVEAL, unsafe_allow_javascript=True)  # Run stays at the foot: what it starts may be out of sight
             show(record)
     elif problem:
         question.unfit(problem)

@@ -31,7 +31,7 @@ def launch(experiment: Experiment) -> None:
     """Ask for a run and show it; what stands against it is said on the page."""
     try:
         st.query_params["run"] = worker().submit(experiment)
-        st.session_state["filled"] = st.query_params["run"]
+        st.session_state["filled"] = st.session_state["reveal"] = st.query_params["run"]
     except InputError as error:
         st.session_state["refused"] = error
 
