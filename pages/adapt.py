@@ -152,8 +152,9 @@ with view:
     if record is not None:
         stale(record, differing, back_to)
         with st.container(key="shown_run"):
-            if st.session_state.pop("reveal", None) == record.id:
-                st.html(REVEAL, unsafe_allow_javascript=True)  # Run stays at the foot: what it starts may be out of sight
+            with st.container():  # so that what follows keeps its place
+                if st.session_state.pop("reveal", None) == record.id:
+                    st.html(REVEAL, unsafe_allow_javascript=True)  # Run stays at the foot: what it starts may be out of sight
             show(record)
     elif problem:
         question.unfit(problem)
