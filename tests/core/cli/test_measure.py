@@ -89,8 +89,8 @@ def test_a_backbones_features_are_the_stored_ones_where_there_are_some(home, cap
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--source", "moons", "--target", "handwritten-digits"], "different kinds"),
-        ([*MOONS, "--backbone", "small-cnn"], "cannot read moons"),
+        (["--source", "moons", "--target", "handwritten-digits"], "nothing can be carried from one to the other"),
+        ([*MOONS, "--backbone", "small-cnn"], "Small CNN cannot read rows of numbers"),
         (["--source", "nothing"], "there is no 'nothing'"),
         ([*MOONS, "--html", "/nowhere/report.html"], "there is no folder"),
     ],
