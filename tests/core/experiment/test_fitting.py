@@ -64,7 +64,11 @@ def test_reasons_are_in_titles(name):
 
 @pytest.mark.parametrize(
     ("kind", "width", "backbone"),
-    [("features", 0, ("mlp",)), ("image", 16, ("small-cnn",)), ("image", 64, ("resnet18", "mobilenet-v2", "squeezenet", "efficientnet-lite0"))],
+    [
+        ("features", 0, ("mlp",)),
+        ("image", 16, ("small-cnn",)),
+        ("image", 64, ("resnet18", "mobilenet-v2", "squeezenet", "efficientnet-lite0")),
+    ],
 )
 def test_own_data_begin_with_what_suits_their_kind_and_size(home, kind, width, backbone):
     kept = keep(kind, width=width)
