@@ -335,7 +335,7 @@ def test_a_bug_is_recorded_with_its_traceback_and_can_be_run_again(background, t
 
 
 def test_too_little_memory_names_the_remedy(background, tiny, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 TiB")
 
     monkeypatch.setattr(execute_module, "train", refuse)
