@@ -216,6 +216,7 @@ def test_blind_hides_exactly_what_target_labels_change():
         "target_features": features[1],
         "scale": Scale.of(*features),
         "seed": 0,
+        "identities": ([str(i) for i in range(40)],) * 2,
     }
     with_labels, without = (measure_all(Evaluation(p[0], p[1], target_labels=y, **given)) for y in (rng.integers(0, 3, 40), None))
     changed = {name for name in with_labels if with_labels[name] != without[name]}
