@@ -26,6 +26,7 @@ PANELS = {
     "Numbers": numbers.numbers_table,
 }
 POLL = 2.0  # seconds between two looks at a running record, should its pulse not come through
+OF_A_RUN = ("panel", "gauges", "landed", "map", "layout", "epoch", "selected")
 REVEAL = "<script>document.querySelector('.st-key-shown_run')?.scrollIntoView({ block: 'start' })</script>"
 
 
@@ -160,6 +161,9 @@ with view:
         question.unfit(problem)
     elif experiment:
         before = question.show(experiment)
+    if record is None:
+        for key in OF_A_RUN:  # a link may say them before there is a run to show
+            bound(key)
     if record is None and store.shipped():
         story = store.shipped()[0]
         name = f"An example, not your question: {method_title(story.experiment())}, {pair_title(story.experiment())}"
