@@ -51,7 +51,7 @@ def test_compare_hides_every_number_that_rests_on_target_labels():
     seen = page("compare")
     seen.multiselect(key="runs").set_value(ids).run()
     shown, hidden = everything(seen), secrets(records)
-    assert sum(holds(shown, secret) for secret in hidden) > 20  # the test can find what it looks for
+    assert sum(holds(shown, secret) for secret in hidden) >= 20  # the test can find what it looks for
     at = page("compare", blind="true")
     at.multiselect(key="runs").set_value(ids).run()
     assert not at.exception

@@ -74,7 +74,7 @@ def dialog(*files: tuple[str, str]):
     def script():
         from pages.choose import upload
 
-        upload.files()
+        upload.files(lambda side: None)
 
     at = AppTest.from_function(script, default_timeout=120).run()
     at.file_uploader(key="upload_files").set_value([(name, content.encode(), "text/csv") for name, content in files]).run()
