@@ -96,7 +96,7 @@ def test_a_new_run_measure_is_a_curve_a_column_and_a_line_of_every_list(run_of_t
             assert "Sureness of a toy over the epochs of adaptation." in everything(at)
             assert measure.meaning in texts(at)
             assert measure.limits in texts(at)
-            assert at.dataframe[-1].value["toy"].iloc[-1] == last["toy"]
+            assert at.dataframe[-1].value["toy sureness"].iloc[-1] == last["toy"]
         at = page("compare")
         at.multiselect(key="runs").set_value([run_of_toy.id]).run()
         at.multiselect(key="columns").set_value(["toy"]).run()
