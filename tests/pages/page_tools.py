@@ -6,6 +6,15 @@ import re
 
 from streamlit.testing.v1 import AppTest
 
+# A question that is answered in seconds.
+TINY = {
+    "source": {"name": "moons", "params": {"n": 200}},
+    "target": {"name": "moons", "params": {"n": 200}, "shifts": [{"name": "rotation", "severity": 0.3}]},
+    "backbone": {"name": "mlp", "params": {"width": 16, "bottleneck": 8}},
+    "budget": {"source_epochs": 1, "epochs": 2, "batch_size": 16},
+    "snapshot": 30,
+}
+
 WORDS = ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from page_tools import everything, page, texts
+from page_tools import TINY, everything, page, texts
 
 from core.experiment import Experiment
 from core.measures import MEASURES
@@ -18,13 +18,6 @@ from pages.run import stories
 
 pytestmark = pytest.mark.slow
 
-TINY = {
-    "source": {"name": "moons", "params": {"n": 200}},
-    "target": {"name": "moons", "params": {"n": 200}, "shifts": [{"name": "rotation", "severity": 0.3}]},
-    "backbone": {"name": "mlp", "params": {"width": 16, "bottleneck": 8}},
-    "budget": {"source_epochs": 1, "epochs": 2, "batch_size": 16},
-    "snapshot": 30,
-}
 TINY_URL = {
     "source": "Two moons",
     "target": "Two moons",

@@ -6,7 +6,7 @@ import re
 import threading
 
 import pytest
-from page_tools import page, texts
+from page_tools import TINY, page, texts
 
 from core.domains import examples, own
 from core.domains.reading import Given, read
@@ -19,13 +19,6 @@ from core.runs.worker import worker
 
 pytestmark = pytest.mark.slow
 
-TINY = {
-    "source": {"name": "moons", "params": {"n": 200}},
-    "target": {"name": "moons", "params": {"n": 200}, "shifts": [{"name": "rotation", "severity": 0.3}]},
-    "backbone": {"name": "mlp", "params": {"width": 16, "bottleneck": 8}},
-    "budget": {"source_epochs": 1, "epochs": 2, "batch_size": 16},
-    "snapshot": 30,
-}
 ICON = re.compile(r":material/\w+:")
 # A hash has digits and letters; a key has dots or underscores.
 KEY = re.compile(
